@@ -1,0 +1,47 @@
+// The one vector layer: GCC/clang vector extensions of a width fixed at compile time, so that the same kernels compile to
+// AVX-512, AVX2, NEON, SSE2 and WebAssembly. No intrinsics outside this file and native/kernels/gemm_bf16.h.
+// Included inside an instruction set's namespace by native/kernels/all.cc; everything here is static.
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define SHOSHIN_WIDTH 16
+#elif defined(__AVX2__)
+#define SHOSHIN_WIDTH 8
+#else
+#define SHOSHIN_WIDTH 4
+#endif
+
+constexpr int W = SHOSHIN_WIDTH;
+typedef float vf __attribute__((vector_size(W * 4)));
+typedef float vf_unaligned __attribute__((vector_size(W * 4), aligned(4)));
+typedef int32_t vi __attribute__((vector_size(W * 4)));
+typedef int32_t vi_unaligned __attribute__((vector_size(W * 4), aligned(4)));
+typedef uint32_t vu __attribute__((vector_size(W * 4)));
+
+#define SH_INLINE static inline __attribute__((always_inline))
+
+SH_INLINE vf load(const float* p) { return *(const vf_unaligned*)p; }
+SH_INLINE void store(float* p, vf v) { *(vf_unaligned*)p = v; }
+SH_INLINE vi loadi(const int32_t* p) { return *(const vi_unaligned*)p; }
+SH_INLINE void storei(int32_t* p, vi v) { *(vi_unaligned*)p = v; }
+SH_INLINE vf splat(float x) { return x - (vf){}; }
+SH_INLINE vi splati(int32_t x) { return x - (vi){}; }
+// Contracted to one fused instruction where the target has it (-ffp-contract=fast).
+SH_INLINE vf fma(vf a, vf b, vf c) { return a * b + c; }
+SH_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+SH_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
+SH_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
+// First n < W floats; the rest of the vector is `rest`.
+SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
+  float lanes[W];
+  for (int i = 0; i < W; i++) lanes[i] = rest;
+  memcpy(lanes, p, (size_t)n * 4);
+  return load(lanes);
+}
+SH_INLINE void store_part(float* p, vf v, int n) {
+  float lanes[W];
+  store(lanes, v);
+  memcpy(p, lanes, (size_t)n * 4);
+}
