@@ -115,15 +115,7 @@ export interface Backend {
   copy(out: Operand, x: Operand, loop: Loop, add: boolean): void;
   cast(out: Operand, x: Operand, n: number): void;
   /** [outer, mid, inner] → [outer, inner]. */
-  reduce(
-    op: ReduceOp,
-    out: Operand,
-    x: Operand,
-    outer: number,
-    mid: number,
-    inner: number,
-    accumulate: boolean,
-  ): void;
+  reduce(op: ReduceOp, out: Operand, x: Operand, outer: number, mid: number, inner: number, accumulate: boolean): void;
   /** Index (int32) of the first maximum or minimum; a NaN wins, as in PyTorch. */
   argReduce(op: "max" | "min", out: Operand, x: Operand, outer: number, mid: number, inner: number): void;
   gemm(c: Operand, a: Operand, b: Operand, bias: Operand | undefined, preact: Operand | undefined, g: Gemm): void;

@@ -3,14 +3,7 @@
  * four words and a key of two. A pure function, so the same element has the same word on every backend and thread.
  * Counter (block, site, 0, 0), key (key0, key1); the words go to `out[at … at+3]`.
  */
-export function philox(
-  block: number,
-  site: number,
-  key0: number,
-  key1: number,
-  out: Uint32Array,
-  at: number,
-): void {
+export function philox(block: number, site: number, key0: number, key1: number, out: Uint32Array, at: number): void {
   let c0 = block >>> 0;
   let c1 = site >>> 0;
   let c2 = 0;

@@ -69,14 +69,7 @@ export function softmax(out: Numbers, x: Numbers, rows: number, cols: number, lo
 }
 
 /** softmax: dx = y (dy − Σ dy·y); log-softmax: dx = dy − eʸ Σ dy. */
-export function softmaxBackward(
-  dx: Numbers,
-  dy: Numbers,
-  y: Numbers,
-  rows: number,
-  cols: number,
-  log: boolean,
-): void {
+export function softmaxBackward(dx: Numbers, dy: Numbers, y: Numbers, rows: number, cols: number, log: boolean): void {
   for (let r = 0; r < rows; r++) {
     let sum = 0;
     for (let c = r * cols; c < (r + 1) * cols; c++) sum += log ? dy[c] : dy[c] * y[c];

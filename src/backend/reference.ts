@@ -14,8 +14,8 @@ import type { BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import { philox } from "./philox.ts";
 import { ACTIVATION, BINARY, roundToBf16, UNARY } from "./reference-math.ts";
-import * as rows from "./reference-rows.ts";
 import * as optim from "./reference-optim.ts";
+import * as rows from "./reference-rows.ts";
 import { Storage } from "./storage.ts";
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array };
@@ -27,11 +27,18 @@ const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array
 function view(x: Operand, n: number, ...dtypes: DType[]): TypedArray {
   x.storage.check();
   const data = x.storage.data;
-  if (data === undefined) throw new BackendError(`a tensor of the ${x.storage.backend.name} backend met the reference one`);
+  if (data === undefined)
+    throw new BackendError(`a tensor of the ${x.storage.backend.name} backend met the reference one`);
   if (dtypes.length > 0 && !dtypes.includes(x.storage.dtype)) {
     throw new BackendError(`expected ${dtypes.join(" or ")}, found ${x.storage.dtype}`);
   }
-  if (!Number.isSafeInteger(n) || !Number.isSafeInteger(x.offset) || n < 0 || x.offset < 0 || x.offset + n > data.length) {
+  if (
+    !Number.isSafeInteger(n) ||
+    !Number.isSafeInteger(x.offset) ||
+    n < 0 ||
+    x.offset < 0 ||
+    x.offset + n > data.length
+  ) {
     throw new BackendError(`elements ${x.offset} to ${x.offset + n} lie outside a storage of ${data.length}`);
   }
   return data.subarray(x.offset, x.offset + n);
@@ -102,7 +109,10 @@ export class ReferenceBackend implements Backend {
     try {
       data = new ARRAYS[dtype](length);
     } catch {
-      throw new OutOfMemoryError(`no memory for ${length} elements of ${dtype}`, "Use a smaller batch or a smaller model.");
+      throw new OutOfMemoryError(
+        `no memory for ${length} elements of ${dtype}`,
+        "Use a smaller batch or a smaller model.",
+      );
     }
     this.#count++;
     this.#bytes += data.byteLength;
@@ -154,7 +164,10 @@ export class ReferenceBackend implements Backend {
   where(out: Operand, cond: Operand, a: Operand, b: Operand, loop: Loop): void {
     const c = view(cond, span(loop, 0), "uint8");
     const [x, y] = [float(a, span(loop, 1)), float(b, span(loop, 2))];
-    const o = float(out, loop.sizes.reduce((n, s) => n * s, 1));
+    const o = float(
+      out,
+      loop.sizes.reduce((n, s) => n * s, 1),
+    );
     walk(loop, (i, p, q, r) => {
       o[i] = c[p] ? x[q] : y[r];
     });
@@ -173,15 +186,7 @@ export class ReferenceBackend implements Backend {
     const toBool = out.storage.dtype === "uint8";
     for (let i = 0; i < n; i++) o[i] = toBool ? Number(a[i] !== 0) : a[i];
   }
-  reduce(
-    op: ReduceOp,
-    out: Operand,
-    x: Operand,
-    outer: number,
-    mid: number,
-    inner: number,
-    accumulate: boolean,
-  ): void {
+  reduce(op: ReduceOp, out: Operand, x: Operand, outer: number, mid: number, inner: number, accumulate: boolean): void {
     rows.reduce(op, float(out, outer * inner), float(x, outer * mid * inner), outer, mid, inner, accumulate);
   }
   argReduce(op: "max" | "min", out: Operand, x: Operand, outer: number, mid: number, inner: number): void {
@@ -459,7 +464,9 @@ function bagOffsets(offsets: Operand, bags: number, n: number): Int32Array {
   const o = ints(offsets, bags);
   for (let b = 0; b < bags; b++) {
     if (o[b] < (b === 0 ? 0 : o[b - 1]) || o[b] > n || (b === 0 && o[b] !== 0)) {
-      throw new BackendError(`embedding bag: offset ${o[b]} of bag ${b}: offsets begin at 0, never fall and end at ${n} at most`);
+      throw new BackendError(
+        `embedding bag: offset ${o[b]} of bag ${b}: offsets begin at 0, never fall and end at ${n} at most`,
+      );
     }
   }
   return o;
