@@ -1,0 +1,15 @@
+export {
+  ELU, Flatten, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh,
+} from "./activation.ts";
+export { Dropout } from "./dropout.ts";
+export { Embedding, EmbeddingBag } from "./embedding.ts";
+export * as init from "./init.ts";
+export { Linear } from "./linear.ts";
+export {
+  bceWithLogitsLoss, crossEntropy, huberLoss, klDivLoss, type LossOptions, l1Loss, mseLoss, nllLoss, smoothL1Loss,
+} from "./loss.ts";
+export { Module, Parameter, type StateDict, StateDictError } from "./module.ts";
+export { Perceptron, ReluNeuron, SigmoidNeuron } from "./neuron.ts";
+export { LayerNorm, RMSNorm } from "./norm.ts";
+export { Sequential } from "./sequential.ts";
+export { estimateMemory, formatBytes, type LayerSummary, layers, type MemoryEstimate, summary } from "./summary.ts";
