@@ -1,5 +1,5 @@
 // The one vector layer: GCC/clang vector extensions of a width fixed at compile time, so that the same kernels compile to
-// AVX-512, AVX2, NEON, SSE2 and WebAssembly. No intrinsics outside this file and native/kernels/gemm_bf16.h.
+// AVX-512, AVX2, NEON, SSE2 and WebAssembly. No intrinsics outside this file and native/kernels/gemm_pack.h.
 // Included inside an instruction set's namespace by native/kernels/all.cc; everything here is static.
 #pragma once
 #include <stdint.h>
@@ -22,6 +22,15 @@ typedef uint32_t vu __attribute__((vector_size(W * 4)));
 
 #define SH_INLINE static inline __attribute__((always_inline))
 
+// Hides a value from the optimizer, so that additions that round on purpose are not folded.
+#if defined(__x86_64__) || defined(__i386__)
+#define SH_OPAQUE(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define SH_OPAQUE(v) __asm__("" : "+w"(v))
+#else
+#define SH_OPAQUE(v) __asm__("" : "+m"(v))
+#endif
+
 SH_INLINE vf load(const float* p) { return *(const vf_unaligned*)p; }
 SH_INLINE void store(float* p, vf v) { *(vf_unaligned*)p = v; }
 SH_INLINE vi loadi(const int32_t* p) { return *(const vi_unaligned*)p; }
@@ -39,6 +48,25 @@ SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
   for (int i = 0; i < W; i++) lanes[i] = rest;
   memcpy(lanes, p, (size_t)n * 4);
   return load(lanes);
+}
+// Past the cache, for large results that nothing reads soon. p is aligned to the vector.
+SH_INLINE void stream(float* p, vf v) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, (vf*)p);
+#elif SHOSHIN_WIDTH == 16
+  __builtin_ia32_movntps512(p, v);
+#elif SHOSHIN_WIDTH == 8
+  __builtin_ia32_movntps256(p, v);
+#elif defined(__SSE__)
+  __builtin_ia32_movntps(p, v);
+#else
+  *(vf*)p = v;
+#endif
+}
+SH_INLINE void stream_fence() {
+#if defined(__SSE__)
+  __builtin_ia32_sfence();
+#endif
 }
 SH_INLINE void store_part(float* p, vf v, int n) {
   float lanes[W];

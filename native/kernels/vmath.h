@@ -1,0 +1,198 @@
+// Elementary functions on vectors, to about 2 units in the last place of float32.
+// exp and log: Cody–Waite reduction with Cephes' minimax polynomials (Moshier); erf: rational form of Eigen's fast erf;
+// tanh through expm1.
+#pragma once
+
+SH_INLINE vf as_float(vi x) { return (vf)x; }
+SH_INLINE vi as_int(vf x) { return (vi)x; }
+SH_INLINE vf vabs(vf x) { return (vf)((vi)x & splati(0x7fffffff)); }
+SH_INLINE vf copysign(vf size, vf sign) { return (vf)(((vi)size & splati(0x7fffffff)) | ((vi)sign & splati((int)0x80000000))); }
+SH_INLINE vi is_nan(vf x) { return x != x; }
+
+// Nearest whole number of |x| < 2^22, by the float's own rounding.
+SH_INLINE vf round_small(vf x) {
+  const vf magic = splat(12582912.0f);
+  vf shifted = x + magic;
+  SH_OPAQUE(shifted);
+  return shifted - magic;
+}
+
+// 2^n for whole n in [-126, 127].
+SH_INLINE vf exp2_int(vf n) {
+  vi i = __builtin_convertvector(n, vi);
+  return as_float((i + splati(127)) << 23);
+}
+
+// e^r - 1 - r for |r| <= ln2/2, divided by nothing: the tail r²·p(r).
+SH_INLINE vf exp_tail(vf r) {
+  vf p = splat(1.9875691500e-4f);
+  p = fma(p, r, splat(1.3981999507e-3f));
+  p = fma(p, r, splat(8.3334519073e-3f));
+  p = fma(p, r, splat(4.1665795894e-2f));
+  p = fma(p, r, splat(1.6666665459e-1f));
+  p = fma(p, r, splat(5.0000001201e-1f));
+  return p * r * r;
+}
+
+SH_INLINE vf vexp(vf x) {
+  // Below -104 the result is 0, above 88.73 infinite; clamped so that the scaling below stays finite.
+  vf c = min(max(x, splat(-104.0f)), splat(89.0f));
+  vf n = round_small(c * splat(1.44269504088896341f));
+  vf r = fma(n, splat(-0.693359375f), c);
+  r = fma(n, splat(2.12194440e-4f), r);
+  vf y = exp_tail(r) + r + splat(1.0f);
+  // Two factors, so that n below -126 gives a subnormal and n = 128 no false infinity.
+  vf half = round_small(n * splat(0.5f));
+  y = y * exp2_int(half) * exp2_int(n - half);
+  return select(is_nan(x), x, y);
+}
+
+SH_INLINE vf vexpm1(vf x) {
+  vf c = min(max(x, splat(-30.0f)), splat(89.0f));
+  vf n = round_small(c * splat(1.44269504088896341f));
+  vf r = fma(n, splat(-0.693359375f), c);
+  r = fma(n, splat(2.12194440e-4f), r);
+  vf small = exp_tail(r) + r;
+  vf half = round_small(n * splat(0.5f));
+  vf s1 = exp2_int(half), s2 = exp2_int(n - half);
+  // 2^n(e^r - 1) + (2^n - 1)
+  vf y = small * s1 * s2 + (s1 * s2 - splat(1.0f));
+  y = select(x > splat(88.72f), vexp(x), y);
+  return select(is_nan(x), x, y);
+}
+
+SH_INLINE vf vlog(vf x) {
+  // Subnormals are scaled up.
+  vi tiny = x < splat(1.17549435e-38f);
+  vf v = select(tiny, x * splat(8388608.0f), x);
+  vi bits = as_int(v);
+  vi e = ((bits >> 23) & splati(0xff)) - splati(126);
+  vf m = as_float((bits & splati(0x007fffff)) | splati(0x3f000000));
+  vi low = m < splat(0.707106781186547524f);
+  vf ef = __builtin_convertvector(e, vf) - select(low, splat(1.0f), splat(0.0f)) - select(tiny, splat(23.0f), splat(0.0f));
+  m = select(low, m + m, m) - splat(1.0f);
+  vf z = m * m;
+  vf p = splat(7.0376836292e-2f);
+  p = fma(p, m, splat(-1.1514610310e-1f));
+  p = fma(p, m, splat(1.1676998740e-1f));
+  p = fma(p, m, splat(-1.2420140846e-1f));
+  p = fma(p, m, splat(1.4249322787e-1f));
+  p = fma(p, m, splat(-1.6668057665e-1f));
+  p = fma(p, m, splat(2.0000714765e-1f));
+  p = fma(p, m, splat(-2.4999993993e-1f));
+  p = fma(p, m, splat(3.3333331174e-1f));
+  vf y = p * m * z;
+  y = fma(ef, splat(-2.12194440e-4f), y);
+  y = y - splat(0.5f) * z;
+  vf r = m + y;
+  r = fma(ef, splat(0.693359375f), r);
+  r = select(x == splat(__builtin_inff()), x, r);
+  r = select(x == splat(0.0f), splat(-__builtin_inff()), r);
+  r = select(x < splat(0.0f), splat(__builtin_nanf("")), r);
+  return select(is_nan(x), x, r);
+}
+
+// ln(1 + x): u = 1 + x loses the low bits of x; ln u · x/(u - 1) gives them back (Higham 2002, section 1.14.1).
+SH_INLINE vf vlog1p(vf x) {
+  vf u = x + splat(1.0f);
+  SH_OPAQUE(u);
+  vf d = u - splat(1.0f);
+  vf y = select(d == splat(0.0f), x, vlog(u) * (x / select(d == splat(0.0f), splat(1.0f), d)));
+  return select(u == splat(__builtin_inff()), u, y);
+}
+
+SH_INLINE vf vsigmoid(vf x) {
+  vf e = vexp(-vabs(x));
+  vf d = splat(1.0f) / (splat(1.0f) + e);
+  vf y = select(x >= splat(0.0f), d, e * d);
+  return select(is_nan(x), x, y);
+}
+
+SH_INLINE vf vtanh(vf x) {
+  vf a = vabs(x);
+  vf t = vexpm1(min(a, splat(20.0f)) * splat(-2.0f));
+  vf y = copysign(-t / (t + splat(2.0f)), x);
+  return select(is_nan(x), x, y);
+}
+
+// erf on |x| < 4 as x·p(x²)/q(x²); beyond it is ±1 in float32.
+SH_INLINE vf verf(vf x) {
+  vf c = min(max(x, splat(-4.0f)), splat(4.0f));
+  vf z = c * c;
+  vf p = splat(-2.72614225801306e-10f);
+  p = fma(p, z, splat(2.77068142495902e-08f));
+  p = fma(p, z, splat(-2.10102402082508e-06f));
+  p = fma(p, z, splat(-5.69250639462346e-05f));
+  p = fma(p, z, splat(-7.34990630326855e-04f));
+  p = fma(p, z, splat(-2.95459980854025e-03f));
+  p = fma(p, z, splat(-1.60960333262415e-02f));
+  vf q = splat(-1.45660718464996e-05f);
+  q = fma(q, z, splat(-2.13374055278905e-04f));
+  q = fma(q, z, splat(-1.68282697438203e-03f));
+  q = fma(q, z, splat(-7.37332916720468e-03f));
+  q = fma(q, z, splat(-1.42647390514189e-02f));
+  vf y = min(max(c * p / q, splat(-1.0f)), splat(1.0f));
+  return select(is_nan(x), x, y);
+}
+
+// sin and cos by reduction modulo π/2 in three parts (exact to |x| of about 10^4) and Cephes' polynomials.
+SH_INLINE void vsincos(vf x, vf* s, vf* c) {
+  vf n = round_small(x * splat(0.63661977236758134f));
+  vf r = fma(n, splat(-1.5703125f), x);
+  r = fma(n, splat(-4.837512969970703125e-4f), r);
+  r = fma(n, splat(-7.54978995489188216e-8f), r);
+  vi quadrant = __builtin_convertvector(n, vi);
+  vf z = r * r;
+  vf ps = splat(-1.9515295891e-4f);
+  ps = fma(ps, z, splat(8.3321608736e-3f));
+  ps = fma(ps, z, splat(-1.6666654611e-1f));
+  vf sn = fma(ps * z, r, r);
+  vf pc = splat(2.443315711809948e-5f);
+  pc = fma(pc, z, splat(-1.388731625493765e-3f));
+  pc = fma(pc, z, splat(4.166664568298827e-2f));
+  vf cs = fma(pc * z, z, fma(z, splat(-0.5f), splat(1.0f)));
+  vi odd = (quadrant & splati(1)) != splati(0);
+  vf a = select(odd, cs, sn), b = select(odd, sn, cs);
+  *s = select((quadrant & splati(2)) != splati(0), -a, a);
+  *c = select(((quadrant + splati(1)) & splati(2)) != splati(0), -b, b);
+}
+
+// Exact to the scalar functions where the fast reduction above no longer is.
+SH_INLINE vf vsin(vf x) {
+  vf s, c;
+  vsincos(x, &s, &c);
+  for (int i = 0; i < W; i++) if (!(x[i] > -8192.0f && x[i] < 8192.0f)) s[i] = __builtin_sinf(x[i]);
+  return s;
+}
+SH_INLINE vf vcos(vf x) {
+  vf s, c;
+  vsincos(x, &s, &c);
+  for (int i = 0; i < W; i++) if (!(x[i] > -8192.0f && x[i] < 8192.0f)) c[i] = __builtin_cosf(x[i]);
+  return c;
+}
+
+SH_INLINE vf vgelu(vf x) {
+  vf y = splat(0.5f) * x * (splat(1.0f) + verf(x * splat(0.70710678118654752f)));
+  return select(x == splat(-__builtin_inff()), splat(0.0f), y);
+}
+SH_INLINE vf vgelu_tanh(vf x) {
+  vf u = splat(0.79788456080286536f) * (x + splat(0.044715f) * x * x * x);
+  vf y = splat(0.5f) * x * (splat(1.0f) + vtanh(u));
+  return select(x == splat(-__builtin_inff()), splat(0.0f), y);
+}
+SH_INLINE vf vsilu(vf x) { return select(x == splat(-__builtin_inff()), splat(0.0f), x * vsigmoid(x)); }
+SH_INLINE vf vrelu(vf x) { return select((x > splat(0.0f)) | is_nan(x), x, splat(0.0f)); }
+
+// Sum of the lanes in a fixed order: halves added until one is left.
+SH_INLINE float hsum(vf v) {
+  float lane[W];
+  store(lane, v);
+  for (int w = W / 2; w > 0; w /= 2)
+    for (int i = 0; i < w; i++) lane[i] += lane[i + w];
+  return lane[0];
+}
+SH_INLINE float hmax(vf v) {
+  float best = v[0];
+  for (int i = 1; i < W; i++) if (v[i] > best || v[i] != v[i]) best = v[i];
+  return best;
+}
