@@ -1,5 +1,5 @@
 // The one vector layer: GCC/clang vector extensions of a width fixed at compile time, so that the same kernels compile to
-// AVX-512, AVX2, NEON, SSE2 and WebAssembly. No intrinsics outside this file and native/kernels/gemm_pack.h.
+// AVX-512, AVX2, NEON, SSE2 and WebAssembly. Intrinsics only here, in vmath.h (sqrt) and in gemm*.h (bf16).
 // Included inside an instruction set's namespace by native/kernels/all.cc; everything here is static.
 #pragma once
 #include <stdint.h>

@@ -3,8 +3,10 @@
 #include "../kernels.h"
 #include "../threads.h"
 
-#if defined(__AVX512BF16__)
+#if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace shoshin {

@@ -19,7 +19,6 @@ constexpr int64_t MC = 14 * 14; // rows of a packed at a time
 constexpr int64_t NC = 2048;    // columns of b packed at a time
 
 #if defined(__AVX512BF16__)
-#include <immintrin.h>
 #define SHOSHIN_BF16_DOT 1
 #else
 #define SHOSHIN_BF16_DOT 0

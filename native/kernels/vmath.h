@@ -9,6 +9,22 @@ SH_INLINE vf vabs(vf x) { return (vf)((vi)x & splati(0x7fffffff)); }
 SH_INLINE vf copysign(vf size, vf sign) { return (vf)(((vi)size & splati(0x7fffffff)) | ((vi)sign & splati((int)0x80000000))); }
 SH_INLINE vi is_nan(vf x) { return x != x; }
 
+SH_INLINE vf vsqrt(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE__)
+  return (vf)_mm_sqrt_ps((__m128)x);
+#elif defined(__aarch64__)
+  return (vf)vsqrtq_f32((float32x4_t)x);
+#else
+  vf y;
+  for (int i = 0; i < W; i++) y[i] = __builtin_sqrtf(x[i]);
+  return y;
+#endif
+}
+
 // Nearest whole number of |x| < 2^22, by the float's own rounding.
 SH_INLINE vf round_small(vf x) {
   const vf magic = splat(12582912.0f);

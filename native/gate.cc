@@ -1,0 +1,562 @@
+#include "gate.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "kernels.h"
+#include "storage.h"
+#include "threads.h"
+
+using namespace shoshin;
+
+namespace {
+
+thread_local char error_text[320];
+thread_local double last_status = 0;
+thread_local double params[SH_PARAMS];
+
+constexpr double LIMIT = 9007199254740992.0;  // 2^53
+const char* const DTYPES[] = {"float32", "int32", "uint8"};
+
+// Grow-only scratch memory of one JavaScript thread.
+struct Scratch {
+  void* data = nullptr;
+  int64_t size = 0;
+  ~Scratch() { free(data); }
+  void* ask(int64_t bytes) {
+    if (bytes > size) {
+      free(data);
+      data = nullptr;
+      size = 0;
+      if (posix_memalign(&data, 64, (size_t)bytes) != 0) return data = nullptr;
+      size = bytes;
+    }
+    return data ? data : (void*)error_text;  // nothing asked for: any address will do
+  }
+};
+thread_local Scratch scratch;
+
+// The checks of one call. After the first that fails the rest are skipped and `status()` is negative.
+struct Gate {
+  const char* name;
+  bool ok = true;
+  explicit Gate(const char* n) : name(n) {}
+
+  __attribute__((format(printf, 2, 3))) void fail(const char* format, ...) {
+    if (!ok) return;
+    ok = false;
+    const int at = snprintf(error_text, sizeof error_text, "%s: ", name);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error_text + at, sizeof error_text - (size_t)at, format, args);
+    va_end(args);
+  }
+  double status() const { return last_status = ok ? 0 : -1; }
+
+  int64_t count(const char* what, double x, double limit = LIMIT) {
+    if (!(x >= 0 && x <= limit && x == floor(x))) {
+      fail("%s is %g; expected a whole number from 0 to %.0f", what, x, limit);
+      return 0;
+    }
+    return (int64_t)x;
+  }
+  int64_t times(int64_t a, int64_t b) {
+    int64_t r = 0;
+    if (__builtin_mul_overflow(a, b, &r) || r > (int64_t)LIMIT) fail("sizes overflow: %lld times %lld", (long long)a, (long long)b);
+    return ok ? r : 0;
+  }
+  int64_t plus(int64_t a, int64_t b) {
+    int64_t r = 0;
+    if (__builtin_add_overflow(a, b, &r) || r > (int64_t)LIMIT) fail("sizes overflow: %lld plus %lld", (long long)a, (long long)b);
+    return ok ? r : 0;
+  }
+  int choice(const char* what, double x, int limit) {
+    if (!(x >= 0 && x < limit && x == floor(x))) {
+      fail("%s is %g; expected 0 to %d", what, x, limit - 1);
+      return 0;
+    }
+    return (int)x;
+  }
+  const Buffer* open(const char* what, double handle) {
+    const Buffer* b = handle > 0 && handle <= LIMIT && handle == floor(handle) ? storage_open((int64_t)handle) : nullptr;
+    if (!b) fail("%s is no live storage (its memory has been given back)", what);
+    return b;
+  }
+  // Address of elements [offset, offset + n); dtype -1: any.
+  char* range(const char* what, double handle, double offset, int64_t n, int dtype) {
+    if (!ok) return nullptr;
+    const Buffer* b = open(what, handle);
+    const int64_t at = count("an offset", offset);
+    if (!ok) return nullptr;
+    if (dtype >= 0 && b->dtype != dtype) {
+      fail("%s is %s; expected %s", what, DTYPES[b->dtype], DTYPES[dtype]);
+      return nullptr;
+    }
+    if (n < 0 || at > b->length || n > b->length - at) {
+      fail("%s: elements %lld to %lld lie outside a storage of %lld", what, (long long)at, (long long)at + n, (long long)b->length);
+      return nullptr;
+    }
+    return b->data + at * item_size(b->dtype);
+  }
+  float* f32(const char* what, double handle, double offset, int64_t n) { return (float*)range(what, handle, offset, n, F32); }
+  int32_t* i32(const char* what, double handle, double offset, int64_t n) { return (int32_t*)range(what, handle, offset, n, I32); }
+  float* maybe(const char* what, double handle, double offset, int64_t n) { return handle == 0 ? nullptr : f32(what, handle, offset, n); }
+
+  // The loop nest in params: sizes, then strides of `operands`. Returns the elements in all; spans: how far each reaches.
+  int64_t loop(double ndim, int operands, Strided& s, int64_t* spans) {
+    s.ndim = choice("ndim", ndim, MAX_DIMS + 1);
+    memset(s.stride, 0, sizeof s.stride);
+    int64_t total = 1;
+    for (int d = 0; d < s.ndim; d++) total = times(total, s.size[d] = count("a size", params[d]));
+    for (int o = 0; o < operands; o++) {
+      spans[o] = total == 0 ? 0 : 1;
+      for (int d = 0; d < s.ndim; d++) {
+        s.stride[o][d] = count("a stride", params[(o + 1) * s.ndim + d]);
+        if (total > 0) spans[o] = plus(spans[o], times(s.size[d] - 1, s.stride[o][d]));
+      }
+    }
+    return ok ? total : 0;
+  }
+  void indices(const char* what, const int32_t* index, int64_t n, int64_t rows, double also) {
+    if (!ok) return;
+    for (int64_t i = 0; i < n; i++)
+      if ((index[i] < 0 || index[i] >= rows) && !(also != -1 && index[i] == also))
+        return fail("%s %d at position %lld is outside the table of %lld rows", what, index[i], (long long)i, (long long)rows);
+  }
+  void targets(const int32_t* target, int64_t n, int64_t cols, double ignore) {
+    if (!ok) return;
+    for (int64_t i = 0; i < n; i++)
+      if ((target[i] < 0 || target[i] >= cols) && target[i] != ignore)
+        return fail("target %d at row %lld is outside 0 to %lld", target[i], (long long)i, (long long)cols - 1);
+  }
+  void offsets(const int32_t* o, int64_t bags, int64_t n) {
+    if (!ok) return;
+    for (int64_t b = 0; b < bags; b++)
+      if (o[b] < (b == 0 ? 0 : o[b - 1]) || o[b] > n || (b == 0 && o[0] != 0))
+        return fail("offset %d of bag %lld: offsets begin at 0, never fall and end at %lld at most", o[b], (long long)b, (long long)n);
+  }
+};
+
+float p(int i) { return (float)params[i]; }
+bool flag(double x) { return x != 0; }
+
+}  // namespace
+
+extern "C" {
+
+double sh_alloc(double length, double dtype) {
+  Gate g("alloc");
+  const int64_t n = g.count("length", length);
+  const int t = g.choice("dtype", dtype, 3);
+  if (!g.ok) return g.status();
+  const int64_t handle = storage_alloc(n, t);
+  if (handle == 0) {
+    g.fail("no memory for %lld elements of %s", (long long)n, DTYPES[t]);
+    last_status = -2;
+    return -2;
+  }
+  return (double)handle;
+}
+double sh_free(double handle) {
+  Gate g("free");
+  if (!(handle > 0 && handle <= LIMIT && storage_free((int64_t)handle))) g.fail("no live storage (freed before)");
+  return g.status();
+}
+double sh_trim() {
+  storage_trim();
+  return 0;
+}
+double sh_stat(double which) { return (double)storage_stat(which >= 0 && which < 4 ? (int)which : -1); }
+double sh_get(double handle, double i) {
+  Gate g("get");
+  const Buffer* b = g.open("the tensor", handle);
+  const char* at = b ? g.range("the tensor", handle, i, 1, -1) : nullptr;
+  g.status();
+  if (!at) return NAN;
+  if (b->dtype == F32) return *(const float*)at;
+  return b->dtype == I32 ? (double)*(const int32_t*)at : (double)*(const uint8_t*)at;
+}
+double* sh_params() { return params; }
+double sh_status() { return last_status; }
+const char* sh_error() { return error_text; }
+void* sh_address(double handle, double byteOffset, double bytes) {
+  Gate g("read or write");
+  const Buffer* b = g.open("the tensor", handle);
+  const int64_t at = g.count("the offset", byteOffset), n = g.count("the length", bytes);
+  if (b && g.ok) {
+    const int64_t size = b->length * item_size(b->dtype);
+    if (at > size || n > size - at) g.fail("bytes %lld to %lld lie outside a storage of %lld", (long long)at, (long long)(at + n), (long long)size);
+  }
+  g.status();
+  return g.ok ? b->data + at : nullptr;
+}
+
+double sh_threads(double n) {
+  if (n > 0) set_thread_count(n > MAX_THREADS ? MAX_THREADS : (int)n);
+  return thread_count();
+}
+const char* sh_isa() { return active().name; }
+double sh_peak_flops(double precision, double threads, double seconds) {
+  const int t = threads >= 1 && threads <= MAX_THREADS ? (int)threads : 1;
+  return active().peak_flops(precision == 1 ? PRECISION_BF16 : PRECISION_F32, t, seconds > 0 && seconds < 60 ? seconds : 0.1);
+}
+double sh_triad(double length, double threads) {
+  Gate g("triad");
+  const int64_t n = g.count("length", length, 1e9) / 64 * 64;
+  if (!g.ok) return g.status();
+  void* data = nullptr;
+  if (posix_memalign(&data, 2 << 20, (size_t)n * 12 + 64) != 0) {
+    g.fail("no memory");
+    return g.status();
+  }
+  float* a = (float*)data;
+  memset(a, 0, (size_t)n * 12);
+  const double rate = active().triad(a, a + n, a + 2 * n, n, threads >= 1 && threads <= MAX_THREADS ? (int)threads : 1);
+  free(data);
+  return rate;
+}
+
+double sh_fill(double out, double outOffset, double n, double value) {
+  Gate g("fill");
+  const int64_t count = g.count("n", n);
+  const Buffer* b = g.open("out", out);
+  char* at = g.range("out", out, outOffset, count, -1);
+  if (!g.ok) return g.status();
+  if (b->dtype == F32) active().fill_f32((float*)at, count, (float)value);
+  else if (b->dtype == U8) memset(at, (int)(uint8_t)(int64_t)(value == value ? fmod(value, 256) : 0), (size_t)count);
+  else {
+    const int32_t v = value >= -2147483648.0 && value <= 2147483647.0 ? (int32_t)value : 0;
+    for (int64_t i = 0; i < count; i++) ((int32_t*)at)[i] = v;
+  }
+  return g.status();
+}
+double sh_unary(double op, double out, double outOffset, double x, double xOffset, double n, double p0, double p1) {
+  Gate g("unary");
+  const int o = g.choice("op", op, UNARY_COUNT);
+  const int64_t count = g.count("n", n);
+  float* y = g.f32("out", out, outOffset, count);
+  const float* a = g.f32("x", x, xOffset, count);
+  if (g.ok) active().unary(o, y, a, count, (float)p0, (float)p1);
+  return g.status();
+}
+double sh_unary_backward(double op, double dx, double dxOffset, double dy, double dyOffset, double s, double sOffset, double n,
+                         double p0, double p1) {
+  Gate g("unary backward");
+  const int o = g.choice("op", op, UNARY_COUNT);
+  const int64_t count = g.count("n", n);
+  float* y = g.f32("dx", dx, dxOffset, count);
+  const float *d = g.f32("dy", dy, dyOffset, count), *a = g.f32("s", s, sOffset, count);
+  if (g.ok) active().unary_backward(o, y, d, a, count, (float)p0, (float)p1);
+  return g.status();
+}
+double sh_binary(double op, double out, double outOffset, double a, double aOffset, double b, double bOffset, double ndim) {
+  Gate g("binary");
+  const int o = g.choice("op", op, BINARY_COUNT);
+  Strided s;
+  int64_t spans[3];
+  const int64_t total = g.loop(ndim, 2, s, spans);
+  const Buffer* first = g.open("a", a);
+  if (!g.ok) return g.status();
+  const int type = first->dtype;
+  if (type == U8) g.fail("a is uint8; expected float32 or int32");
+  const void *x = g.range("a", a, aOffset, spans[0], type), *y = g.range("b", b, bOffset, spans[1], type);
+  void* z = g.range("out", out, outOffset, total, o >= EQ ? U8 : type);
+  if (g.ok && total > 0) {
+    if (type == F32) active().binary(o, z, (const float*)x, (const float*)y, s);
+    else active().binary_i32(o, z, (const int32_t*)x, (const int32_t*)y, s);
+  }
+  return g.status();
+}
+double sh_where(double out, double outOffset, double cond, double condOffset, double a, double aOffset, double b, double bOffset,
+                double ndim) {
+  Gate g("where");
+  Strided s;
+  int64_t spans[3];
+  const int64_t total = g.loop(ndim, 3, s, spans);
+  const uint8_t* c = (const uint8_t*)g.range("cond", cond, condOffset, spans[0], U8);
+  const float *x = g.f32("a", a, aOffset, spans[1]), *y = g.f32("b", b, bOffset, spans[2]);
+  float* z = g.f32("out", out, outOffset, total);
+  if (g.ok && total > 0) active().where(z, c, x, y, s);
+  return g.status();
+}
+double sh_copy(double out, double outOffset, double x, double xOffset, double ndim, double add) {
+  Gate g("copy");
+  Strided s;
+  int64_t spans[3];
+  const int64_t total = g.loop(ndim, 2, s, spans);
+  const Buffer* b = g.open("x", x);
+  if (!g.ok) return g.status();
+  if (flag(add) && b->dtype != F32) g.fail("adding needs float32, found %s", DTYPES[b->dtype]);
+  const char* from = g.range("x", x, xOffset, spans[1], b->dtype);
+  char* to = g.range("out", out, outOffset, spans[0], b->dtype);
+  if (!g.ok || total == 0) return g.status();
+  if (flag(add)) active().copy_add((float*)to, (const float*)from, s);
+  else if (b->dtype == U8) active().copy1(to, from, s);
+  else active().copy4(to, from, s);
+  return g.status();
+}
+double sh_cast(double out, double outOffset, double x, double xOffset, double n) {
+  Gate g("cast");
+  const int64_t count = g.count("n", n);
+  const Buffer *a = g.open("x", x), *b = g.open("out", out);
+  const char* from = g.range("x", x, xOffset, count, -1);
+  char* to = g.range("out", out, outOffset, count, -1);
+  if (g.ok) active().cast(to, b->dtype, from, a->dtype, count);
+  return g.status();
+}
+double sh_reduce(double op, double out, double outOffset, double x, double xOffset, double outer, double mid, double inner,
+                 double accumulate) {
+  Gate g("reduce");
+  const int o = g.choice("op", op, REDUCE_COUNT);
+  const int64_t a = g.count("outer", outer), m = g.count("mid", mid), b = g.count("inner", inner);
+  const int64_t results = g.times(a, b);
+  float* y = g.f32("out", out, outOffset, results);
+  const float* v = g.f32("x", x, xOffset, g.times(results, m));
+  if (m == 0 && results > 0 && (o == MAX || o == MIN)) g.fail("no elements to take the extreme of");
+  if (flag(accumulate) && (o == MAX || o == MIN || o == PROD)) g.fail("only sums accumulate");
+  if (g.ok) active().reduce(o, y, v, a, m, b, flag(accumulate));
+  return g.status();
+}
+double sh_arg_reduce(double op, double out, double outOffset, double x, double xOffset, double outer, double mid, double inner) {
+  Gate g("argmax");
+  const int o = g.choice("op", op, REDUCE_COUNT);
+  const int64_t a = g.count("outer", outer), m = g.count("mid", mid, 2147483647.0), b = g.count("inner", inner);
+  const int64_t results = g.times(a, b);
+  int32_t* y = g.i32("out", out, outOffset, results);
+  const float* v = g.f32("x", x, xOffset, g.times(results, m));
+  if (o != MAX && o != MIN) g.fail("op must be MAX or MIN");
+  if (m == 0 && results > 0) g.fail("no elements to choose from");
+  if (g.ok) active().arg_reduce(o, y, v, a, m, b);
+  return g.status();
+}
+
+double sh_gemm(double c, double a, double b, double bias, double preact) {
+  Gate g("matmul");
+  GemmArgs x;
+  memset(&x, 0, sizeof x);
+  x.batch = g.count("batch", params[0]);
+  x.m = g.count("m", params[1]);
+  x.n = g.count("n", params[2]);
+  x.k = g.count("k", params[3]);
+  x.lda = g.count("lda", params[4]);
+  x.strideA = g.count("strideA", params[5]);
+  x.ldb = g.count("ldb", params[6]);
+  x.strideB = g.count("strideB", params[7]);
+  x.ldc = g.count("ldc", params[8]);
+  x.strideC = g.count("strideC", params[9]);
+  x.transA = params[15] != 0;
+  x.transB = params[16] != 0;
+  x.accumulate = params[17] != 0;
+  x.activation = g.choice("activation", params[18], ACT_SIGMOID + 1);
+  x.precision = g.choice("precision", params[19], 2);
+  if (x.accumulate && x.activation != ACT_NONE) g.fail("an activation cannot accumulate");
+  const auto reach = [&](int64_t rows, int64_t cols, int64_t ld, int64_t stride) -> int64_t {
+    if (x.batch == 0 || rows == 0 || cols == 0) return 0;
+    return g.plus(g.plus(g.times(x.batch - 1, stride), g.times(rows - 1, ld)), cols);
+  };
+  if (x.m > 0 && x.n > 0 && (x.ldc < x.n || (x.batch > 1 && x.strideC < x.ldc * (x.m - 1) + x.n))) g.fail("rows or matrices of c overlap");
+  if (!g.ok) return g.status();
+  const int64_t reachC = reach(x.m, x.n, x.ldc, x.strideC);
+  x.a = g.f32("a", a, params[10], x.transA ? reach(x.k, x.m, x.lda, x.strideA) : reach(x.m, x.k, x.lda, x.strideA));
+  x.b = g.f32("b", b, params[11], x.transB ? reach(x.n, x.k, x.ldb, x.strideB) : reach(x.k, x.n, x.ldb, x.strideB));
+  x.c = g.f32("c", c, params[12], reachC);
+  x.bias = g.maybe("bias", bias, params[13], x.n);
+  x.preact = g.maybe("preact", preact, params[14], reachC);
+  if (!g.ok) return g.status();
+  void* space = scratch.ask(active().gemm_workspace(x));
+  if (!space) g.fail("no memory for workspace");
+  else active().gemm(x, space);
+  return g.status();
+}
+double sh_softmax(double out, double outOffset, double x, double xOffset, double rows, double cols, double log) {
+  Gate g("softmax");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
+  float* y = g.f32("out", out, outOffset, n);
+  const float* a = g.f32("x", x, xOffset, n);
+  if (g.ok) active().softmax(y, a, r, c, flag(log));
+  return g.status();
+}
+double sh_softmax_backward(double dx, double dxOffset, double dy, double dyOffset, double y, double yOffset, double rows,
+                           double cols, double log) {
+  Gate g("softmax backward");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
+  float* out = g.f32("dx", dx, dxOffset, n);
+  const float *d = g.f32("dy", dy, dyOffset, n), *a = g.f32("y", y, yOffset, n);
+  if (g.ok) active().softmax_backward(out, d, a, r, c, flag(log));
+  return g.status();
+}
+double sh_cross_entropy(double loss, double weightOut, double lse, double x, double xOffset, double target, double targetOffset,
+                        double weight, double weightOffset, double rows, double cols, double smoothing, double ignoreIndex) {
+  Gate g("cross entropy");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols);
+  float *l = g.f32("loss", loss, 0, r), *w = g.f32("weightOut", weightOut, 0, r), *e = g.f32("lse", lse, 0, r);
+  const float* a = g.f32("x", x, xOffset, g.times(r, c));
+  const int32_t* t = g.i32("target", target, targetOffset, r);
+  const float* cw = g.maybe("weight", weight, weightOffset, c);
+  g.targets(t, r, c, ignoreIndex);
+  if (r > 0 && c == 0) g.fail("no classes");
+  if (g.ok) active().cross_entropy(l, w, e, a, t, cw, r, c, (float)smoothing, (int32_t)ignoreIndex);
+  return g.status();
+}
+double sh_cross_entropy_backward(double dx, double dxOffset, double dy, double dyOffset, double dyStride, double denominator,
+                                 double x, double xOffset, double target, double targetOffset, double weight,
+                                 double weightOffset, double lse, double rows, double cols, double smoothing,
+                                 double ignoreIndex) {
+  Gate g("cross entropy backward");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols), stride = g.count("dyStride", dyStride, 1);
+  float* out = g.f32("dx", dx, dxOffset, g.times(r, c));
+  const float* d = g.f32("dy", dy, dyOffset, stride ? r : 1);
+  const float* den = g.maybe("denominator", denominator, 0, 1);
+  const float* a = g.f32("x", x, xOffset, g.times(r, c));
+  const int32_t* t = g.i32("target", target, targetOffset, r);
+  const float *cw = g.maybe("weight", weight, weightOffset, c), *e = g.f32("lse", lse, 0, r);
+  g.targets(t, r, c, ignoreIndex);
+  if (g.ok && r > 0) active().cross_entropy_backward(out, d, stride, den, a, t, cw, e, r, c, (float)smoothing, (int32_t)ignoreIndex);
+  return g.status();
+}
+double sh_norm(double out, double outOffset, double mean, double rstd, double x, double xOffset, double weight,
+               double weightOffset, double bias, double biasOffset, double rows, double cols, double eps) {
+  Gate g("norm");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
+  float *y = g.f32("out", out, outOffset, n), *m = g.maybe("mean", mean, 0, r), *s = g.f32("rstd", rstd, 0, r);
+  const float *a = g.f32("x", x, xOffset, n), *w = g.maybe("weight", weight, weightOffset, c), *b = g.maybe("bias", bias, biasOffset, c);
+  if (g.ok && n > 0) active().norm(y, m, s, a, w, b, r, c, (float)eps);
+  return g.status();
+}
+double sh_norm_backward(double dx, double dxOffset, double dweight, double dweightOffset, double dbias, double dbiasOffset,
+                        double dy, double dyOffset, double x, double xOffset, double mean, double rstd, double weight,
+                        double weightOffset, double rows, double cols, double accumulate) {
+  Gate g("norm backward");
+  const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
+  float *o = g.maybe("dx", dx, dxOffset, n), *dw = g.maybe("dweight", dweight, dweightOffset, c), *db = g.maybe("dbias", dbias, dbiasOffset, c);
+  const float *d = g.f32("dy", dy, dyOffset, n), *a = g.f32("x", x, xOffset, n);
+  const float *m = g.maybe("mean", mean, 0, r), *s = g.f32("rstd", rstd, 0, r), *w = g.maybe("weight", weight, weightOffset, c);
+  if (!g.ok || c == 0) return g.status();
+  void* space = scratch.ask(active().norm_backward_workspace(r, c));
+  if (!space) g.fail("no memory for workspace");
+  else active().norm_backward(o, dw, db, d, a, m, s, w, r, c, flag(accumulate), space);
+  return g.status();
+}
+double sh_gather(double out, double outOffset, double table, double tableOffset, double index, double indexOffset, double n,
+                 double dim, double vocabulary) {
+  Gate g("embedding");
+  const int64_t count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
+  float* y = g.f32("out", out, outOffset, g.times(count, d));
+  const float* t = g.f32("table", table, tableOffset, g.times(v, d));
+  const int32_t* ix = g.i32("index", index, indexOffset, count);
+  g.indices("index", ix, count, v, -1);
+  if (g.ok) active().gather(y, t, ix, count, d);
+  return g.status();
+}
+double sh_scatter_add(double table, double tableOffset, double dy, double dyOffset, double index, double indexOffset, double n,
+                      double dim, double vocabulary, double skip) {
+  Gate g("embedding backward");
+  const int64_t count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
+  float* t = g.f32("table", table, tableOffset, g.times(v, d));
+  const float* y = g.f32("dy", dy, dyOffset, g.times(count, d));
+  const int32_t* ix = g.i32("index", index, indexOffset, count);
+  g.indices("index", ix, count, v, skip);
+  if (g.ok) active().scatter_add(t, y, ix, count, d, (int32_t)skip);
+  return g.status();
+}
+double sh_embedding_bag(double out, double outOffset, double table, double tableOffset, double index, double indexOffset,
+                        double offsets, double offsetsOffset, double perSample, double perSampleOffset, double bags, double n,
+                        double dim, double vocabulary, double mean, double skip) {
+  Gate g("embedding bag");
+  const int64_t b = g.count("bags", bags), count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
+  float* y = g.f32("out", out, outOffset, g.times(b, d));
+  const float* t = g.f32("table", table, tableOffset, g.times(v, d));
+  const int32_t *ix = g.i32("index", index, indexOffset, count), *o = g.i32("offsets", offsets, offsetsOffset, b);
+  const float* w = g.maybe("perSample", perSample, perSampleOffset, count);
+  g.indices("index", ix, count, v, skip);
+  g.offsets(o, b, count);
+  if (g.ok) active().embedding_bag(y, t, ix, o, w, b, count, d, flag(mean), (int32_t)skip);
+  return g.status();
+}
+double sh_embedding_bag_backward(double dtable, double dtableOffset, double dy, double dyOffset, double index, double indexOffset,
+                                 double offsets, double offsetsOffset, double perSample, double perSampleOffset, double bags,
+                                 double n, double dim, double vocabulary, double mean, double skip) {
+  Gate g("embedding bag backward");
+  const int64_t b = g.count("bags", bags), count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
+  float* t = g.f32("dtable", dtable, dtableOffset, g.times(v, d));
+  const float* y = g.f32("dy", dy, dyOffset, g.times(b, d));
+  const int32_t *ix = g.i32("index", index, indexOffset, count), *o = g.i32("offsets", offsets, offsetsOffset, b);
+  const float* w = g.maybe("perSample", perSample, perSampleOffset, count);
+  g.indices("index", ix, count, v, skip);
+  g.offsets(o, b, count);
+  if (g.ok) active().embedding_bag_backward(t, y, ix, o, w, b, count, d, flag(mean), (int32_t)skip);
+  return g.status();
+}
+double sh_dropout(double out, double outOffset, double x, double xOffset, double n, double prob, double key0, double key1,
+                  double site) {
+  Gate g("dropout");
+  const int64_t count = g.count("n", n, 17179869184.0);
+  float* y = g.f32("out", out, outOffset, count);
+  const float* a = g.f32("x", x, xOffset, count);
+  if (!(prob >= 0 && prob <= 1)) g.fail("probability %g is outside 0 to 1", prob);
+  const uint32_t k0 = (uint32_t)g.count("key0", key0, 4294967295.0), k1 = (uint32_t)g.count("key1", key1, 4294967295.0);
+  const uint32_t s = (uint32_t)g.count("site", site, 4294967295.0);
+  if (g.ok) active().dropout(y, a, count, (float)prob, k0, k1, s);
+  return g.status();
+}
+
+double sh_adam(double pp, double gg, double m, double v, double vmax, double offset, double n, double gradScale) {
+  Gate g("adam");
+  AdamArgs a;
+  a.n = g.count("n", n);
+  a.p = g.f32("p", pp, offset, a.n);
+  a.g = g.f32("g", gg, offset, a.n);
+  a.m = g.f32("m", m, offset, a.n);
+  a.v = g.f32("v", v, offset, a.n);
+  a.vmax = g.maybe("vmax", vmax, offset, a.n);
+  a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
+  a.lr = p(0); a.beta1 = p(1); a.beta2 = p(2); a.eps = p(3); a.weightDecay = p(4); a.l1 = p(5); a.bias1 = p(6); a.bias2 = p(7);
+  a.decoupled = params[8] != 0;
+  if (g.ok) active().adam(a);
+  return g.status();
+}
+double sh_sgd(double pp, double gg, double buf, double offset, double n, double gradScale) {
+  Gate g("sgd");
+  SgdArgs a;
+  a.n = g.count("n", n);
+  a.p = g.f32("p", pp, offset, a.n);
+  a.g = g.f32("g", gg, offset, a.n);
+  a.buf = g.maybe("buf", buf, offset, a.n);
+  a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
+  a.lr = p(0); a.momentum = p(1); a.dampening = p(2); a.weightDecay = p(3); a.l1 = p(4);
+  a.nesterov = params[5] != 0;
+  a.first = params[6] != 0;
+  if (g.ok) active().sgd(a);
+  return g.status();
+}
+double sh_rmsprop(double pp, double gg, double square, double buf, double gradAvg, double offset, double n, double gradScale) {
+  Gate g("rmsprop");
+  RmspropArgs a;
+  a.n = g.count("n", n);
+  a.p = g.f32("p", pp, offset, a.n);
+  a.g = g.f32("g", gg, offset, a.n);
+  a.square = g.f32("square", square, offset, a.n);
+  a.buf = g.maybe("buf", buf, offset, a.n);
+  a.gradAvg = g.maybe("gradAvg", gradAvg, offset, a.n);
+  a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
+  a.lr = p(0); a.alpha = p(1); a.eps = p(2); a.weightDecay = p(3); a.l1 = p(4); a.momentum = p(5);
+  if (g.ok) active().rmsprop(a);
+  return g.status();
+}
+double sh_adagrad(double pp, double gg, double sum, double offset, double n, double gradScale) {
+  Gate g("adagrad");
+  AdagradArgs a;
+  a.n = g.count("n", n);
+  a.p = g.f32("p", pp, offset, a.n);
+  a.g = g.f32("g", gg, offset, a.n);
+  a.sum = g.f32("sum", sum, offset, a.n);
+  a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
+  a.lr = p(0); a.eps = p(1); a.weightDecay = p(2); a.l1 = p(3);
+  if (g.ok) active().adagrad(a);
+  return g.status();
+}
+}

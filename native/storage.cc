@@ -1,0 +1,154 @@
+#include "storage.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernels.h"
+
+namespace shoshin {
+namespace {
+
+pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+Buffer buffers[SLOTS];
+uint32_t free_slots[SLOTS];
+int64_t free_count = 0, used_slots = 1;  // slot 0 stays empty
+int64_t live_count = 0, live_bytes = 0, pooled_bytes = 0, peak_bytes = 0;
+
+// Free blocks are kept by size class for the next step, which will ask for the same sizes.
+struct Free { Free* next; };
+constexpr int CLASSES = 512;
+Free* pool[CLASSES];
+
+// Classes: powers of two up to 1 KiB, then eight to each doubling.
+int64_t class_bytes(int64_t bytes, int* index) {
+  if (bytes <= 1024) {
+    int64_t size = 64;
+    int i = 0;
+    while (size < bytes) {
+      size *= 2;
+      i++;
+    }
+    *index = i;
+    return size;
+  }
+  int shift = 10;
+  while (((int64_t)1 << (shift + 1)) < bytes) shift++;
+  const int64_t base = (int64_t)1 << shift, step = base / 8;
+  const int64_t eighth = (bytes - base + step - 1) / step;
+  *index = 5 + (shift - 10) * 8 + (int)eighth;
+  return base + eighth * step;
+}
+
+int64_t physical_bytes() {
+  static const int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? bytes : (int64_t)1 << 62;
+}
+
+void trim_locked() {
+  for (Free*& list : pool) {
+    while (list) {
+      Free* next = list->next;
+      free(list);
+      list = next;
+    }
+  }
+  pooled_bytes = 0;
+}
+
+char* take(int64_t bytes, int index) {
+  if (Free* block = pool[index]) {
+    pool[index] = block->next;
+    pooled_bytes -= bytes;
+    return (char*)block;
+  }
+  if (live_bytes + bytes > physical_bytes()) return nullptr;
+  void* data = nullptr;
+  const size_t align = bytes >= (4 << 20) ? (2 << 20) : 64;
+  if (posix_memalign(&data, align, (size_t)bytes) != 0) {
+    trim_locked();
+    if (posix_memalign(&data, align, (size_t)bytes) != 0) return nullptr;
+  }
+#ifdef MADV_HUGEPAGE
+  if (bytes >= (4 << 20)) madvise(data, (size_t)bytes, MADV_HUGEPAGE);
+#endif
+  return (char*)data;
+}
+
+struct Locked {
+  Locked() { pthread_mutex_lock(&lock); }
+  ~Locked() { pthread_mutex_unlock(&lock); }
+};
+
+}  // namespace
+
+int64_t storage_alloc(int64_t length, int dtype) {
+  int64_t bytes;
+  if (__builtin_mul_overflow(length, item_size(dtype), &bytes) || bytes > ((int64_t)1 << 46)) return 0;
+  int index;
+  bytes = class_bytes(bytes, &index);
+  if (index >= CLASSES) return 0;
+  Locked guard;
+  int64_t slot;
+  if (free_count > 0) slot = free_slots[--free_count];
+  else if (used_slots < SLOTS) slot = used_slots++;
+  else return 0;
+  char* data = take(bytes, index);
+  if (!data) {
+    free_slots[free_count++] = (uint32_t)slot;
+    return 0;
+  }
+  Buffer& b = buffers[slot];
+  b = {data, length, bytes, dtype, b.generation % (uint32_t)MAX_GENERATION + 1, true};
+  live_count++;
+  live_bytes += bytes;
+  if (live_bytes > peak_bytes) peak_bytes = live_bytes;
+  return (int64_t)b.generation * SLOTS + slot;
+}
+
+const Buffer* storage_open(int64_t handle) {
+  if (handle <= 0) return nullptr;
+  const Buffer& b = buffers[handle % SLOTS];
+  return b.live && (int64_t)b.generation == handle / SLOTS ? &b : nullptr;
+}
+
+bool storage_free(int64_t handle) {
+  Locked guard;
+  if (!storage_open(handle)) return false;
+  Buffer& b = buffers[handle % SLOTS];
+  b.live = false;
+  live_count--;
+  live_bytes -= b.bytes;
+  int index;
+  class_bytes(b.bytes, &index);
+  // At most a quarter of the machine's memory lies unused.
+  if (pooled_bytes + b.bytes > physical_bytes() / 4) {
+    free(b.data);
+  } else {
+    Free* block = (Free*)b.data;
+    block->next = pool[index];
+    pool[index] = block;
+    pooled_bytes += b.bytes;
+  }
+  free_slots[free_count++] = (uint32_t)(handle % SLOTS);
+  return true;
+}
+
+void storage_trim() {
+  Locked guard;
+  trim_locked();
+}
+
+int64_t storage_stat(int which) {
+  Locked guard;
+  switch (which) {
+    case 0: return live_count;
+    case 1: return live_bytes;
+    case 2: return pooled_bytes;
+    case 3: return peak_bytes;
+    default: return -1;
+  }
+}
+
+}  // namespace shoshin
