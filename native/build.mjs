@@ -13,8 +13,17 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "build");
 const target = join(out, "shoshin.node");
 
-const COMMON = ["-O3", "-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffp-contract=fast", "-fno-math-errno", "-fPIC",
-  "-fvisibility=hidden", "-w"];
+const COMMON = [
+  "-O3",
+  "-std=c++17",
+  "-fno-exceptions",
+  "-fno-rtti",
+  "-ffp-contract=fast",
+  "-fno-math-errno",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-w",
+];
 const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"];
 const SETS = {
   x64: { avx512_bf16: [...AVX512, "-mavx512bf16"], avx512: AVX512, avx2: ["-mavx2", "-mfma"], portable: [] },
@@ -59,10 +68,12 @@ function fingerprint(parts) {
 }
 
 async function build() {
-  if (process.env.SHOSHIN_SKIP_BUILD) return warn("SHOSHIN_SKIP_BUILD is set", "Run `node native/build.mjs` to build them.");
+  if (process.env.SHOSHIN_SKIP_BUILD)
+    return warn("SHOSHIN_SKIP_BUILD is set", "Run `node native/build.mjs` to build them.");
   if (process.platform === "win32") return warn("Windows is not supported yet", "Use WSL for full speed.");
   const cxx = compiler();
-  const install = "Install g++ or clang++ (Debian: apt install g++; macOS: xcode-select --install) and run `npm rebuild shoshin`.";
+  const install =
+    "Install g++ or clang++ (Debian: apt install g++; macOS: xcode-select --install) and run `npm rebuild shoshin`.";
   if (!cxx) return warn("no C++ compiler was found", install);
   const include = headers();
   if (!include) return warn("Node's headers (node_api.h) were not found", "Install node-api-headers.");
@@ -87,23 +98,35 @@ async function build() {
         if (flags.length === 0) throw error;
       }
     });
-    const plain = ["threads", "storage", "gate"].map((name) => async () => objects.push(await compile(`${name}.cc`, name, [])));
+    const plain = ["threads", "storage", "gate"].map(
+      (name) => async () => objects.push(await compile(`${name}.cc`, name, [])),
+    );
     const objects = [];
     plain.push(async () => objects.push(await compile("addon.cc", "addon", [`-I${include}`])));
     const queue = [...jobs, ...plain];
-    await Promise.all([0, 1].map(async () => {
-      for (let job = queue.shift(); job; job = queue.shift()) await job();
-    }));
+    await Promise.all(
+      [0, 1].map(async () => {
+        for (let job = queue.shift(); job; job = queue.shift()) await job();
+      }),
+    );
     const has = built.map(([name]) => `-DSHOSHIN_HAS_${name.toUpperCase()}`);
     objects.push(await compile("dispatch.cc", "dispatch", has), ...built.map(([, object]) => object));
-    const link = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-Wl,-z,nodelete"];
+    const link =
+      process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-Wl,-z,nodelete"];
     const addon = join(work, "shoshin.node");
     await run(cxx.name, [...link, ...objects, "-o", addon, "-lpthread", "-lm"]);
     rmSync(stamp, { force: true });
     renameSync(addon, target);
     writeFileSync(stamp, print);
   } catch (error) {
-    warn(`${cxx.name} failed: ${String(error.stderr ?? error.message).trim().split("\n").slice(-8).join("\n")}`, install);
+    warn(
+      `${cxx.name} failed: ${String(error.stderr ?? error.message)
+        .trim()
+        .split("\n")
+        .slice(-8)
+        .join("\n")}`,
+      install,
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -30,8 +30,12 @@ export class Embedding extends Module {
   }
 
   /** Copies vectors [rows, dim] into a new table; `freeze` keeps them as they are (default, as in PyTorch). */
-  static fromPretrained(vectors: Tensor, { freeze = true, paddingIdx }: { freeze?: boolean } & TableOptions = {}): Embedding {
-    if (vectors.ndim !== 2) throw new ShapeError(`fromPretrained: expected [rows, dim], found ${showShape(vectors.shape)}`);
+  static fromPretrained(
+    vectors: Tensor,
+    { freeze = true, paddingIdx }: { freeze?: boolean } & TableOptions = {},
+  ): Embedding {
+    if (vectors.ndim !== 2)
+      throw new ShapeError(`fromPretrained: expected [rows, dim], found ${showShape(vectors.shape)}`);
     const made = new Embedding(vectors.shape[0], vectors.shape[1], { paddingIdx });
     noGrad(() => void made.weight.copy_(vectors));
     made.weight.requiresGrad = !freeze;
@@ -66,7 +70,11 @@ export class EmbeddingBag extends Module {
 
   /** index int32 [n], offsets int32 [bags], perSampleWeights [n] (mode sum) → [bags, embeddingDim] */
   forward(index: Tensor, offsets: Tensor, perSampleWeights?: Tensor): Tensor {
-    return embeddingBag(index, offsets, this.weight, { mode: this.mode, perSampleWeights, paddingIdx: this.paddingIdx });
+    return embeddingBag(index, offsets, this.weight, {
+      mode: this.mode,
+      perSampleWeights,
+      paddingIdx: this.paddingIdx,
+    });
   }
   override extraRepr(): string {
     return `${this.weight.shape.join(" × ")}, ${this.mode}`;

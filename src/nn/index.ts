@@ -1,12 +1,31 @@
 export {
-  ELU, Flatten, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh,
+  ELU,
+  Flatten,
+  GELU,
+  Identity,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
 } from "./activation.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, EmbeddingBag } from "./embedding.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
 export {
-  bceWithLogitsLoss, crossEntropy, huberLoss, klDivLoss, type LossOptions, l1Loss, mseLoss, nllLoss, smoothL1Loss,
+  bceWithLogitsLoss,
+  crossEntropy,
+  huberLoss,
+  klDivLoss,
+  type LossOptions,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  smoothL1Loss,
 } from "./loss.ts";
 export { Module, Parameter, type StateDict, StateDictError } from "./module.ts";
 export { Perceptron, ReluNeuron, SigmoidNeuron } from "./neuron.ts";

@@ -1,6 +1,13 @@
-import { binaryCrossEntropyWithLogits, type CrossEntropyOptions, crossEntropy as crossEntropyOp, gatherLast, type Reduction, where } from "../ops/index.ts";
-import { sameShape, ShapeError, showShape } from "../tensor/shape.ts";
+import {
+  binaryCrossEntropyWithLogits,
+  type CrossEntropyOptions,
+  crossEntropy as crossEntropyOp,
+  gatherLast,
+  type Reduction,
+  where,
+} from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
+import { ShapeError, sameShape, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Losses, with PyTorch's names (camelCase), defaults and reductions. */
@@ -36,7 +43,11 @@ export function l1Loss(input: Tensor, target: Tensor, { reduction }: LossOptions
 }
 
 /** Huber 1964: $\tfrac12 d^2$ where $|d| \le \delta$, else $\delta(|d| - \tfrac12\delta)$, with $d = x - t$. */
-export function huberLoss(input: Tensor, target: Tensor, { reduction, delta = 1 }: LossOptions & { delta?: number } = {}): Tensor {
+export function huberLoss(
+  input: Tensor,
+  target: Tensor,
+  { reduction, delta = 1 }: LossOptions & { delta?: number } = {},
+): Tensor {
   same("huberLoss", input, target);
   const size = input.sub(target).abs();
   // clamp(|d|, δ)·(|d| − ½·clamp(|d|, δ)) is both branches at once.
@@ -45,7 +56,11 @@ export function huberLoss(input: Tensor, target: Tensor, { reduction, delta = 1 
 }
 
 /** Huber loss divided by β, as PyTorch's smooth L1. */
-export function smoothL1Loss(input: Tensor, target: Tensor, { reduction, beta = 1 }: LossOptions & { beta?: number } = {}): Tensor {
+export function smoothL1Loss(
+  input: Tensor,
+  target: Tensor,
+  { reduction, beta = 1 }: LossOptions & { beta?: number } = {},
+): Tensor {
   if (beta === 0) return l1Loss(input, target, { reduction });
   return huberLoss(input, target, { reduction, delta: beta }).div(beta);
 }
@@ -70,7 +85,11 @@ export function bceWithLogitsLoss(
   } else {
     // (1−t)·x + (1 + (p−1)·t)·softplus(−x)
     const scale = target.mul(posWeight.sub(1)).add(1);
-    loss = target.neg().add(1).mul(input).add(scale.mul(input.neg().softplus(1, Number.POSITIVE_INFINITY)));
+    loss = target
+      .neg()
+      .add(1)
+      .mul(input)
+      .add(scale.mul(input.neg().softplus(1, Number.POSITIVE_INFINITY)));
   }
   return reduce(weight === undefined ? loss : loss.mul(weight), reduction);
 }
@@ -84,7 +103,10 @@ export function nllLoss(
   const t = target.data();
   const w = weight?.data();
   const factors = Float64Array.from(t, (c) => (c === ignoreIndex ? 0 : (w?.[c] ?? 1)));
-  const known = tensor(Int32Array.from(t, (c) => (c === ignoreIndex ? 0 : c)), target.shape);
+  const known = tensor(
+    Int32Array.from(t, (c) => (c === ignoreIndex ? 0 : c)),
+    target.shape,
+  );
   const scale = tensor(factors, target.shape, { dtype: input.dtype });
   const loss = gatherLast(input, known).neg().mul(scale);
   if (reduction === "mean") return loss.sum().div(factors.reduce((a, b) => a + b, 0));

@@ -86,7 +86,8 @@ export abstract class Module {
   stateDict(): StateDict {
     const state: StateDict = new Map();
     const visit = (module: Module, prefix: string) => {
-      for (const [name, value] of Object.entries(module)) if (value instanceof Parameter) state.set(prefix + name, value);
+      for (const [name, value] of Object.entries(module))
+        if (value instanceof Parameter) state.set(prefix + name, value);
       for (const [name, value] of module.#buffers) state.set(prefix + name, value);
       for (const [name, child] of module.namedChildren()) visit(child, `${prefix}${name}.`);
     };

@@ -32,7 +32,10 @@ export class Arena {
     let length = 0;
     for (const p of params) {
       if (p.backend !== backend || p.dtype !== dtype) {
-        throw new ShoshinError("the parameters of a group must be of one dtype and on one backend", "Make a group for each.");
+        throw new ShoshinError(
+          "the parameters of a group must be of one dtype and on one backend",
+          "Make a group for each.",
+        );
       }
       if (!p.isContiguous) throw new ShoshinError("a parameter must be contiguous", "Use p.contiguous().");
       this.offsets.push(length);

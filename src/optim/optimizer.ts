@@ -61,9 +61,16 @@ export abstract class Optimizer<O extends GroupOptions> {
       if (members.length === 0) continue;
       const options = { ...defaults, ...(own as Partial<O>) } as O;
       for (const [key, value] of Object.entries(options)) {
-        if (typeof value === "number" && !(value >= 0)) throw new ShoshinError(`${key} must be 0 or more, found ${value}`);
+        if (typeof value === "number" && !(value >= 0))
+          throw new ShoshinError(`${key} must be 0 or more, found ${value}`);
       }
-      const group: Group<O> = { params: members, options, arena: new Arena(members), state: new Map(), steps: members.map(() => 0) };
+      const group: Group<O> = {
+        params: members,
+        options,
+        arena: new Arena(members),
+        state: new Map(),
+        steps: members.map(() => 0),
+      };
       this.#groups.push(group);
       this.paramGroups.push(Object.assign(options, { params: members }));
     }
@@ -81,7 +88,14 @@ export abstract class Optimizer<O extends GroupOptions> {
       const scale = scales.get(group.params[0]);
       group.arena.values.version++;
       for (const segment of this.#sameAge(group)) {
-        this.update(group.arena, segment, segment.step, group.options, (name) => this.#buffer(group, name), scale?.storage);
+        this.update(
+          group.arena,
+          segment,
+          segment.step,
+          group.options,
+          (name) => this.#buffer(group, name),
+          scale?.storage,
+        );
       }
     }
     for (const { params } of this.#groups) for (const p of params) scales.delete(p);
@@ -136,7 +150,8 @@ export abstract class Optimizer<O extends GroupOptions> {
       if (run === undefined || p.numel === 0) return;
       steps[i]++;
       const last = out.at(-1);
-      if (last !== undefined && last.step === steps[i] && last.offset >= run.offset) last.length = begin + p.numel - last.offset;
+      if (last !== undefined && last.step === steps[i] && last.offset >= run.offset)
+        last.length = begin + p.numel - last.offset;
       else out.push({ offset: begin, length: p.numel, step: steps[i] });
     });
     return out;

@@ -14,7 +14,16 @@ export interface RmspropOptions extends GroupOptions {
 /** RMSprop (Tieleman & Hinton 2012): $v \leftarrow \alpha v + (1-\alpha)g^2$, $p \leftarrow p - \eta\,g/(\sqrt v+\varepsilon)$. */
 export class RMSprop extends Optimizer<RmspropOptions> {
   constructor(params: Iterable<Tensor> | readonly ParamGroup<RmspropOptions>[], options: Partial<RmspropOptions> = {}) {
-    super(params, { lr: 0.01, weightDecay: 0, l1: 0, alpha: 0.99, eps: 1e-8, momentum: 0, centered: false, ...options });
+    super(params, {
+      lr: 0.01,
+      weightDecay: 0,
+      l1: 0,
+      alpha: 0.99,
+      eps: 1e-8,
+      momentum: 0,
+      centered: false,
+      ...options,
+    });
   }
   protected update(
     { backend, values, grads }: Arena,

@@ -1,5 +1,5 @@
-import type { Storage } from "../backend/storage.ts";
 import { ShoshinError } from "../backend/errors.ts";
+import type { Storage } from "../backend/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arena, Segment } from "./arena.ts";
 import { type GroupOptions, Optimizer, type ParamGroup } from "./optimizer.ts";
