@@ -1,0 +1,9 @@
+export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
+export {
+  type SafetensorsDType,
+  SafetensorsError,
+  SafetensorsFile,
+  type TensorData,
+  writeSafetensors,
+} from "./safetensors.ts";
+export { EventWriter, scalarEvent } from "./tensorboard.ts";
