@@ -1,0 +1,93 @@
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { pipeline, type Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { ShoshinError } from "../backend/errors.ts";
+
+/** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
+export class DataError extends ShoshinError {}
+
+/** Longest line that is taken; longer ones are refused instead of filling the memory. */
+export const MAX_LINE = 64 * 2 ** 20;
+
+export function fileError(path: string, error: unknown): DataError {
+  if (error instanceof DataError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const hints: Record<string, string> = {
+    ENOENT: "Check the path; it is taken from the current folder.",
+    EACCES: "The file may not be read by this user.",
+    EISDIR: "This is a folder; name a file, or a folder in a published layout.",
+    Z_DATA_ERROR: "The gzip file is damaged: copy or download it again.",
+    Z_BUF_ERROR: "The gzip file is cut off: copy or download it again.",
+  };
+  return new DataError(`${path}: ${code === "ENOENT" ? "no such file" : message}`, hints[code ?? ""], { cause: error });
+}
+
+/** The bytes of a file, unpacked if they begin with gzip's magic number, whatever the file is called. */
+export function openBytes(path: string): Readable {
+  const magic = Buffer.alloc(2);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      readSync(fd, magic, 0, 2, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  const raw = createReadStream(path, { highWaterMark: 1 << 18 });
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return raw;
+  const unpacked = createGunzip();
+  // Errors of either stream reach the reader through the last one.
+  pipeline(raw, unpacked, () => {});
+  return unpacked;
+}
+
+/** The whole file, unpacked. */
+export async function readBytes(path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of openBytes(path)) parts.push(part as Buffer);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Text of a file piece by piece; a byte-order mark is dropped. Throws {@link DataError} at the first byte that is no UTF-8. */
+export async function* readText(path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let seen = 0;
+  try {
+    for await (const part of openBytes(path)) {
+      yield decoder.decode(part as Buffer, { stream: true });
+      seen += (part as Buffer).length;
+    }
+    yield decoder.decode();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
+      throw new DataError(
+        `${path}: not UTF-8 (after byte ${seen})`,
+        "Convert it first, e.g. iconv -f latin1 -t utf-8 (or -f gb18030 for older Chinese files).",
+      );
+    }
+    throw fileError(path, error);
+  }
+}
+
+/** Lines without their ends (LF or CRLF), with their numbers from 1. */
+export async function* readLines(path: string): AsyncGenerator<{ line: number; text: string }> {
+  let rest = "";
+  let line = 0;
+  for await (const piece of readText(path)) {
+    const parts = (rest + piece).split("\n");
+    rest = parts.pop() as string;
+    if (rest.length > MAX_LINE) {
+      throw new DataError(
+        `${path}: line ${line + parts.length + 1} is longer than ${MAX_LINE >> 20} million characters`,
+      );
+    }
+    for (const text of parts) yield { line: ++line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
+  }
+  if (rest !== "") yield { line: ++line, text: rest.endsWith("\r") ? rest.slice(0, -1) : rest };
+}

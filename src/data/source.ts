@@ -1,0 +1,118 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DataError } from "./lines.ts";
+import { formatOf } from "./records.ts";
+
+export type Part = "train" | "validation" | "test";
+
+/** Files of each part of a source. */
+export interface Source {
+  name: string;
+  parts: Partial<Record<Part, string[]>>;
+  /** The reviews that ship with the package: parts are cut from the files by {@link builtinPart}. */
+  builtin: boolean;
+}
+
+const PART_NAMES: [RegExp, Part][] = [
+  [/(^|[^a-z])(train|training)([^a-z]|$)/, "train"],
+  [/(^|[^a-z])(dev|valid|validation|val)([^a-z]|$)/, "validation"],
+  [/(^|[^a-z])(test|t10k|eval)([^a-z]|$)/, "test"],
+];
+const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation)([._-]|$)/i;
+
+const reviews = (language: string) => fileURLToPath(new URL(`../../assets/reviews/${language}.tsv`, import.meta.url));
+
+/** The fixed split of the shipped reviews: of every ten rows the fifth and the tenth test, the third validates. */
+export function builtinPart(row: number): Part {
+  if (row % 5 === 4) return "test";
+  return row % 10 === 2 ? "validation" : "train";
+}
+
+const GLUE = ["CoLA", "SST-2", "MRPC", "QQP", "STS-B", "MNLI", "QNLI", "RTE", "WNLI"];
+
+function folderSource(folder: string, isData: (name: string) => boolean): Source {
+  const parts: Source["parts"] = {};
+  const files = readdirSync(folder)
+    .filter(
+      (name) => !name.startsWith(".") && !NOT_DATA.test(name) && isData(name) && statSync(join(folder, name)).isFile(),
+    )
+    .sort();
+  const untold: string[] = [];
+  for (const name of files) {
+    const part = PART_NAMES.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1];
+    if (part === undefined) untold.push(name);
+    else {
+      parts[part] ??= [];
+      parts[part].push(join(folder, name));
+    }
+  }
+  const known = Object.values(parts);
+  if (known.length === 0 && untold.length === 0) throw new DataError(`${folder}: no data files in this folder`);
+  // A folder that holds only one part is that part.
+  if (known.length === 0) parts.train = untold.map((name) => join(folder, name));
+  return { name: basename(folder), parts, builtin: false };
+}
+
+/**
+ * Finds the files behind a SOURCE: `builtin`, a file, a folder in a published layout, `glue:TASK`, or a name inside the folder
+ * that SHOSHIN_DATA gives. Throws {@link DataError} that lists what is known.
+ */
+export function resolveSource(source: string, kind: "rows" | "images" = "rows"): Source {
+  const isData = (name: string) =>
+    kind === "rows" ? formatOf(name) !== undefined : /-?idx[13]-ubyte(\.gz)?$|\.idx[13]?(\.gz)?$/.test(name);
+  if (source === "builtin") {
+    const files = [reviews("en"), reviews("zh")].filter((path) => existsSync(path));
+    return { name: "builtin", parts: { train: files, validation: files, test: files }, builtin: true };
+  }
+  if (existsSync(source)) {
+    if (statSync(source).isDirectory()) return folderSource(source, isData);
+    return { name: basename(source), parts: { train: [source] }, builtin: false };
+  }
+  if (source.startsWith("hub:") || source.startsWith("wikitext:")) {
+    throw new DataError(
+      `${source}: downloading is not built yet`,
+      "Download the files and give their path: --data FILE.",
+    );
+  }
+  const data = process.env.SHOSHIN_DATA;
+  let inside = source;
+  if (source.startsWith("glue:")) {
+    const wanted = source
+      .slice(5)
+      .toLowerCase()
+      .replace(/[^a-z]/g, "");
+    const task = GLUE.find((name) =>
+      name
+        .toLowerCase()
+        .replace(/[^a-z]/g, "")
+        .startsWith(wanted.replace(/2$/, "")),
+    );
+    if (task === undefined) throw new DataError(`${source}: unknown GLUE task`, `There are: ${GLUE.join(", ")}.`);
+    inside = join("glue", task);
+  }
+  if (data !== undefined && /^[\w:.-]+([/\\][\w.-]+)*$/.test(inside) && existsSync(join(data, inside))) {
+    const path = join(data, inside);
+    return statSync(path).isDirectory() ? folderSource(path, isData) : resolveSource(path, kind);
+  }
+  throw new DataError(
+    `${source}: no such file or folder`,
+    data === undefined
+      ? "Name a file, a folder, builtin, or set SHOSHIN_DATA to a folder of published data sets."
+      : `It is neither a path nor a data set in ${data}.`,
+  );
+}
+
+/** `A:B` → rows A to B − 1; either may be left out. Throws {@link DataError}. */
+export function parseRange(text: string | undefined): [number, number] {
+  if (text === undefined) return [0, Number.POSITIVE_INFINITY];
+  const match = /^(\d*):(\d*)$/.exec(text);
+  if (match === null)
+    throw new DataError(`--range ${text}: expected A:B`, "Rows A to B − 1, counted from 0: --range 0:8000.");
+  const [from, to] = [
+    match[1] === "" ? 0 : Number(match[1]),
+    match[2] === "" ? Number.POSITIVE_INFINITY : Number(match[2]),
+  ];
+  if (from >= to) throw new DataError(`--range ${text} is empty`);
+  return [from, to];
+}
