@@ -3,4 +3,13 @@ export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { clipGradNorm, clipGradValue } from "./clip.ts";
 export { type GroupOptions, Optimizer, type OptimizerState, type ParamGroup } from "./optimizer.ts";
 export { RMSprop, type RmspropOptions } from "./rmsprop.ts";
+export {
+  getScheduler,
+  LRScheduler,
+  ReduceLROnPlateau,
+  SCHEDULES,
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleFactor,
+} from "./schedules.ts";
 export { SGD, type SgdOptions } from "./sgd.ts";

@@ -1,0 +1,115 @@
+import { ShoshinError } from "../backend/errors.ts";
+import type { Module } from "../nn/index.ts";
+import { Adagrad, Adam, AdamW, type Optimizer, RMSprop, SCHEDULES, type ScheduleName, SGD } from "../optim/index.ts";
+import type { GroupOptions } from "../optim/optimizer.ts";
+
+export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
+
+/** Settings of a run, with the names of Transformers' TrainingArguments in camelCase. */
+export interface TrainingArguments {
+  /** Where checkpoints, curves and the best weights go; without it nothing is written. */
+  outputDir?: string;
+  numTrainEpochs: number;
+  /** Stops after so many optimizer steps; overrides numTrainEpochs. 0: off. */
+  maxSteps: number;
+  perDeviceTrainBatchSize: number;
+  learningRate: number;
+  weightDecay: number;
+  /** L1 penalty. */
+  l1: number;
+  optim: OptimizerName;
+  momentum: number;
+  nesterov: boolean;
+  lrSchedulerType: ScheduleName;
+  warmupSteps: number;
+  /** Gradient norm is cut to this; 0: off. */
+  maxGradNorm: number;
+  gradientAccumulationSteps: number;
+  /** Ends after so many evaluations without a better metric; 0: off. */
+  earlyStoppingPatience: number;
+  seed: number;
+  /** Evaluates every so many steps; 0: after every epoch. */
+  evalSteps: number;
+  /** Writes a checkpoint every so many steps; 0: after every epoch. */
+  saveSteps: number;
+  /** Checkpoints kept; undefined: all. */
+  saveTotalLimit?: number;
+  /** Ends with the weights of the best evaluation. */
+  loadBestModelAtEnd: boolean;
+  /** Continues from the newest sound checkpoint in outputDir. */
+  resume: boolean;
+  quiet: boolean;
+}
+
+export const DEFAULTS: TrainingArguments = {
+  numTrainEpochs: 3,
+  maxSteps: 0,
+  perDeviceTrainBatchSize: 32,
+  learningRate: 1e-3,
+  weightDecay: 0,
+  l1: 0,
+  optim: "adamw",
+  momentum: 0.9,
+  nesterov: false,
+  lrSchedulerType: "linear",
+  warmupSteps: 0,
+  maxGradNorm: 0,
+  gradientAccumulationSteps: 1,
+  earlyStoppingPatience: 0,
+  seed: 42,
+  evalSteps: 0,
+  saveSteps: 0,
+  loadBestModelAtEnd: true,
+  resume: false,
+  quiet: false,
+};
+
+/** Throws ShoshinError naming the first setting that is out of range. */
+export function checkArguments(a: TrainingArguments): void {
+  const range = (name: keyof TrainingArguments, low: number, whole: boolean, open = false) => {
+    const value = a[name] as number;
+    if (!Number.isFinite(value) || value < low || (open && value === low) || (whole && !Number.isInteger(value))) {
+      throw new ShoshinError(
+        `${name} is ${value}; expected a ${whole ? "whole " : ""}number ${open ? "above" : "from"} ${low}`,
+      );
+    }
+  };
+  range("numTrainEpochs", 1, true);
+  for (const name of ["maxSteps", "warmupSteps", "earlyStoppingPatience", "seed", "evalSteps", "saveSteps"] as const)
+    range(name, 0, true);
+  for (const name of ["perDeviceTrainBatchSize", "gradientAccumulationSteps"] as const) range(name, 1, true);
+  for (const name of ["weightDecay", "l1", "momentum", "maxGradNorm"] as const) range(name, 0, false);
+  range("learningRate", 0, false, true);
+  if (!OPTIMIZERS.includes(a.optim))
+    throw new ShoshinError(`unknown optimizer ${a.optim}`, `There are: ${OPTIMIZERS.join(", ")}.`);
+  if (!SCHEDULES.includes(a.lrSchedulerType)) {
+    throw new ShoshinError(`unknown schedule ${a.lrSchedulerType}`, `There are: ${SCHEDULES.join(", ")}.`);
+  }
+}
+
+/** The optimizer that the settings name, over the parameters that learn; biases and norms do not decay. */
+export function makeOptimizer(model: Module, a: TrainingArguments): Optimizer<GroupOptions> {
+  const learned = model.parameters().filter((p) => p.requiresGrad);
+  const groups = [
+    { params: learned.filter((p) => p.ndim >= 2) },
+    { params: learned.filter((p) => p.ndim < 2), weightDecay: 0, l1: 0 },
+  ].filter((g) => g.params.length > 0);
+  const common = { lr: a.learningRate, weightDecay: a.weightDecay, l1: a.l1 };
+  switch (a.optim) {
+    case "sgd":
+      return new SGD(groups, {
+        ...common,
+        momentum: a.momentum,
+        nesterov: a.nesterov,
+      }) as unknown as Optimizer<GroupOptions>;
+    case "adam":
+      return new Adam(groups, common) as unknown as Optimizer<GroupOptions>;
+    case "rmsprop":
+      return new RMSprop(groups, common) as unknown as Optimizer<GroupOptions>;
+    case "adagrad":
+      return new Adagrad(groups, common) as unknown as Optimizer<GroupOptions>;
+    default:
+      return new AdamW(groups, common) as unknown as Optimizer<GroupOptions>;
+  }
+}

@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ShoshinError } from "../backend/errors.ts";
+import { SafetensorsFile, writeFileAtomic, writeFolderAtomic, writeSafetensors } from "../formats/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { Optimizer } from "../optim/index.ts";
+import type { GroupOptions } from "../optim/optimizer.ts";
+import { tensor } from "../tensor/create.ts";
+import { tidy } from "../tensor/no-grad.ts";
+import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
+import { packOptimizer, unpackOptimizer } from "./state.ts";
+
+/** A checkpoint or a saved model cannot be used. */
+export class CheckpointError extends ShoshinError {}
+
+/** Where a run stands: everything besides weights and optimizer that it needs to go on bit for bit. */
+export interface TrainerState {
+  version: 1;
+  globalStep: number;
+  epoch: number;
+  /** Batches of this epoch that are done. */
+  batch: number;
+  bestMetric: number | undefined;
+  bestStep: number | undefined;
+  evaluationsSinceBest: number;
+  lossSum: number;
+  lossCount: number;
+  finished: boolean;
+  rng: RngState;
+  optimizer: unknown;
+  /** What the run was started with; a resume must match it. */
+  fingerprint: string;
+  /** Results are bit-identical only on the same one. */
+  instructionSet: string;
+}
+
+/** Writes a module's weights as safetensors. */
+export function saveWeights(module: Module, path: string): void {
+  const tensors = new Map([...module.stateDict()].map(([name, t]) => [name, { shape: t.shape, data: t.data() }]));
+  writeSafetensors(path, tensors, { format: "pt" });
+}
+
+/** Reads weights into a module. Throws {@link CheckpointError}, SafetensorsError or StateDictError; the module is unchanged then. */
+export function loadWeights(module: Module, path: string): void {
+  if (!existsSync(path)) throw new CheckpointError(`${path}: no such file`, "Is this the folder of a trained model?");
+  using file = SafetensorsFile.open(path);
+  tidy(() => {
+    const state = new Map(
+      file.names().map((name) => {
+        const { shape, data } = file.read(name);
+        return [name, tensor(Float32Array.from(data as Float32Array), shape)];
+      }),
+    );
+    module.loadStateDict(state);
+  });
+}
+
+const NAME = /^checkpoint-(\d+)$/;
+
+/** Checkpoints of a folder, oldest first. */
+export function listCheckpoints(folder: string): { step: number; path: string }[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const match = NAME.exec(name);
+      return match === null ? [] : [{ step: Number(match[1]), path: join(folder, name) }];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+/** Writes `checkpoint-STEP` whole or not at all, then removes the oldest beyond `limit`, never the best. */
+export function saveCheckpoint(
+  folder: string,
+  module: Module,
+  optimizer: Optimizer<GroupOptions>,
+  state: Omit<TrainerState, "optimizer" | "rng" | "version">,
+  limit: number | undefined,
+): string {
+  const path = join(folder, `checkpoint-${state.globalStep}`);
+  const packed = packOptimizer(optimizer.stateDict());
+  const full: TrainerState = { version: 1, ...state, rng: getRngState(), optimizer: packed.description };
+  writeFolderAtomic(path, (temp) => {
+    saveWeights(module, join(temp, "model.safetensors"));
+    writeSafetensors(join(temp, "optimizer.safetensors"), packed.tensors);
+    writeFileAtomic(join(temp, "trainer_state.json"), `${JSON.stringify(full, null, 2)}\n`);
+  });
+  if (limit !== undefined) {
+    const old = listCheckpoints(folder).filter(({ step }) => step !== state.globalStep && step !== state.bestStep);
+    const keep = Math.max(0, limit - 1 - (state.bestStep !== undefined && state.bestStep !== state.globalStep ? 1 : 0));
+    for (const { path: stale } of old.slice(0, Math.max(0, old.length - keep)))
+      rmSync(stale, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** Reads a checkpoint into module and optimizer; the random state is restored too. Throws CheckpointError or SafetensorsError. */
+export function loadCheckpoint(path: string, module: Module, optimizer: Optimizer<GroupOptions>): TrainerState {
+  let state: TrainerState;
+  try {
+    state = JSON.parse(readFileSync(join(path, "trainer_state.json"), "utf8"));
+  } catch (error) {
+    throw new CheckpointError(`${path}: trainer_state.json cannot be read: ${(error as Error).message}`);
+  }
+  if (state.version !== 1 || !Number.isSafeInteger(state.globalStep))
+    throw new CheckpointError(`${path}: an unknown kind of checkpoint`);
+  using file = SafetensorsFile.open(join(path, "optimizer.safetensors"));
+  const unpacked = unpackOptimizer(state.optimizer, (name) => file.read(name).data as Float32Array);
+  loadWeights(module, join(path, "model.safetensors"));
+  optimizer.loadStateDict(unpacked);
+  setRngState(state.rng);
+  return state;
+}

@@ -1,0 +1,70 @@
+import pc from "picocolors";
+
+/** Seconds as 0:07, 12:34 or 1:02:03. */
+export function clock(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number) => String(n).padStart(2, "0");
+  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`;
+}
+
+export interface ProgressUpdate {
+  done: number;
+  total: number;
+  epoch: number;
+  epochs: number;
+  loss: number;
+  examplesPerSecond: number;
+}
+
+/** One line on a terminal, redrawn a few times a second; elsewhere a line now and then. Goes to stderr. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #quiet: boolean;
+  #last = 0;
+  #first: { time: number; done: number } | undefined;
+  #open = false;
+
+  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: NodeJS.WriteStream } = {}) {
+    this.#quiet = quiet;
+    this.#stream = stream;
+  }
+
+  update(u: ProgressUpdate): void {
+    if (this.#quiet) return;
+    const now = performance.now();
+    this.#first ??= { time: now, done: u.done };
+    const every = this.#stream.isTTY ? 100 : 10_000;
+    if (now - this.#last < every && u.done < u.total) return;
+    this.#last = now;
+    const worked = u.done - this.#first.done;
+    const left = worked > 0 ? (((now - this.#first.time) / worked) * (u.total - u.done)) / 1000 : Number.NaN;
+    const rate =
+      u.examplesPerSecond >= 100
+        ? Math.round(u.examplesPerSecond).toLocaleString("en-US")
+        : u.examplesPerSecond.toFixed(1);
+    const facts = `epoch ${u.epoch}/${u.epochs}  step ${u.done}/${u.total}  loss ${u.loss.toFixed(4)}  ${rate} examples/s  ${
+      Number.isFinite(left) ? `${clock(left)} left` : ""
+    }`;
+    if (!this.#stream.isTTY) {
+      this.#stream.write(`${facts.trimEnd()}\n`);
+      return;
+    }
+    const width = Math.max(0, Math.min(24, (this.#stream.columns ?? 80) - facts.length - 4));
+    const full = Math.round((width * u.done) / u.total);
+    const bar = width < 6 ? "" : `${pc.cyan("━".repeat(full))}${pc.dim("━".repeat(width - full))}  `;
+    this.#stream.write(`\r\x1b[2K${bar}${facts}`);
+    this.#open = true;
+  }
+
+  /** A lasting line above the bar. */
+  note(text: string): void {
+    if (this.#quiet) return;
+    this.end();
+    this.#stream.write(`${text}\n`);
+  }
+  end(): void {
+    if (this.#open) this.#stream.write("\r\x1b[2K");
+    this.#open = false;
+  }
+}
