@@ -1,3 +1,7 @@
+// Attaches the operations and edits in place to Tensor.
+import "../ops/index.ts";
+import "../tensor/index.ts";
+
 import { ShoshinError } from "../backend/errors.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";

@@ -1,0 +1,130 @@
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { ShoshinError } from "../backend/errors.ts";
+import { readLines } from "../data/index.ts";
+import { getTask, loadModel, TASKS } from "../tasks/index.ts";
+import { describe, examine } from "./doctor.ts";
+import {
+  addCommon,
+  addTraining,
+  applyCommon,
+  type CommonOptions,
+  readConfig,
+  taskOptions,
+  UsageError,
+} from "./options.ts";
+import { describeEvaluation, describeTraining, line } from "./print.ts";
+
+const VERSION = "0.1.0";
+
+function print(options: CommonOptions, json: unknown, text: () => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(json) : text()}\n`);
+}
+const say = (options: CommonOptions) => (text: string) => {
+  if (!options.quiet) process.stderr.write(`${text}\n`);
+};
+
+async function standardInput(): Promise<string[]> {
+  if (process.stdin.isTTY) return [];
+  const lines: string[] = [];
+  for await (const { text } of readLines("/dev/stdin")) lines.push(text);
+  return lines;
+}
+
+export function program(): Command {
+  const cli = new Command("shoshin")
+    .description("Neural networks for language: train, evaluate and use models, with npm and nothing else.")
+    .version(VERSION)
+    .showHelpAfterError("(shoshin --help lists the commands)")
+    .exitOverride();
+
+  addCommon(addTraining(cli.command("train <task>")))
+    .description(`train a model and save it (tasks: ${TASKS.map((t) => t.name).join(", ")})`)
+    .addHelpText("after", "\nExample:\n  shoshin train text-classification --data reviews.tsv --output runs/reviews\n")
+    .action(async (name: string, options: CommonOptions & Record<string, unknown>, command: Command) => {
+      const known = new Set(command.options.map((o) => o.attributeName()));
+      const config = readConfig(options.config as string | undefined, known);
+      const given = Object.fromEntries(
+        Object.entries(options).filter(([key]) => command.getOptionValueSource(key) !== "default"),
+      );
+      applyCommon({ ...config, ...given });
+      const report = await getTask(name).train({ ...taskOptions({ ...config, ...given }), say: say(options) });
+      print(options, report, () => describeTraining(report));
+    });
+
+  addCommon(cli.command("evaluate <dir>"))
+    .description("measure a trained model")
+    .requiredOption("--data <source>", "labelled data: the test part where there is one, else dev")
+    .option("--text-column <name>")
+    .option("--label-column <name>")
+    .option("--range <a:b>", "rows or images A to B − 1")
+    .addHelpText("after", "\nExample:\n  shoshin evaluate runs/reviews --data test.tsv\n")
+    .action(
+      async (
+        dir: string,
+        options: CommonOptions & { data: string; textColumn?: string; labelColumn?: string; range?: string },
+      ) => {
+        applyCommon(options);
+        const report = await (await loadModel(dir)).evaluate(options);
+        print(options, report, () => describeEvaluation(report));
+      },
+    );
+
+  addCommon(cli.command("predict <dir> [text...]"))
+    .description("predict with a trained model: one line for each input")
+    .option("--input <file>", "a file of inputs; - reads lines from standard input")
+    .option("--text-column <name>")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  shoshin predict runs/reviews "A film to see twice."\n  shoshin predict runs/reviews --input reviews.txt --json\n',
+    )
+    .action(async (dir: string, texts: string[], options: CommonOptions & { input?: string; textColumn?: string }) => {
+      applyCommon(options);
+      const predictor = await loadModel(dir);
+      if (texts.length > 0 && options.input !== undefined) throw new UsageError("give texts or --input, not both");
+      let results: unknown[];
+      if (options.input !== undefined && options.input !== "-")
+        results = await predictor.predictFile(options.input, options);
+      else {
+        const inputs = texts.length > 0 ? texts : await standardInput();
+        if (inputs.length === 0)
+          throw new UsageError("nothing to predict", "Give a text, --input FILE, or lines on standard input.");
+        results = await predictor.predict(inputs);
+      }
+      print(options, results, () => results.map(line).join("\n"));
+    });
+
+  addCommon(cli.command("doctor"))
+    .description("what this machine offers and what is missing")
+    .addHelpText("after", "\nExample:\n  shoshin doctor --json\n")
+    .action((options: CommonOptions) => {
+      applyCommon(options);
+      const report = examine();
+      print(options, report, () => describe(report));
+    });
+  for (const command of cli.commands) command.exitOverride();
+  return cli;
+}
+
+/** Runs the command line; returns the exit status: 0 done, 1 the work failed, 2 the command was wrong. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv as string[], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const known =
+      error instanceof ShoshinError ||
+      error instanceof RangeError ||
+      (error as NodeJS.ErrnoException).code !== undefined;
+    process.stderr.write(`${pc.red("error:")} ${(error as Error).message}\n`);
+    const hint = error instanceof ShoshinError ? error.hint : undefined;
+    if (hint !== undefined) process.stderr.write(`${pc.cyan("hint:")} ${hint}\n`);
+    else if (!known)
+      process.stderr.write(
+        `${pc.cyan("hint:")} This looks like a mistake in Shoshin: run again with --debug and report it.\n`,
+      );
+    if (argv.includes("--debug")) process.stderr.write(`${(error as Error).stack}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}

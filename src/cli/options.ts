@@ -1,0 +1,165 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parse as parseYaml } from "yaml";
+import { ShoshinError } from "../backend/errors.ts";
+import { backend, setBackend, setPrecision } from "../backend/index.ts";
+import { SCHEDULES } from "../optim/index.ts";
+import type { TaskOptions } from "../tasks/index.ts";
+import { OPTIMIZERS, type TrainingArguments } from "../train/index.ts";
+
+/** The command line itself was wrong: exit status 2. */
+export class UsageError extends ShoshinError {}
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number");
+  return value;
+}
+export function whole(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number from 0 on");
+  return value;
+}
+
+/** Options that every command takes. */
+export function addCommon(command: Command): Command {
+  return command
+    .addOption(new Option("--backend <name>", "where to compute").choices(["native", "reference"]))
+    .option("--threads <n>", "threads of the kernels", whole)
+    .addOption(new Option("--precision <p>", "precision of multiplies").choices(["float32", "bf16"]))
+    .option("--json", "print one JSON object on stdout; progress goes to stderr")
+    .option("--quiet", "no progress")
+    .option("--debug", "stack traces of errors");
+}
+
+export interface CommonOptions {
+  backend?: "native" | "reference";
+  threads?: number;
+  precision?: "float32" | "bf16";
+  json?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+export function applyCommon(options: CommonOptions): void {
+  if (options.backend !== undefined) setBackend(options.backend);
+  if (options.threads !== undefined) {
+    if (options.threads < 1 || options.threads > 256)
+      throw new UsageError(`--threads ${options.threads}: expected 1 to 256`);
+    backend().threads = options.threads;
+  }
+  if (options.precision !== undefined) setPrecision(options.precision);
+}
+
+/** Training options, with the names of TrainingArguments and of the presets' shapes. */
+export function addTraining(command: Command): Command {
+  return command
+    .requiredOption("--data <source>", "a file, a folder, builtin, glue:TASK")
+    .requiredOption("--output <dir>", "where the model goes")
+    .option("--validation <source>", "a source, a share like 0.2, or none")
+    .option("--model <preset>", "bag-of-words, mlp, linear, perceptron: those that fit the task")
+    .option("--text-column <name>")
+    .option("--label-column <name>")
+    .option("--range <a:b>", "rows or images A to B − 1")
+    .option("--num-train-epochs <n>", "passes over the data", whole)
+    .option("--epochs <n>", "the same", whole)
+    .option("--max-steps <n>", "stop after so many steps", whole)
+    .option("--per-device-train-batch-size <n>", "examples in a step", whole)
+    .option("--batch-size <n>", "the same", whole)
+    .option("--learning-rate <x>", "", number)
+    .option("--weight-decay <x>", "L2 penalty", number)
+    .option("--l1 <x>", "L1 penalty", number)
+    .option("--dropout <p>", "", number)
+    .addOption(new Option("--optim <name>").choices([...OPTIMIZERS]))
+    .option("--momentum <x>", "of sgd", number)
+    .option("--nesterov", "of sgd")
+    .option("--label-smoothing-factor <x>", "", number)
+    .option("--class-weights <w>", "balanced, or numbers separated by commas")
+    .addOption(new Option("--lr-scheduler-type <name>").choices([...SCHEDULES]))
+    .option("--warmup-steps <n>", "", whole)
+    .option("--max-grad-norm <x>", "cut the gradient's norm", number)
+    .option("--gradient-accumulation-steps <n>", "", whole)
+    .option("--early-stopping-patience <n>", "evaluations without improvement", whole)
+    .option("--seed <n>", "", whole)
+    .option("--resume", "continue from the newest sound checkpoint in --output")
+    .option("--save-steps <n>", "checkpoint every n steps; after every epoch by default", whole)
+    .option("--save-total-limit <n>", "checkpoints to keep", whole)
+    .option("--eval-steps <n>", "evaluate every n steps; after every epoch by default", whole)
+    .option("--layers <n>", "hidden layers", whole)
+    .option("--hidden-size <n>", "", whole)
+    .option("--embedding-size <n>", "", whole)
+    .option("--vocab-size <n>", "at most so many words", whole)
+    .option("--config <file>", "YAML or JSON with any of these; flags win");
+}
+
+const camel = (name: string) => name.replace(/-(.)/g, (_, c) => c.toUpperCase());
+const ALIASES: Record<string, string> = { epochs: "numTrainEpochs", batchSize: "perDeviceTrainBatchSize" };
+
+/** Values of `--config`, under camelCase names. Throws UsageError for a file that cannot be read or an unknown name. */
+export function readConfig(path: string | undefined, known: ReadonlySet<string>): Record<string, unknown> {
+  if (path === undefined) return {};
+  let values: unknown;
+  try {
+    values = parseYaml(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new UsageError(`--config ${path}: ${(error as Error).message}`);
+  }
+  if (values === null || typeof values !== "object" || Array.isArray(values))
+    throw new UsageError(`--config ${path}: expected names and values`);
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      const key = camel(name.replaceAll("_", "-"));
+      const full = ALIASES[key] ?? key;
+      if (!known.has(full) && !known.has(key)) throw new UsageError(`--config ${path}: unknown option ${name}`);
+      return [full, value];
+    }),
+  );
+}
+
+const TRAINING: (keyof TrainingArguments)[] = [
+  "numTrainEpochs",
+  "maxSteps",
+  "perDeviceTrainBatchSize",
+  "learningRate",
+  "weightDecay",
+  "l1",
+  "optim",
+  "momentum",
+  "nesterov",
+  "lrSchedulerType",
+  "warmupSteps",
+  "maxGradNorm",
+  "gradientAccumulationSteps",
+  "earlyStoppingPatience",
+  "seed",
+  "evalSteps",
+  "saveSteps",
+  "saveTotalLimit",
+  "resume",
+  "quiet",
+];
+
+/** Sorts parsed options into a task's options and training arguments. */
+export function taskOptions(raw: Record<string, unknown>): TaskOptions {
+  const values: Record<string, unknown> = { ...raw };
+  for (const [alias, full] of Object.entries(ALIASES)) if (values[alias] !== undefined) values[full] = values[alias];
+  const args = Object.fromEntries(TRAINING.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
+  const rest = [
+    "data",
+    "validation",
+    "output",
+    "model",
+    "textColumn",
+    "labelColumn",
+    "range",
+    "labelSmoothingFactor",
+    "classWeights",
+    "layers",
+    "hiddenSize",
+    "embeddingSize",
+    "dropout",
+    "vocabSize",
+  ];
+  const task = Object.fromEntries(rest.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
+  return { ...task, args } as unknown as TaskOptions;
+}

@@ -1,0 +1,26 @@
+import type { EvaluateReport, TaskReport } from "../tasks/index.ts";
+
+const metrics = (values: Record<string, number>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `  ${name.padEnd(24)}${Math.abs(value) >= 1000 ? value.toFixed(1) : value.toFixed(4)}`)
+    .join("\n");
+
+export function describeTraining(r: TaskReport): string {
+  const head = `${r.task}, ${r.model}: ${r.parameters.toLocaleString("en-US")} parameters, ${r.epochs} epochs, ${r.steps} steps in ${r.seconds.toFixed(
+    1,
+  )} s (${r.examplesPerSecond.toLocaleString("en-US")} examples/s, ${r.backend} backend)`;
+  const validation =
+    r.validation === null ? "nothing was held out to validate on" : `validation:\n${metrics(r.validation)}`;
+  return `${head}\n${validation}\nsaved in ${r.output}`;
+}
+
+export const describeEvaluation = (r: EvaluateReport): string =>
+  `${r.task}: ${r.examples} examples in ${r.seconds.toFixed(1)} s\n${metrics(r.metrics)}`;
+
+/** One line for one prediction. */
+export function line(result: unknown): string {
+  const { label, score, value } = result as { label?: string; score?: number; value?: number };
+  if (label !== undefined) return `${label}\t${(score ?? 0).toFixed(4)}`;
+  if (value !== undefined) return String(Number(value.toPrecision(7)));
+  return JSON.stringify(result);
+}

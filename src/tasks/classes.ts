@@ -1,0 +1,103 @@
+import { DataError } from "../data/lines.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../train/index.ts";
+import { TaskError } from "./common.ts";
+
+/** Class names in a fixed order: numbers by value, others by name. Throws {@link DataError} unless there are two or more. */
+export function collectLabels(labels: readonly (string | undefined)[], path: string): string[] {
+  const empty = labels.findIndex((label) => label === undefined || label === "");
+  if (empty >= 0) throw new DataError(`${path}: example ${empty + 1} has no label`);
+  const names = [...new Set(labels as string[])];
+  const numeric = names.every((name) => /^-?\d+$/.test(name));
+  names.sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
+  if (names.length < 2) {
+    throw new DataError(
+      `${path}: only one class (${names[0]}); at least two are needed`,
+      "Is the right column named as label? (--label-column)",
+    );
+  }
+  return names;
+}
+
+/** Ids of labels: names, or whole numbers that mean ids where they are no names. Throws {@link DataError} naming the first unknown. */
+export function labelIds(labels: readonly (string | undefined)[], names: readonly string[], path: string): Int32Array {
+  const ids = new Map(names.map((name, i) => [name, i]));
+  return Int32Array.from(labels, (label, i) => {
+    const id =
+      ids.get(label ?? "") ?? (/^\d+$/.test(label ?? "") && Number(label) < names.length ? Number(label) : undefined);
+    if (id === undefined) {
+      throw new DataError(
+        `${path}: example ${i + 1} has the unknown label ${JSON.stringify(label ?? "")}`,
+        `The model knows: ${names.slice(0, 20).join(", ")}.`,
+      );
+    }
+    return id;
+  });
+}
+
+/** Class weights: `balanced` gives n / (classes · count), as scikit-learn; else one number for each class. */
+export function parseClassWeights(text: string | undefined, ids: Int32Array, classes: number): Tensor | undefined {
+  if (text === undefined) return undefined;
+  let weights: number[];
+  if (text === "balanced") {
+    const counts = new Array<number>(classes).fill(0);
+    for (const id of ids) counts[id]++;
+    weights = counts.map((count) => (count === 0 ? 0 : ids.length / (classes * count)));
+  } else weights = text.split(",").map(Number);
+  if (weights.length !== classes || weights.some((w) => !(w >= 0))) {
+    throw new TaskError(
+      `class weights ${text}: expected balanced or ${classes} numbers from 0 on, separated by commas`,
+    );
+  }
+  return tensor(weights).keep();
+}
+
+/** Collects logits batch by batch and gives loss and scores. */
+export class ClassificationScorer {
+  readonly #classes: number;
+  readonly #predicted: number[] = [];
+  readonly #targets: number[] = [];
+  #loss = 0;
+
+  constructor(classes: number) {
+    this.#classes = classes;
+  }
+  /** @param forward logits [n, classes] @param target [n] */
+  add(forward: () => Tensor, target: Tensor): void {
+    const { best, loss } = noGrad(() => {
+      const logits = forward();
+      return { best: logits.argmax(1), loss: crossEntropy(logits, target, { reduction: "sum" }) };
+    });
+    this.#predicted.push(...best.data());
+    this.#targets.push(...target.data());
+    this.#loss += loss.item();
+    best.dispose();
+    loss.dispose();
+  }
+  get examples(): number {
+    return this.#targets.length;
+  }
+  /** F1 is of class 1 where there are two classes, else the mean over classes. */
+  metrics(): Metrics {
+    const [p, t, n] = [this.#predicted, this.#targets, this.#classes];
+    return {
+      loss: this.#loss / t.length,
+      accuracy: accuracy(p, t),
+      f1: f1Score(p, t, n, n === 2 ? "binary" : "macro").f1,
+      matthews_correlation: matthewsCorrelation(p, t, n),
+    };
+  }
+}
+
+/** `[{ label, score }, …]` of a row of probabilities: the best class. */
+export function bestLabel(
+  probabilities: ArrayLike<number>,
+  names: readonly string[],
+): { label: string; score: number } {
+  let best = 0;
+  for (let c = 1; c < names.length; c++) if (probabilities[c] > probabilities[best]) best = c;
+  return { label: names[best], score: probabilities[best] };
+}

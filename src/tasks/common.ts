@@ -1,0 +1,187 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ShoshinError } from "../backend/errors.ts";
+import { backend } from "../backend/index.ts";
+import { writeFileAtomic } from "../formats/index.ts";
+import type { Module } from "../nn/index.ts";
+import { type Metrics, saveWeights, type TrainingArguments, type TrainResult } from "../train/index.ts";
+
+/** A task was asked for something that it cannot do. */
+export class TaskError extends ShoshinError {}
+
+/** What `train` of every task takes; the command line's options under their camelCase names. */
+export interface TaskOptions {
+  data: string;
+  /** A source, a share like 0.2, or `none`. By default the source's own part, else a stratified 10 %. */
+  validation?: string;
+  output: string;
+  /** A preset. */
+  model?: string;
+  textColumn?: string;
+  labelColumn?: string;
+  /** `A:B` of the data. */
+  range?: string;
+  labelSmoothingFactor?: number;
+  /** `balanced`, or a weight for each class in order. */
+  classWeights?: string;
+  layers?: number;
+  hiddenSize?: number;
+  embeddingSize?: number;
+  dropout?: number;
+  vocabSize?: number;
+  args?: Partial<TrainingArguments>;
+  /** Where lines for the reader go (what was chosen, progress). */
+  say?: (line: string) => void;
+}
+
+export interface TaskReport {
+  task: string;
+  model: string;
+  backend: string;
+  output: string;
+  parameters: number;
+  epochs: number;
+  steps: number;
+  seconds: number;
+  examplesPerSecond: number;
+  train: { loss: number };
+  validation: Metrics | null;
+}
+
+export interface EvaluateOptions {
+  data: string;
+  textColumn?: string;
+  labelColumn?: string;
+  range?: string;
+}
+export interface EvaluateReport {
+  task: string;
+  examples: number;
+  seconds: number;
+  metrics: Metrics;
+}
+
+/** A trained model in use. */
+export interface Predictor {
+  readonly task: string;
+  readonly model: Module;
+  evaluate(options: EvaluateOptions): Promise<EvaluateReport>;
+  /** One result for each input, as Hugging Face's pipeline of the task gives it. */
+  predict(inputs: readonly string[]): Promise<unknown[]>;
+  /** The same for a file of inputs. */
+  predictFile(path: string, options: { textColumn?: string }): Promise<unknown[]>;
+}
+
+export interface Task {
+  readonly name: string;
+  readonly presets: readonly string[];
+  readonly defaultPreset: string;
+  train(options: TaskOptions): Promise<TaskReport>;
+  load(folder: string): Promise<Predictor>;
+}
+
+export interface ModelConfig {
+  model_type: string;
+  architectures: string[];
+  id2label?: Record<string, string>;
+  label2id?: Record<string, number>;
+  [key: string]: unknown;
+}
+
+export function readJson(path: string): unknown {
+  if (!existsSync(path)) throw new TaskError(`${path}: no such file`, "Is this the folder of a trained model?");
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new TaskError(`${path}: not JSON: ${(error as Error).message}`, "The file is damaged.");
+  }
+}
+
+const VERSION = "0.1.0";
+
+/** Labels of a configuration, by id. Throws TaskError if they are not 0 … n − 1. */
+export function labelsOf(config: ModelConfig, path: string): string[] {
+  const map = config.id2label;
+  if (map === undefined) throw new TaskError(`${path}/config.json has no id2label`);
+  return Object.keys(map).map((_, i) => {
+    const label = map[String(i)];
+    if (typeof label !== "string") throw new TaskError(`${path}/config.json: id2label has no entry ${i}`);
+    return label;
+  });
+}
+
+/** Writes the folder that holds a finished model: weights, configuration, how it was made, and a model card. */
+export function saveModel(
+  folder: string,
+  model: Module,
+  config: ModelConfig,
+  about: {
+    task: string;
+    preset: string;
+    data: string;
+    options: TaskOptions;
+    result: TrainResult;
+    baseline?: string;
+    files?: Record<string, unknown>;
+  },
+): TaskReport {
+  const { task, preset, result } = about;
+  for (const [name, value] of Object.entries(about.files ?? {}))
+    writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
+  saveWeights(model, join(folder, "model.safetensors"));
+  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  const { say: _say, ...settings } = about.options;
+  const report: TaskReport = {
+    task,
+    model: preset,
+    backend: backend().name,
+    output: folder,
+    parameters: model.parameterCount(),
+    epochs: result.epochs,
+    steps: result.steps,
+    seconds: Number(result.seconds.toFixed(3)),
+    examplesPerSecond: Math.round(result.examplesPerSecond),
+    train: { loss: result.loss },
+    validation: result.metrics ?? null,
+  };
+  writeFileAtomic(
+    join(folder, "shoshin.json"),
+    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
+  );
+  writeFileAtomic(join(folder, "README.md"), card(report, about.data, settings, config, about.baseline));
+  return report;
+}
+
+function card(
+  report: TaskReport,
+  data: string,
+  settings: Omit<TaskOptions, "say">,
+  config: ModelConfig,
+  baseline: string | undefined,
+): string {
+  const metrics = Object.entries(report.validation ?? {}).map(([name, value]) => `| ${name} | ${value.toFixed(4)} |`);
+  const labels = Object.values(config.id2label ?? {});
+  return `---
+library_name: shoshin
+pipeline_tag: ${report.task}
+---
+
+# ${report.task}: ${report.model}
+
+Trained with Shoshin ${VERSION} on ${data}: ${report.parameters.toLocaleString("en-US")} parameters, ${report.epochs} epochs, ${report.steps} steps, ${report.seconds.toFixed(1)} s on the ${report.backend} backend.
+${labels.length > 0 ? `\nLabels: ${labels.slice(0, 50).join(", ")}${labels.length > 50 ? ", …" : ""}\n` : ""}
+## Results on validation data
+
+${metrics.length > 0 ? `| metric | value |\n|---|---|\n${metrics.join("\n")}` : "None was held out."}
+${baseline === undefined ? "" : `\n${baseline}\n`}
+## Settings
+
+\`\`\`json
+${JSON.stringify(settings, null, 2)}
+\`\`\`
+
+## Limits
+
+The model knows what its training data shows: other subjects, languages and styles will be judged worse. The best epoch was chosen on the validation data above, so results there are slightly flattering; measure on data of your own before you rely on it.
+`;
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
+import { imageClassification } from "./image-classification.ts";
+import { tabularClassification, tabularRegression } from "./tabular.ts";
+import { textClassification } from "./text-classification.ts";
+
+export {
+  type EvaluateReport,
+  type Predictor,
+  type Task,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
+
+export const TASKS: readonly Task[] = [
+  textClassification,
+  tabularClassification,
+  tabularRegression,
+  imageClassification,
+];
+const ALIASES: Record<string, string> = {
+  sentiment: "text-classification",
+  "sentiment-analysis": "text-classification",
+};
+
+/** A task by Hugging Face's name or an alias. Throws {@link TaskError} that lists what there is. */
+export function getTask(name: string): Task {
+  const task = TASKS.find((t) => t.name === (ALIASES[name] ?? name));
+  if (task === undefined)
+    throw new TaskError(`unknown task ${name}`, `There are: ${TASKS.map((t) => t.name).join(", ")}.`);
+  return task;
+}
+
+/** Opens the folder of a trained model, whatever its task. */
+export async function loadModel(folder: string): Promise<Predictor> {
+  const about = readJson(join(folder, "shoshin.json")) as { task?: string };
+  if (typeof about.task !== "string") throw new TaskError(`${folder}/shoshin.json names no task`);
+  return getTask(about.task).load(folder);
+}
+
+/**
+ * A function that predicts with a trained model, as Transformers' `pipeline`: one text gives a list of one result, several
+ * give one result each.
+ */
+export async function pipeline(
+  task: string,
+  folder: string,
+): Promise<(input: string | readonly string[]) => Promise<unknown[]>> {
+  const predictor = await getTask(task).load(folder);
+  return (input) => predictor.predict(typeof input === "string" ? [input] : input);
+}

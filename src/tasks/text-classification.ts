@@ -1,0 +1,275 @@
+import { join } from "node:path";
+import {
+  ArrayDataset,
+  builtinPart,
+  collateSparse,
+  DataError,
+  DataLoader,
+  type Part,
+  parseRange,
+  readRecords,
+  resolveSource,
+  type Source,
+  stratifiedSplit,
+  type TextExample,
+  textExamples,
+} from "../data/index.ts";
+import {
+  BagOfWordsForSequenceClassification,
+  MlpForSequenceClassification,
+  type SparseBatch,
+} from "../models/index.ts";
+import { crossEntropy, type Module } from "../nn/index.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import { manualSeed } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { BagOfWordsVectorizer, type SparseVector } from "../text/index.ts";
+import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
+import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import {
+  labelsOf,
+  type ModelConfig,
+  type Predictor,
+  readJson,
+  saveModel,
+  type Task,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
+
+const NAME = "text-classification";
+const PRESETS = ["mlp", "bag-of-words"] as const;
+
+interface Encoded {
+  vector: SparseVector;
+  label: number;
+}
+
+const collate = (examples: readonly Encoded[]): SparseBatch & { labels: Tensor } => ({
+  ...collateSparse(examples.map((e) => e.vector)),
+  labels: tensor(
+    Int32Array.from(examples, (e) => e.label),
+    [examples.length],
+  ),
+});
+
+/** Examples of one part of a source, and what was chosen among its columns. */
+async function readPart(
+  source: Source,
+  part: Part,
+  options: { textColumn?: string; labelColumn?: string },
+  needsLabels = true,
+) {
+  const examples: TextExample[] = [];
+  let chosen = "";
+  for (const path of source.parts[part] ?? []) {
+    const read = textExamples(await readRecords(path), options, needsLabels);
+    chosen = read.chosen;
+    for (let i = 0; i < read.examples.length; i++) {
+      if (!source.builtin || builtinPart(i) === part) examples.push(read.examples[i]);
+    }
+  }
+  return { examples, chosen };
+}
+
+function buildModel(config: ModelConfig): Module {
+  const numLabels = Object.keys(config.id2label ?? {}).length;
+  const vocabSize = Number(config.vocab_size);
+  if (config.model_type === "bag-of-words") return new BagOfWordsForSequenceClassification({ vocabSize, numLabels });
+  if (config.model_type !== "mlp")
+    throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
+  return new MlpForSequenceClassification({
+    vocabSize,
+    numLabels,
+    embeddingSize: Number(config.embedding_size),
+    hiddenSize: Number(config.hidden_size),
+    numHiddenLayers: Number(config.num_hidden_layers),
+    dropout: Number(config.dropout),
+  });
+}
+
+async function score(model: Module, data: readonly Encoded[], classes: number) {
+  const scorer = new ClassificationScorer(classes);
+  for await (const batch of new DataLoader(new ArrayDataset(data), { batchSize: 256, collate })) {
+    scorer.add(() => model.forward(batch) as Tensor, batch.labels);
+  }
+  return scorer.metrics();
+}
+
+async function heldOut(
+  options: TaskOptions,
+  source: Source,
+  train: TextExample[],
+): Promise<{ train: TextExample[]; validation: TextExample[] }> {
+  const { validation } = options;
+  const seed = options.args?.seed ?? DEFAULTS.seed;
+  if (validation === "none") return { train, validation: [] };
+  const share = validation === undefined ? 0.1 : Number(validation);
+  if (validation !== undefined && !(share > 0 && share < 1)) {
+    const other = resolveSource(validation);
+    const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
+    return { train, validation: (await readPart(other, part, options)).examples };
+  }
+  if (validation === undefined && source.parts.validation) {
+    return { train, validation: (await readPart(source, "validation", options)).examples };
+  }
+  const split = stratifiedSplit(
+    train.length,
+    share,
+    seed,
+    train.map((e) => e.label ?? ""),
+  );
+  return { train: split.train.map((i) => train[i]), validation: split.held.map((i) => train[i]) };
+}
+
+async function train(options: TaskOptions): Promise<TaskReport> {
+  const preset = options.model ?? "mlp";
+  if (!PRESETS.includes(preset as "mlp")) {
+    throw new TaskError(`${NAME} has no preset ${preset}`, `There are: ${PRESETS.join(", ")}.`);
+  }
+  const source = resolveSource(options.data);
+  const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
+  const { examples, chosen } = await readPart(source, part, options);
+  if (examples.length === 0) throw new DataError(`${options.data}: no examples`);
+  const [from, to] = parseRange(options.range);
+  const data = await heldOut(options, source, examples.slice(from, to));
+  const names = collectLabels(
+    data.train.map((e) => e.label),
+    options.data,
+  );
+  options.say?.(
+    `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; labels: ${names.join(", ")}`,
+  );
+
+  // Larger data can spare the words that occur only once.
+  const vectorizer = new BagOfWordsVectorizer({
+    minCount: data.train.length < 10_000 ? 1 : 2,
+    maxFeatures: options.vocabSize ?? 200_000,
+  });
+  vectorizer.fit(data.train.map((e) => e.text));
+  const encode = (list: readonly TextExample[]): Encoded[] => {
+    const ids = labelIds(
+      list.map((e) => e.label),
+      names,
+      options.data,
+    );
+    return list.map((e, i) => ({ vector: vectorizer.transform(e.text), label: ids[i] }));
+  };
+  const trainSet = encode(data.train);
+  const validationSet = encode(data.validation);
+
+  const config: ModelConfig = {
+    model_type: preset,
+    architectures: [preset === "mlp" ? "MlpForSequenceClassification" : "BagOfWordsForSequenceClassification"],
+    vocab_size: vectorizer.size,
+    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    ...(preset === "mlp"
+      ? {
+          embedding_size: options.embeddingSize ?? 64,
+          hidden_size: options.hiddenSize ?? 64,
+          num_hidden_layers: options.layers ?? 1,
+          dropout: options.dropout ?? 0.5,
+        }
+      : {}),
+  };
+  const args = { ...RECIPES[preset as "mlp"], ...options.args, outputDir: options.output };
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const model = buildModel(config);
+  const weight = parseClassWeights(
+    options.classWeights,
+    Int32Array.from(trainSet, (e) => e.label),
+    names.length,
+  );
+  const trainer = new Trainer<Encoded, ReturnType<typeof collate>>({
+    model,
+    trainDataset: new ArrayDataset(trainSet),
+    collate,
+    computeLoss: (batch) =>
+      crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: options.labelSmoothingFactor }),
+    evaluate: validationSet.length > 0 ? () => score(model, validationSet, names.length) : undefined,
+    metricForBestModel: "accuracy",
+    greaterIsBetter: true,
+    args,
+    fingerprint: JSON.stringify([config, options.data, options.labelSmoothingFactor, options.classWeights]),
+  });
+  const result = await trainer.train();
+  const files = { "vectorizer.json": vectorizer.toJSON() };
+  const majority = Math.max(...names.map((_, c) => trainSet.filter((e) => e.label === c).length)) / trainSet.length;
+  const baseline = `For comparison: the most frequent class makes up ${(100 * majority).toFixed(1)} % of the training data.`;
+  return saveModel(options.output, model, config, {
+    task: NAME,
+    preset,
+    data: options.data,
+    options,
+    result,
+    baseline,
+    files,
+  });
+}
+
+/** One recipe for each preset, whatever the data. */
+const RECIPES = {
+  mlp: { numTrainEpochs: 6, learningRate: 2e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
+  "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
+};
+
+async function load(folder: string): Promise<Predictor> {
+  const config = readJson(join(folder, "config.json")) as ModelConfig;
+  const names = labelsOf(config, folder);
+  const vectorizer = BagOfWordsVectorizer.fromJSON(readJson(join(folder, "vectorizer.json")));
+  const model = buildModel(config);
+  loadWeights(model, join(folder, "model.safetensors"));
+  model.eval();
+  const predict = async (texts: readonly string[]) => {
+    const out: { label: string; score: number }[] = [];
+    for (let at = 0; at < texts.length; at += 256) {
+      const list = texts.slice(at, at + 256).map((text) => ({ vector: vectorizer.transform(text), label: 0 }));
+      const probabilities = noGrad(() => (model.forward(collate(list)) as Tensor).softmax());
+      const data = probabilities.data();
+      probabilities.dispose();
+      list.forEach((_, i) => {
+        out.push(bestLabel(data.subarray(i * names.length, (i + 1) * names.length), names));
+      });
+    }
+    return out;
+  };
+  return {
+    task: NAME,
+    model,
+    predict,
+    async predictFile(path, { textColumn }) {
+      const source = resolveSource(path);
+      const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
+      return predict(examples.map((e) => e.text));
+    },
+    async evaluate(options) {
+      const begin = performance.now();
+      const source = resolveSource(options.data);
+      const order: Part[] = ["test", "validation", "train"];
+      let examples: TextExample[] = [];
+      for (const part of order) {
+        if (source.parts[part] === undefined) continue;
+        const read = await readPart(source, part, options, part === "train");
+        examples = read.examples;
+        // A test part without labels, as GLUE's, cannot be measured.
+        if (examples.length > 0 && examples.every((e) => e.label !== undefined && e.label !== "")) break;
+      }
+      const [from, to] = parseRange(options.range);
+      examples = examples.slice(from, to);
+      if (examples.length === 0) throw new DataError(`${options.data}: no labelled examples`);
+      const ids = labelIds(
+        examples.map((e) => e.label),
+        names,
+        options.data,
+      );
+      const data = examples.map((e, i) => ({ vector: vectorizer.transform(e.text), label: ids[i] }));
+      const metrics = await score(model, data, names.length);
+      return { task: NAME, examples: data.length, seconds: (performance.now() - begin) / 1000, metrics };
+    },
+  };
+}
+
+export const textClassification: Task = { name: NAME, presets: PRESETS, defaultPreset: "mlp", train, load };
