@@ -175,7 +175,15 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         }
       : {}),
   };
-  const args = { ...RECIPES[preset as "mlp"], ...options.args, outputDir: options.output };
+  const recipe = RECIPES[preset as "mlp"];
+  const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
+  const enough = Math.ceil(MIN_STEPS / Math.ceil(trainSet.length / batch));
+  const args = {
+    ...recipe,
+    numTrainEpochs: Math.max(recipe.numTrainEpochs, Math.min(40, enough)),
+    ...options.args,
+    outputDir: options.output,
+  };
   manualSeed(args.seed ?? DEFAULTS.seed);
   const model = buildModel(config);
   const weight = parseClassWeights(
@@ -209,6 +217,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     files,
   });
 }
+
+/** Small data is passed over until so many steps are done (40 epochs at most). */
+const MIN_STEPS = 500;
 
 /** One recipe for each preset, whatever the data. */
 const RECIPES = {
