@@ -52,6 +52,3 @@ export type ReduceOp = (typeof REDUCE_OPS)[number];
 
 export const ACTIVATIONS = ["none", "relu", "gelu", "geluTanh", "silu", "tanh", "sigmoid"] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
-
-/** float64 has no number: it exists on the reference backend only. */
-export const NATIVE_DTYPES = ["float32", "int32", "uint8"] as const;

@@ -19,7 +19,8 @@ export async function readIdx(path: string): Promise<{ shape: number[]; data: Ui
   const start = 4 + 4 * ndim;
   if (ndim < 1 || ndim > 4 || bytes.length < start)
     throw new DataError(`${path}: IDX header of ${ndim} dimensions is cut off`);
-  const shape = Array.from({ length: ndim }, (_, d) => bytes.readUInt32BE(4 + 4 * d));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const shape = Array.from({ length: ndim }, (_, d) => view.getUint32(4 + 4 * d));
   const size = shape.reduce((n, s) => n * s, 1);
   if (bytes.length - start !== size) {
     throw new DataError(

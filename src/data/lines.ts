@@ -1,5 +1,5 @@
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { ShoshinError } from "../backend/errors.ts";
 
@@ -23,7 +23,7 @@ export function fileError(path: string, error: unknown): DataError {
 }
 
 /** The bytes of a file, unpacked if they begin with gzip's magic number, whatever the file is called. */
-export function openBytes(path: string): Readable {
+export function openBytes(path: string): AsyncIterable<Uint8Array> {
   const magic = Buffer.alloc(2);
   try {
     const fd = openSync(path, "r");
@@ -44,10 +44,10 @@ export function openBytes(path: string): Readable {
 }
 
 /** The whole file, unpacked. */
-export async function readBytes(path: string): Promise<Buffer> {
-  const parts: Buffer[] = [];
+export async function readBytes(path: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
   try {
-    for await (const part of openBytes(path)) parts.push(part as Buffer);
+    for await (const part of openBytes(path)) parts.push(part);
   } catch (error) {
     throw fileError(path, error);
   }
@@ -60,8 +60,8 @@ export async function* readText(path: string): AsyncGenerator<string> {
   let seen = 0;
   try {
     for await (const part of openBytes(path)) {
-      yield decoder.decode(part as Buffer, { stream: true });
-      seen += (part as Buffer).length;
+      yield decoder.decode(part, { stream: true });
+      seen += part.length;
     }
     yield decoder.decode();
   } catch (error) {

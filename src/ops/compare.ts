@@ -9,7 +9,6 @@ function comparison(op: BinaryOp): (a: Tensor, b: Tensor | number) => Tensor {
     forward(_ctx, a: Tensor, b: Tensor | number) {
       return binary(op, a, typeof b === "number" ? full([], b, { dtype: a.dtype }) : b);
     },
-    backward: () => [undefined, undefined],
   });
 }
 

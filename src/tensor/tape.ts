@@ -137,16 +137,17 @@ function collect(name: string, args: readonly unknown[], into: Tensor[]): boolea
  *
  * `forward(ctx, ...args)` computes with kernels and returns one tensor or several; `backward(ctx, ...dys)` returns the
  * gradients of the tensor arguments in the order of the arguments (arrays of tensors counted element by element).
+ * Without `backward` the operation has no gradient and is never recorded.
  * Everything either of them allocates and neither returns nor saves is freed when it ends.
  */
 export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor[]>(
   name: string,
-  spec: { forward(ctx: Context, ...args: A): R; backward: Backward },
+  spec: { forward(ctx: Context, ...args: A): R; backward?: Backward },
 ): (...args: A) => R {
   const { forward, backward } = spec;
   return (...args: A): R => {
     let node: Node | undefined;
-    if (state.gradEnabled && state.depth === 0) {
+    if (backward !== undefined && state.gradEnabled && state.depth === 0) {
       const inputs: Tensor[] = [];
       if (collect(name, args, inputs)) node = new Node(name, backward, inputs);
     }

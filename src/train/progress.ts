@@ -17,15 +17,22 @@ export interface ProgressUpdate {
   examplesPerSecond: number;
 }
 
+/** The part of a terminal's stream that is used. */
+export interface Terminal {
+  isTTY?: boolean;
+  columns?: number;
+  write(text: string): unknown;
+}
+
 /** One line on a terminal, redrawn a few times a second; elsewhere a line now and then. Goes to stderr. */
 export class Progress {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Terminal;
   readonly #quiet: boolean;
   #last = 0;
   #first: { time: number; done: number } | undefined;
   #open = false;
 
-  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: NodeJS.WriteStream } = {}) {
+  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: Terminal } = {}) {
     this.#quiet = quiet;
     this.#stream = stream;
   }

@@ -137,7 +137,12 @@ export class Trainer<T, B> {
     const { outputDir, resume } = this.args;
     if (!resume || outputDir === undefined || !existsSync(join(outputDir, "run.json"))) return undefined;
     const { fingerprint, result } = JSON.parse(readFileSync(join(outputDir, "run.json"), "utf8"));
-    return fingerprint === this.#fingerprint() ? { ...result, alreadyFinished: true } : undefined;
+    if (fingerprint !== this.#fingerprint()) return undefined;
+    const best = join(outputDir, "best.safetensors");
+    if (this.args.loadBestModelAtEnd && this.#o.evaluate && existsSync(best)) loadWeights(this.#o.model, best);
+    else if (this.#restore() === undefined) return undefined;
+    this.#o.model.eval();
+    return { ...result, alreadyFinished: true };
   }
 
   async #evaluate(): Promise<Metrics> {

@@ -1,0 +1,202 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ArrayDataset } from "../../src/data/index.ts";
+import { tensor } from "../../src/index.ts";
+import * as nn from "../../src/nn/index.ts";
+import { listCheckpoints, readLog, Trainer, TrainingError } from "../../src/train/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const examples = Array.from({ length: 40 }, (_, i) => ({ x: [Math.sin(i), Math.cos(i * 1.3), i / 40], y: i % 2 }));
+function trainer(name: string, args: Record<string, unknown> = {}, options: Record<string, unknown> = {}) {
+  nn.init.constant_(tensor([0]), 0);
+  const model = new nn.Sequential(new nn.Linear(3, 16), new nn.ReLU(), new nn.Dropout(0.3), new nn.Linear(16, 2));
+  model.parameters().forEach((p, k) => {
+    p.detach().copy_(Float32Array.from({ length: p.numel }, (_, i) => Math.sin(i + k) / 2));
+  });
+  const collate = (list: typeof examples) => ({
+    x: tensor(list.map((e) => e.x)),
+    y: tensor(
+      Int32Array.from(list, (e) => e.y),
+      [list.length],
+    ),
+  });
+  const whole = collate(examples);
+  return {
+    model,
+    trainer: new Trainer({
+      model,
+      trainDataset: new ArrayDataset(examples),
+      collate,
+      computeLoss: (b) => nn.crossEntropy(model.forward(b.x), b.y),
+      evaluate: async () => {
+        const loss = nn.crossEntropy(model.forward(whole.x), whole.y);
+        return { loss: loss.item() };
+      },
+      args: {
+        outputDir: join(folder, name),
+        numTrainEpochs: 4,
+        perDeviceTrainBatchSize: 7,
+        learningRate: 0.02,
+        maxGradNorm: 1,
+        quiet: true,
+        seed: 3,
+        ...args,
+      },
+      ...options,
+    }),
+  };
+}
+const weights = (m: nn.Module) => [...m.stateDict().values()].map((t) => [...t.data()]);
+
+describe("Trainer", () => {
+  it.each([
+    {},
+    { saveSteps: 5 },
+    { gradientAccumulationSteps: 2, saveSteps: 3, evalSteps: 2 },
+    { optim: "sgd", nesterov: true, earlyStoppingPatience: 2 },
+  ])("resumes to the same bits: %o", async (args) => {
+    const id = JSON.stringify(args).length;
+    const straight = trainer(`straight-${id}`, args);
+    await straight.trainer.train();
+    let steps = 0;
+    const stopping = trainer(`stopped-${id}`, args, {
+      callbacks: [
+        {
+          onStepEnd() {
+            if (++steps === 9) throw new Error("the power failed");
+          },
+        },
+      ],
+    });
+    await expect(stopping.trainer.train()).rejects.toThrow("the power failed");
+    const again = trainer(`stopped-${id}`, { ...args, resume: true });
+    const result = await again.trainer.train();
+    expect(weights(again.model)).toEqual(weights(straight.model));
+    expect(result.alreadyFinished).toBe(false);
+    const once = trainer(`stopped-${id}`, { ...args, resume: true });
+    expect((await once.trainer.train()).alreadyFinished).toBe(true);
+    const log = (name: string) => readLog(join(folder, name, "log.jsonl"));
+    expect(log(`stopped-${id}`)).toEqual(log(`straight-${id}`));
+  });
+
+  it("keeps the newest checkpoints and the best", async () => {
+    const t = trainer("limited", { saveTotalLimit: 2, numTrainEpochs: 6 });
+    await t.trainer.train();
+    expect(listCheckpoints(join(folder, "limited")).length).toBeLessThanOrEqual(2);
+  });
+
+  it("skips a damaged checkpoint and takes the one before", async () => {
+    const first = trainer("damaged", { saveSteps: 4 });
+    await first.trainer.train();
+    const want = weights(first.model);
+    rmSync(join(folder, "damaged", "run.json"));
+    const all = listCheckpoints(join(folder, "damaged"));
+    truncateSync(join((all.at(-1) as { path: string }).path, "model.safetensors"), 100);
+    writeFileSync(join((all.at(-2) as { path: string }).path, "trainer_state.json"), "{");
+    const again = trainer("damaged", { saveSteps: 4, resume: true });
+    await again.trainer.train();
+    expect(weights(again.model)).toEqual(want);
+  });
+
+  it("refuses to resume with other settings", async () => {
+    await expect(trainer("damaged", { saveSteps: 4, resume: true, learningRate: 0.5 }).trainer.train()).rejects.toThrow(
+      /other settings/,
+    );
+  });
+
+  it("stops at a loss that is no number, naming the step, and keeps the last checkpoint", async () => {
+    const t = trainer(
+      "nan",
+      { saveSteps: 2 },
+      {
+        callbacks: [
+          {
+            onStepEnd: ({ step }: { step: number }) =>
+              void (step === 5 && t.model.parameters()[0].detach().fill_(Number.NaN)),
+          },
+        ],
+      },
+    );
+    await expect(t.trainer.train()).rejects.toThrow(TrainingError);
+    await expect(trainer("nan", { saveSteps: 2, learningRate: 1e38, maxGradNorm: 0 }).trainer.train()).rejects.toThrow(
+      /at step \d+/,
+    );
+  });
+
+  it("refuses settings out of range by name", () => {
+    expect(() => trainer("x", { learningRate: -1 })).toThrow(/learningRate is -1/);
+    expect(() => trainer("x", { perDeviceTrainBatchSize: 0 })).toThrow(/perDeviceTrainBatchSize is 0/);
+    expect(() => trainer("x", { optim: "lion" })).toThrow(/unknown optimizer lion/);
+  });
+
+  it("says when the folder cannot be written", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(trainer("file/inside").trainer.train()).rejects.toThrow(/cannot write/);
+  });
+});
+
+/** The command line, killed at random moments and resumed, must end where an undisturbed run ends. */
+describe("kill -9", () => {
+  const cli = fileURLToPath(new URL("../../bin/shoshin.js", import.meta.url));
+  const dist = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const data = join(folder, "train.tsv");
+  beforeAll(() => {
+    const words = ["good", "fine", "great", "bad", "poor", "awful"];
+    const rows = Array.from(
+      { length: 300 },
+      (_, i) => `${words[(i * 7) % 6]} thing number ${i % 37} of ${i % 11}\t${(i * 7) % 6 < 3 ? "up" : "down"}`,
+    );
+    writeFileSync(data, rows.join("\n"));
+  });
+  const args = (out: string, ...more: string[]) => [
+    cli,
+    "train",
+    "text-classification",
+    "--data",
+    data,
+    "--output",
+    out,
+    "--epochs",
+    "8",
+    "--save-steps",
+    "3",
+    "--save-total-limit",
+    "2",
+    "--quiet",
+    "--json",
+    ...more,
+  ];
+  const run = (out: string, killAfter?: number, ...more: string[]) =>
+    new Promise<{ code: number | null; err: string }>((resolve) => {
+      const child = spawn(process.execPath, args(out, ...more), { stdio: ["ignore", "ignore", "pipe"] });
+      let err = "";
+      child.stderr.on("data", (d) => {
+        err += d;
+      });
+      if (killAfter !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfter);
+      child.on("close", (code) => resolve({ code, err }));
+    });
+
+  it.skipIf(!existsSync(dist))("at random moments, before the first checkpoint and while writing one", async () => {
+    const straight = join(folder, "kill-straight");
+    expect(await run(straight)).toEqual({ code: 0, err: "" });
+    const out = join(folder, "kill");
+    let seed = 5;
+    for (let round = 0; round < 12; round++) {
+      seed = (seed * 16807) % 2147483647;
+      const { code } = await run(out, round === 0 ? 60 : 250 + (seed % 500), ...(round === 0 ? [] : ["--resume"]));
+      if (code === 0) break;
+    }
+    expect(await run(out, undefined, "--resume")).toMatchObject({ code: 0 });
+    for (const name of ["model.safetensors", "vectorizer.json", "config.json"]) {
+      expect(readFileSync(join(out, name)).equals(readFileSync(join(straight, name))), name).toBe(true);
+    }
+    expect(readdirSync(out).filter((name) => name.startsWith(".shoshin-tmp"))).toEqual([]);
+  });
+});
