@@ -126,10 +126,6 @@ export function saveModel(
   },
 ): TaskReport {
   const { task, preset, result } = about;
-  for (const [name, value] of Object.entries(about.files ?? {}))
-    writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
-  saveWeights(model, join(folder, "model.safetensors"));
-  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   const { say: _say, ...settings } = about.options;
   const report: TaskReport = {
     task,
@@ -144,6 +140,12 @@ export function saveModel(
     train: { loss: result.loss },
     validation: result.metrics ?? null,
   };
+  // A run that had finished before is left as it is, if its model was saved whole: the card is written last.
+  if (result.alreadyFinished && existsSync(join(folder, "README.md"))) return report;
+  for (const [name, value] of Object.entries(about.files ?? {}))
+    writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
+  saveWeights(model, join(folder, "model.safetensors"));
+  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   writeFileAtomic(
     join(folder, "shoshin.json"),
     `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,

@@ -129,7 +129,7 @@ export class Trainer<T, B> {
     cleanTemporary(outputDir);
     if (!resume) {
       for (const { path } of listCheckpoints(outputDir)) rmSync(path, { recursive: true, force: true });
-      for (const name of ["run.json", "best.safetensors"]) rmSync(join(outputDir, name), { force: true });
+      for (const name of ["run.json", "best.safetensors", "README.md"]) rmSync(join(outputDir, name), { force: true });
     }
   }
 
