@@ -125,6 +125,7 @@ struct Plan {
   int64_t kc;       // depth of a block in k, even for bf16
   int64_t nc;       // columns of b packed at a time, a multiple of NR
   int64_t rowParts, colParts;
+  int panels;       // few rows: every thread packs all of a for itself, and each panel of b is packed right before it is used
   int64_t bFloats;  // packed b
   int64_t aFloats;  // packed a, for each part
 };
@@ -149,6 +150,15 @@ static Plan plan(const GemmArgs& g, int threads) {
     else p.colParts = smaller(threads, ceil_div(g.n, NR));
   }
   const int64_t words = p.bf16 ? ceil_div(p.kc, 2) : p.kc;
+  p.panels = words * g.m <= MC * KC && g.n >= 2 * NR * (small ? 1 : threads);
+  if (p.panels) {
+    p.rowParts = 1;
+    p.colParts = small ? 1 : smaller(threads, ceil_div(g.n, NR));
+    p.nc = width;
+    p.bFloats = words * NR * p.colParts;
+    p.aFloats = words * g.m;
+    return p;
+  }
   p.bFloats = words * p.nc;
   p.aFloats = words * (smaller(MC, g.m) + MR);
   return p;
@@ -179,6 +189,24 @@ static void pack_b_part(void* context, int64_t part) {
   }
 }
 
+SH_INLINE void run_tile(const GemmJob& j, const float* a, const float* panel, int64_t words, int64_t row, int rows, int64_t col,
+                        int cols, bool first, bool last) {
+  const GemmArgs& g = *j.g;
+  const int wide = cols > W;
+  Store s;
+  s.c = j.c + row * g.ldc + col;
+  s.ldc = g.ldc;
+  s.bias = last && g.bias ? g.bias + col : nullptr;
+  s.add = !first || g.accumulate;
+#if SHOSHIN_BF16_DOT
+  if (j.p.bf16) TILES_BF16[wide][rows - 1](a, panel, NR, words, s, cols);
+  else
+#endif
+    TILES_F32[wide][rows - 1](a, panel, NR, words, s, cols);
+  if (last && (g.activation != ACT_NONE || j.preact))
+    finish_tile(g.activation, s.c, j.preact ? j.preact + row * g.ldc + col : nullptr, g.ldc, rows, cols);
+}
+
 static void multiply_part(void* context, int64_t part) {
   const GemmJob& j = *(const GemmJob*)context;
   const GemmArgs& g = *j.g;
@@ -205,25 +233,43 @@ static void multiply_part(void* context, int64_t part) {
       const int64_t col = j.jc + q * NR;
       const int cols = (int)smaller(NR, j.jc + j.nc - col);
       const float* panel = j.packedB + q * words * NR;
-      const int wide = cols > W;
       at = packedA;
       for (int64_t t = 0; t < tiles; t++) {
         const int64_t r0 = i0 + cut(i1 - i0, tiles, t), r1 = i0 + cut(i1 - i0, tiles, t + 1);
         const int rows = (int)(r1 - r0);
-        Store s;
-        s.c = j.c + r0 * g.ldc + col;
-        s.ldc = g.ldc;
-        s.bias = last && g.bias ? g.bias + col : nullptr;
-        s.add = !first || g.accumulate;
-#if SHOSHIN_BF16_DOT
-        if (j.p.bf16) TILES_BF16[wide][rows - 1](at, panel, NR, words, s, cols);
-        else
-#endif
-          TILES_F32[wide][rows - 1](at, panel, NR, words, s, cols);
-        if (last && (g.activation != ACT_NONE || j.preact))
-          finish_tile(g.activation, s.c, j.preact ? j.preact + r0 * g.ldc + col : nullptr, g.ldc, rows, cols);
+        run_tile(j, at, panel, words, r0, rows, col, cols, first, last);
         at += words * rows;
       }
+    }
+  }
+}
+
+// Panel mode: all rows are one block of tiles.
+SH_INLINE int64_t row_tiles(const GemmArgs& g) { return ceil_div(g.m, MR); }
+static void panel_part(void* context, int64_t part) {
+  const GemmJob& j = *(const GemmJob*)context;
+  const GemmArgs& g = *j.g;
+  const int64_t words = j.p.bf16 ? ceil_div(j.kc, 2) : j.kc, tiles = row_tiles(g), panels = ceil_div(g.n, NR);
+  const bool first = j.pc == 0, last = j.pc + j.kc >= g.k;
+  float* panel = j.packedB + part * words * NR;
+  float* packedA = j.packedA + part * j.p.aFloats;
+  for (int64_t t = 0; t < tiles; t++) {
+    const int64_t r0 = cut(g.m, tiles, t), rows = cut(g.m, tiles, t + 1) - r0;
+    float* to = packedA + words * r0;
+    if (j.p.bf16) pack_a_bf16(to, g, j.a, r0, (int)rows, j.pc, j.kc);
+    else pack_a_f32(to, g, j.a, r0, (int)rows, j.pc, j.kc);
+    if (j.p.rounds) round_packed(to, words * rows);
+  }
+  for (int64_t q = cut(panels, j.p.colParts, part); q < cut(panels, j.p.colParts, part + 1); q++) {
+    const int64_t col = q * NR;
+    const int cols = (int)smaller(NR, g.n - col);
+    if (j.p.bf16) pack_b_bf16(panel, g, j.b, j.pc, j.kc, col, cols);
+    else pack_b_f32(panel, g, j.b, j.pc, j.kc, col, cols);
+    if (j.p.rounds) round_packed(panel, words * NR);
+    for (int64_t t = 0; t < tiles; t++) {
+      const int64_t r0 = cut(g.m, tiles, t);
+      const int rows = (int)(cut(g.m, tiles, t + 1) - r0);
+      run_tile(j, packedA + words * r0, panel, words, r0, rows, col, cols, first, last);
     }
   }
 }
@@ -251,6 +297,13 @@ static void multiply_one(const GemmArgs& g, const Plan& p, int64_t i, float* wor
   j.packedA = workspace + p.bFloats;
   if (g.k == 0) return store_nothing(g, j.c, j.preact);
   const int64_t parts = p.rowParts * p.colParts;
+  if (p.panels) {
+    for (j.pc = 0; j.pc < g.k; j.pc += p.kc) {
+      j.kc = smaller(p.kc, g.k - j.pc);
+      parallel(parts, panel_part, &j);
+    }
+    return;
+  }
   for (j.jc = 0; j.jc < g.n; j.jc += p.nc) {
     j.nc = smaller(p.nc, g.n - j.jc);
     for (j.pc = 0; j.pc < g.k; j.pc += p.kc) {

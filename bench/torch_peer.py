@@ -1,0 +1,93 @@
+# Times one request at a time with PyTorch; the answer is a number in the unit that bench/cases.mjs uses.
+import json, sys, time
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(2)
+kept = {}
+
+
+def timed(key, make, budget=0.15):
+    if key not in kept:
+        kept[key] = make()
+        for _ in range(3):
+            kept[key]()
+    step = kept[key]
+    count, start = 0, time.perf_counter()
+    while True:
+        step()
+        count += 1
+        spent = time.perf_counter() - start
+        if spent > budget:
+            return spent / count
+
+
+def matmul(r):
+    m, k, n = r["m"], r["k"], r["n"]
+    dtype = torch.bfloat16 if r["precision"] == "bf16" else torch.float32
+    a = torch.randn((k, m) if r["ta"] else (m, k), dtype=dtype)
+    b = torch.randn((n, k) if r["tb"] else (k, n), dtype=dtype)
+    a, b = (a.t() if r["ta"] else a), (b.t() if r["tb"] else b)
+    out = torch.empty(m, n, dtype=dtype)
+    return lambda: torch.matmul(a, b, out=out)
+
+
+def mlp():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Linear(512, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
+    opt = torch.optim.SGD(net.parameters(), lr=0.01)
+    x, y = torch.randn(128, 784), torch.arange(128) % 10
+
+    def step():
+        opt.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        opt.step()
+
+    return step
+
+
+def memory(kind):
+    n = 1 << 24
+    x, y, out = torch.randn(n), torch.randn(n), torch.empty(n)
+    rows = x.view(-1, 1024)
+    w, b = torch.ones(1024), torch.zeros(1024)
+    if kind == "add":
+        return lambda: torch.add(x, y, out=out)
+    if kind == "gelu":
+        return lambda: F.gelu(x)
+    if kind == "layer-norm":
+        return lambda: F.layer_norm(rows, (1024,), w, b)
+    if kind == "softmax":
+        return lambda: torch.softmax(rows, -1)
+    p = torch.nn.Parameter(x.clone())
+    p.grad = y
+    return torch.optim.AdamW([p], fused=True).step
+
+
+def small():
+    a = torch.randn(16, requires_grad=True)
+    b = torch.randn(16)
+
+    def run():
+        z = a
+        for _ in range(100):
+            z = z + b
+        return z
+
+    return run
+
+
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["op"] == "version":
+        answer = torch.__version__
+    elif r["op"] == "matmul":
+        answer = 2e-9 * r["m"] * r["n"] * r["k"] / timed(line, lambda: matmul(r))
+    elif r["op"] == "mlp-step":
+        answer = 1e3 * timed(line, mlp, 0.5)
+    elif r["op"] == "op-overhead":
+        answer = 1e6 * timed(line, small) / 100
+    else:
+        with torch.no_grad():
+            answer = 1e-9 * r["bytes"] / timed(line, lambda: memory(r["kind"]), 0.3)
+    print(json.dumps(answer), flush=True)
