@@ -26,8 +26,21 @@ function matmulCase(name, m, k, n, { precision = "float32", ta = false, tb = fal
   const c = randn(tb ? [n, k] : [k, n]);
   const out = randn([m, n]);
   const g = {
-    batch: 1, m, n, k, lda: ta ? m : k, strideA: 0, ldb: tb ? k : n, strideB: 0, ldc: n, strideC: 0,
-    transA: ta, transB: tb, accumulate: false, activation: "none", precision,
+    batch: 1,
+    m,
+    n,
+    k,
+    lda: ta ? m : k,
+    strideA: 0,
+    ldb: tb ? k : n,
+    strideB: 0,
+    ldc: n,
+    strideC: 0,
+    transA: ta,
+    transB: tb,
+    accumulate: false,
+    activation: "none",
+    precision,
   };
   return {
     name,
@@ -41,15 +54,35 @@ function matmulCase(name, m, k, n, { precision = "float32", ta = false, tb = fal
   };
 }
 
-const SHAPES = [[2048, 768, 768], [512, 512, 512], [2048, 768, 3072], [64, 256, 1024]];
+const SHAPES = [
+  [2048, 768, 768],
+  [512, 512, 512],
+  [2048, 768, 3072],
+  [64, 256, 1024],
+];
 
 function memoryCase(kind) {
   const n = 1 << 24;
   const [x, y, out] = [randn([1 << 14, 1024]), randn([1 << 14, 1024]), randn([1 << 14, 1024])];
   const dense = { sizes: [n], strides: [[1], [1]] };
-  const [w, bias, mean, rstd] = [nn.init.ones_(randn([1024])), nn.init.zeros_(randn([1024])), randn([1 << 14]), randn([1 << 14])];
+  const [w, bias, mean, rstd] = [
+    nn.init.ones_(randn([1024])),
+    nn.init.zeros_(randn([1024])),
+    randn([1 << 14]),
+    randn([1 << 14]),
+  ];
   const second = kind === "adamw" ? nn.init.ones_(randn([1 << 14, 1024])) : undefined;
-  const settings = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, l1: 0, bias1: 0.1, bias2: 0.001, decoupled: true };
+  const settings = {
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    eps: 1e-8,
+    weightDecay: 0.01,
+    l1: 0,
+    bias1: 0.1,
+    bias2: 0.001,
+    decoupled: true,
+  };
   const work = {
     add: [3, () => b.binary("add", out, x, y, dense)],
     gelu: [2, () => b.unary("gelu", out, x, n, 0, 0)],
@@ -72,10 +105,19 @@ function memoryCase(kind) {
 
 function mlpStep() {
   manualSeed(0);
-  const net = new nn.Sequential(new nn.Linear(784, 512), new nn.ReLU(), new nn.Linear(512, 256), new nn.ReLU(), new nn.Linear(256, 10));
+  const net = new nn.Sequential(
+    new nn.Linear(784, 512),
+    new nn.ReLU(),
+    new nn.Linear(512, 256),
+    new nn.ReLU(),
+    new nn.Linear(256, 10),
+  );
   const optimizer = new SGD(net.parameters(), { lr: 0.01 });
   const x = randn([128, 784]);
-  const y = tensor(Int32Array.from({ length: 128 }, (_, i) => i % 10), [128]);
+  const y = tensor(
+    Int32Array.from({ length: 128 }, (_, i) => i % 10),
+    [128],
+  );
   const step = () => {
     crossEntropy(net.forward(x), y).backward();
     optimizer.step();
@@ -103,7 +145,10 @@ function rssCase() {
   const net = new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Linear(64, 4));
   const optimizer = new SGD(net.parameters(), { lr: 0.01 });
   const x = randn([16, 64]);
-  const y = tensor(Int32Array.from({ length: 16 }, (_, i) => i % 4), [16]);
+  const y = tensor(
+    Int32Array.from({ length: 16 }, (_, i) => i % 4),
+    [16],
+  );
   const steps = (n) => {
     for (let i = 0; i < n; i++) {
       crossEntropy(net.forward(x), y).backward();
@@ -126,7 +171,7 @@ function rssCase() {
       }
       return rss[1];
     },
-    facts: () => ({ "before": `${rss[0].toFixed(1)} MB`, "growth": `${(rss[1] - rss[0]).toFixed(1)} MB` }),
+    facts: () => ({ before: `${rss[0].toFixed(1)} MB`, growth: `${(rss[1] - rss[0]).toFixed(1)} MB` }),
   };
 }
 

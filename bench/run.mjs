@@ -1,9 +1,12 @@
 // npm run bench -- NAME… [--json]: ours and the peers in alternation, in one run; medians, ratios and shares of the peak.
 import { parseArgs } from "node:util";
-import { Peers } from "./peers.mjs";
 import { CASES } from "./cases.mjs";
+import { Peers } from "./peers.mjs";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean" }, rounds: { type: "string", default: "5" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean" }, rounds: { type: "string", default: "5" } },
+});
 const names = positionals.length > 0 ? positionals : Object.keys(CASES);
 const unknown = names.filter((name) => !(name in CASES));
 if (unknown.length > 0) {
@@ -37,8 +40,15 @@ for (const name of names) {
     const result = {
       case: bench.name,
       ours: { median: median(ours), unit: bench.unit },
-      peers: peers.list.flatMap((peer, i) => (theirs[i].length > 0 ? [{ name: peer.name, version: peer.version, median: median(theirs[i]) }] : [])),
-      ratio: times.length > 0 ? (bench.higherIsBetter ? median(ours) / times.reduce(better) : times.reduce(better) / median(ours)) : undefined,
+      peers: peers.list.flatMap((peer, i) =>
+        theirs[i].length > 0 ? [{ name: peer.name, version: peer.version, median: median(theirs[i]) }] : [],
+      ),
+      ratio:
+        times.length > 0
+          ? bench.higherIsBetter
+            ? median(ours) / times.reduce(better)
+            : times.reduce(better) / median(ours)
+          : undefined,
       peakShare: shares.length > 0 ? median(shares) : undefined,
       ...bench.facts?.(),
     };

@@ -21,6 +21,7 @@ export interface TrainerState {
   /** Batches of this epoch that are done. */
   batch: number;
   bestMetric: number | undefined;
+  bestLoss: number | undefined;
   bestStep: number | undefined;
   evaluationsSinceBest: number;
   lossSum: number;

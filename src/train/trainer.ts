@@ -196,6 +196,7 @@ export class Trainer<T, B> {
       epoch: resumed?.epoch ?? 0,
       batch: resumed?.batch ?? 0,
       bestMetric: resumed?.bestMetric,
+      bestLoss: resumed?.bestLoss,
       bestStep: resumed?.bestStep,
       evaluationsSinceBest: resumed?.evaluationsSinceBest ?? 0,
       lossSum: resumed?.lossSum ?? 0,
@@ -213,8 +214,11 @@ export class Trainer<T, B> {
     let stop = run.globalStep >= total;
     let lastLoss = run.lossCount > 0 ? run.lossSum / run.lossCount : Number.NaN;
     let latest: Metrics | undefined;
-    const better = (value: number) =>
-      run.bestMetric === undefined || (greaterIsBetter ? value > run.bestMetric : value < run.bestMetric);
+    // Among equal metrics the lower loss is better: small validation sets tie often.
+    const better = (value: number, loss: number) =>
+      run.bestMetric === undefined ||
+      (greaterIsBetter ? value > run.bestMetric : value < run.bestMetric) ||
+      (value === run.bestMetric && loss < (run.bestLoss ?? Number.POSITIVE_INFINITY));
 
     const evaluate = async () => {
       latest = await this.#evaluate();
@@ -223,8 +227,9 @@ export class Trainer<T, B> {
       const facts = Object.entries(latest).map(([name, v]) => `${name} ${v.toFixed(4)}`);
       this.#progress.note(`epoch ${run.epoch}  step ${run.globalStep}  validation: ${facts.join("  ")}`);
       const value = latest[metricForBestModel];
-      if (better(value)) {
+      if (better(value, latest.loss ?? Number.NaN)) {
         run.bestMetric = value;
+        run.bestLoss = latest.loss;
         run.bestStep = run.globalStep;
         run.evaluationsSinceBest = 0;
         if (args.outputDir !== undefined) saveWeights(model, join(args.outputDir, "best.safetensors"));

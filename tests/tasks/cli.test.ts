@@ -1,0 +1,257 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { main } from "../../src/cli/main.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let out = "";
+let err = "";
+beforeEach(() => {
+  out = "";
+  err = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
+    out += s;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
+    err += s;
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+const file = (name: string, contents: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, contents);
+  return path;
+};
+const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+
+const good = ["lovely", "great", "kind", "fresh"];
+const bad = ["awful", "poor", "rude", "stale"];
+const reviews = Array.from(
+  { length: 120 },
+  (_, i) => `${(i % 2 ? good : bad)[i % 4]} place ${i}\t${i % 2 ? "pos" : "neg"}`,
+).join("\n");
+
+describe("the command line", () => {
+  it("trains, evaluates and predicts texts with one JSON object each", async () => {
+    const data = file("reviews.tsv", reviews);
+    const dir = join(folder, "text");
+    const trained = await run(
+      "train",
+      "sentiment",
+      "--data",
+      data,
+      "--output",
+      dir,
+      "--json",
+      "--quiet",
+      "--seed",
+      "1",
+    );
+    expect(trained.status).toBe(0);
+    const report = JSON.parse(trained.out);
+    expect(report).toMatchObject({ task: "text-classification", model: "mlp", output: dir });
+    expect(report.validation.accuracy).toBeGreaterThan(0.9);
+    for (const key of ["backend", "parameters", "epochs", "steps", "seconds", "examplesPerSecond"])
+      expect(report).toHaveProperty(key);
+    expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toMatchObject({
+      model_type: "mlp",
+      id2label: { 0: "neg", 1: "pos" },
+    });
+    expect(readFileSync(join(dir, "README.md"), "utf8")).toContain("Limits");
+    out = "";
+    expect((await run("evaluate", dir, "--data", data, "--json")).status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ task: "text-classification", examples: 120, metrics: { accuracy: 1 } });
+    out = "";
+    expect((await run("predict", dir, "lovely and kind", "rude, stale", "--json")).status).toBe(0);
+    expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["pos", "neg"]);
+    out = "";
+    await run("predict", dir, "--input", file("in.txt", "great place\nawful place\n"));
+    expect(
+      out
+        .trim()
+        .split("\n")
+        .map((l) => l.split("\t")[0]),
+    ).toEqual(["pos", "neg"]);
+    const unknown = await run("evaluate", dir, "--data", file("unknown.tsv", "fine\tpos\nnot so\tmaybe\nfine\tpos\n"));
+    expect(unknown.status).toBe(1);
+    expect(unknown.err).toMatch(/unknown label "maybe"[\s\S]*hint: The model knows: neg, pos/);
+    writeFileSync(join(dir, "model.safetensors"), "garbage!");
+    err = "";
+    expect(await run("predict", dir, "x")).toMatchObject({
+      status: 1,
+      err: expect.stringMatching(/model.safetensors: [\s\S]*hint/),
+    });
+  });
+
+  it("trains tables: classes, numbers, words and missing cells", async () => {
+    const rows = Array.from(
+      { length: 200 },
+      (_, i) =>
+        `${i % 17},${i % 3 ? "red" : "blue"},${i % 9 ? i % 5 : ""},${(i % 17) * 2 + (i % 3 ? 5 : 0)},${i % 17 > 8 ? "high" : "low"}`,
+    );
+    const data = file("table.csv", `size,colour,extra,price,kind\n${rows.join("\n")}\n`);
+    expect(
+      (
+        await run(
+          "train",
+          "tabular-regression",
+          "--data",
+          data,
+          "--label-column",
+          "price",
+          "--output",
+          join(folder, "reg"),
+          "--json",
+          "--quiet",
+        )
+      ).status,
+    ).toBe(0);
+    expect(JSON.parse(out).validation.r2).toBeGreaterThan(0.95);
+    for (const model of ["mlp", "linear", "perceptron"]) {
+      out = "";
+      const dir = join(folder, `class-${model}`);
+      const result = await run(
+        "train",
+        "tabular-classification",
+        "--data",
+        data,
+        "--label-column",
+        "kind",
+        "--model",
+        model,
+        "--output",
+        dir,
+        "--json",
+        "--quiet",
+      );
+      expect(result.status, result.err).toBe(0);
+      expect(JSON.parse(out).validation.accuracy).toBeGreaterThan(0.9);
+    }
+    out = "";
+    await run("predict", join(folder, "reg"), "8,red,2,low");
+    expect(Number(out)).toBeGreaterThan(10);
+    err = "";
+    expect(await run("evaluate", join(folder, "reg"), "--data", file("other.csv", "a,price\n1,2\n"))).toMatchObject({
+      status: 1,
+    });
+    expect(err).toMatch(/needs a column size/);
+  });
+
+  it.each([
+    [
+      ["train", "juggling", "--data", "x", "--output", "y"],
+      1,
+      /unknown task juggling[\s\S]*There are: text-classification/,
+    ],
+    [["train", "text-classification", "--output", "y"], 2, /--data/],
+    [["train", "text-classification", "--data", "x", "--output", "y", "--epochs", "many"], 2, /expected a number/],
+    [["dance"], 2, /unknown command/],
+    [["predict", "/nowhere", "x"], 1, /no such file[\s\S]*Is this the folder/],
+    [["train", "text-classification", "--data", "/nowhere.tsv", "--output", "y"], 1, /no such file or folder/],
+  ])("%j ends with a clear message", async (argv, status, message) => {
+    const result = await run(...argv);
+    expect(result.status).toBe(status);
+    expect(result.err).toMatch(message);
+    expect(result.err).not.toMatch(/\n\s+at /);
+  });
+
+  it("refuses one class, a folder that cannot be written and an unknown model", async () => {
+    const one = file("one.tsv", "a b\tx\nc d\tx\ne f\tx\n");
+    expect(
+      (await run("train", "text-classification", "--data", one, "--label-column", "1", "--output", join(folder, "o")))
+        .err,
+    ).toMatch(/only one class/);
+    err = "";
+    const data = file("reviews2.tsv", reviews);
+    writeFileSync(join(folder, "blocked"), "");
+    expect(
+      await run("train", "text-classification", "--data", data, "--output", join(folder, "blocked", "x"), "--quiet"),
+    ).toMatchObject({ status: 1 });
+    expect(err).toMatch(/cannot write[\s\S]*hint/);
+    err = "";
+    expect(
+      (await run("train", "text-classification", "--data", data, "--output", join(folder, "o"), "--model", "gpt-9"))
+        .err,
+    ).toMatch(/no preset gpt-9/);
+  });
+
+  it("reads settings from a file, flags winning, and refuses unknown ones", async () => {
+    const data = file("reviews3.tsv", reviews);
+    const config = file("c.yaml", "epochs: 2\nlearning-rate: 0.01\nmodel: bag-of-words\n");
+    await run(
+      "train",
+      "text-classification",
+      "--data",
+      data,
+      "--output",
+      join(folder, "c"),
+      "--config",
+      config,
+      "--epochs",
+      "3",
+      "--json",
+      "--quiet",
+    );
+    expect(JSON.parse(out)).toMatchObject({ model: "bag-of-words", epochs: 3 });
+    expect(
+      await run(
+        "train",
+        "text-classification",
+        "--data",
+        data,
+        "--output",
+        "y",
+        "--config",
+        file("d.yaml", "speed: 2"),
+      ),
+    ).toMatchObject({ status: 2 });
+  });
+
+  it("trains on images", async () => {
+    const dir = join(folder, "images");
+    mkdirSync(dir);
+    const n = 120;
+    const head = (...shape: number[]) =>
+      Buffer.concat([Buffer.from([0, 0, 8, shape.length]), ...shape.map((s) => Buffer.from([0, 0, s >> 8, s & 255]))]);
+    const labels = Buffer.from(Array.from({ length: n }, (_, i) => i % 3));
+    const pixels = Buffer.alloc(n * 16);
+    for (let i = 0; i < n; i++) for (let p = 0; p < 5; p++) pixels[i * 16 + (i % 3) * 5 + p] = 200 + (i % 50);
+    writeFileSync(join(dir, "train-images-idx3-ubyte"), Buffer.concat([head(n, 4, 4), pixels]));
+    writeFileSync(join(dir, "train-labels-idx1-ubyte"), Buffer.concat([head(n), labels]));
+    const model = join(folder, "image-model");
+    expect(
+      (
+        await run(
+          "train",
+          "image-classification",
+          "--data",
+          dir,
+          "--range",
+          "0:90",
+          "--output",
+          model,
+          "--json",
+          "--quiet",
+        )
+      ).status,
+    ).toBe(0);
+    out = "";
+    await run("evaluate", model, "--data", dir, "--range", "90:120", "--json");
+    expect(JSON.parse(out)).toMatchObject({ examples: 30, metrics: { accuracy: 1 } });
+  });
+
+  it("examines the machine", async () => {
+    expect((await run("doctor", "--json")).status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      node: process.versions.node,
+      threads: expect.any(Number),
+      peakGflops: expect.any(Object),
+    });
+  });
+});
