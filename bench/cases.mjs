@@ -50,7 +50,9 @@ function matmulCase(name, m, k, n, { precision = "float32", ta = false, tb = fal
     limit: native ? () => b.peakGflops(precision, 2, 0.05) : undefined,
     share: (value, limit) => value / limit,
     peer: { op: "matmul", m, k, n, ta, tb, precision },
-    end: () => [a, c, out].forEach((t) => t.dispose()),
+    end() {
+      for (const t of [a, c, out]) t.dispose();
+    },
   };
 }
 
@@ -99,7 +101,9 @@ function memoryCase(kind) {
     limit: native ? () => b.memoryBandwidth(2) : undefined,
     share: (value, limit) => value / limit,
     peer: { op: "memory", kind, bytes },
-    end: () => [x, y, out, w, bias, mean, rstd, second].forEach((t) => t?.dispose()),
+    end() {
+      for (const t of [x, y, out, w, bias, mean, rstd, second]) t?.dispose();
+    },
   };
 }
 
