@@ -78,7 +78,12 @@ describe("the command line", () => {
         .split("\n")
         .map((l) => l.split("\t")[0]),
     ).toEqual(["pos", "neg"]);
-    const unknown = await run("evaluate", dir, "--data", file("unknown.tsv", "fine\tpos\nnot so\tmaybe\nfine\tpos\n"));
+    const unknown = await run(
+      "evaluate",
+      dir,
+      "--data",
+      file("unknown.tsv", "fine place\tpos\nnot so\tmaybe\nquite good\tpos\n"),
+    );
     expect(unknown.status).toBe(1);
     expect(unknown.err).toMatch(/unknown label "maybe"[\s\S]*hint: The model knows: neg, pos/);
     writeFileSync(join(dir, "model.safetensors"), "garbage!");

@@ -1,0 +1,92 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { setBackend, type Tensor, tensor } from "../../src/index.ts";
+import { type OnnxTensor, readModel, readTar, readTensor } from "./model.ts";
+import { OPERATORS, Skip } from "./operators.ts";
+
+/** ONNX's own operator cases. SHOSHIN_ONNX_TESTS names another archive; without data the suite says that it skips. */
+const shared = process.env.SHOSHIN_DATA ?? fileURLToPath(new URL("../../../shared/data", import.meta.url));
+const archive = process.env.SHOSHIN_ONNX_TESTS ?? join(shared, "onnx_node_tests", "node_tests_a.tar.gz");
+
+function load(t: OnnxTensor): Tensor {
+  if (t.values.length === 0 && t.dims.reduce((n, s) => n * s, 1) > 0) throw new Skip("sequences of tensors");
+  if (t.type === 1) return tensor(Float32Array.from(t.values), t.dims);
+  if (t.type === 6 || t.type === 7) {
+    if (t.values.some((v) => Math.abs(v) > 2 ** 31 - 1)) throw new Skip("64-bit integers beyond 32 bits");
+    return tensor(Int32Array.from(t.values), t.dims);
+  }
+  if (t.type === 9) return tensor(Uint8Array.from(t.values), t.dims);
+  throw new Skip(`ONNX type ${t.type}`);
+}
+
+if (!existsSync(archive)) it.skip("ONNX operator cases: skipped, no data", () => {});
+else {
+  const files = readTar(archive);
+  const names = [...files.keys()]
+    .filter((path) => path.endsWith("model.onnx"))
+    .map((path) => path.slice(0, -"/model.onnx".length));
+  const skipped = new Map<string, string[]>();
+  const skip = (reason: string, name: string) => {
+    skipped.set(reason, [...(skipped.get(reason) ?? []), name.split("/").pop() as string]);
+  };
+  const runnable = names.filter((name) => {
+    const model = readModel(files.get(`${name}/model.onnx`) as Uint8Array);
+    const missing = model.nodes.find(
+      (node) => !(node.op in OPERATORS) || (node.domain !== "" && node.domain !== "ai.onnx"),
+    );
+    if (missing) skip(`operator ${missing.op} is not built`, name);
+    else if (model.nodes.length !== 1) skip("more than one operator", name);
+    return missing === undefined && model.nodes.length === 1;
+  });
+  let passed = 0;
+
+  describe.each(["native", "reference"] as const)("ONNX operator cases on %s", (backend) => {
+    it.each(runnable)("%s", (name) => {
+      try {
+        setBackend(backend);
+      } catch {
+        return;
+      }
+      const model = readModel(files.get(`${name}/model.onnx`) as Uint8Array);
+      const [node] = model.nodes;
+      const part = (kind: string, i: number) => files.get(`${name}/test_data_set_0/${kind}_${i}.pb`);
+      try {
+        const known = new Map<string, Tensor>(model.initializers.map((t) => [t.name, load(t)]));
+        model.inputs.forEach((input, i) => {
+          const bytes = part("input", i);
+          if (bytes && bytes.length > 0) known.set(input, load(readTensor(bytes)));
+        });
+        const results = OPERATORS[node.op](
+          node.inputs.map((input) => known.get(input)),
+          node,
+        );
+        results.forEach((got, k) => {
+          const at = model.outputs.indexOf(node.outputs[k]);
+          const bytes = at < 0 ? undefined : part("output", at);
+          if (got === undefined || bytes === undefined) return;
+          const want = readTensor(bytes);
+          expect(got.shape).toEqual(want.dims);
+          got.data().forEach((v, i) => {
+            const w = want.values[i];
+            if (Number.isNaN(w) ? Number.isNaN(v) : v === w) return;
+            expect(Math.abs(v - w), `element ${i}: ${v}, not ${w}`).toBeLessThanOrEqual(1e-6 + 1e-5 * Math.abs(w));
+          });
+        });
+        passed++;
+      } catch (error) {
+        if (!(error instanceof Skip)) throw error;
+        if (backend === "native") skip(error.message, name);
+      }
+    });
+  });
+
+  it("says what was left out", () => {
+    const lines = [...skipped].map(
+      ([reason, list]) => `${reason}: ${list.length} (${list.slice(0, 3).join(", ")}${list.length > 3 ? ", …" : ""})`,
+    );
+    console.log(`ONNX: ${names.length} cases, ${passed} passed over both backends; left out:\n${lines.join("\n")}`);
+    expect(passed).toBeGreaterThan(0);
+  });
+}

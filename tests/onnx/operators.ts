@@ -1,0 +1,219 @@
+import type { Tensor } from "../../src/index.ts";
+import * as S from "../../src/index.ts";
+import type { OnnxNode } from "./model.ts";
+
+/** ONNX operators in terms of ours. A case that throws Skip is listed with its reason. */
+export class Skip extends Error {}
+
+type Operator = (inputs: (Tensor | undefined)[], node: OnnxNode) => (Tensor | undefined)[];
+const attribute = <T>(node: OnnxNode, name: string, otherwise: T): T =>
+  (node.attributes[name] as T | undefined) ?? otherwise;
+const one =
+  (f: (x: Tensor, node: OnnxNode) => Tensor): Operator =>
+  ([x], node) => [f(x as Tensor, node)];
+const two =
+  (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
+  ([a, b]) => [f(a as Tensor, b as Tensor)];
+const float = (x: Tensor) => {
+  if (x.dtype !== "float32") throw new Skip(`${x.dtype} operands`);
+  return x;
+};
+const many =
+  (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
+  (list) => [(list as Tensor[]).reduce((a, b) => f(float(a), float(b)))];
+/** Extremes of nothing are refused, as PyTorch does. */
+const filled = (x: Tensor) => {
+  if (x.numel === 0) throw new Skip("extremes of no elements: refused, as PyTorch does");
+  return x;
+};
+const ints = (t: Tensor | undefined): number[] | undefined => (t === undefined ? undefined : [...t.data()]);
+
+function reduction(f: (x: Tensor, dims: number[] | undefined, keep: boolean) => Tensor): Operator {
+  return ([x, axes], node) => {
+    const list = ints(axes) ?? attribute<number[] | undefined>(node, "axes", undefined);
+    const keep = attribute<number>(node, "keepdims", 1) === 1;
+    if ((list === undefined || list.length === 0) && attribute<number>(node, "noop_with_empty_axes", 0) === 1)
+      return [x];
+    return [f(float(x as Tensor), list && list.length > 0 ? list : undefined, keep)];
+  };
+}
+
+function clipBounds(inputs: (Tensor | undefined)[], node: OnnxNode): [number | undefined, number | undefined] {
+  const bound = (i: number, name: string) =>
+    inputs[i] ? (inputs[i] as Tensor).item() : attribute<number | undefined>(node, name, undefined);
+  return [bound(1, "min"), bound(2, "max")];
+}
+
+function crossEntropy(inputs: (Tensor | undefined)[], node: OnnxNode, isLog: boolean): (Tensor | undefined)[] {
+  const [scores, labels, weight] = inputs as [Tensor, Tensor, Tensor | undefined];
+  const classes = scores.shape[1];
+  // [n, classes, …] → rows of classes.
+  const order = [0, ...Array.from({ length: scores.ndim - 2 }, (_, i) => i + 2), 1];
+  const rows = scores.permute(order).reshape([-1, classes]);
+  const ignoreIndex = attribute(node, "ignore_index", -100);
+  const reduction = attribute<"mean" | "sum" | "none">(node, "reduction", "mean");
+  const target = labels.reshape([-1]);
+  // Log-probabilities are logits whose softmax has them as logarithm already.
+  const loss = S.crossEntropy(rows, target, { weight, ignoreIndex, reduction });
+  const shaped = reduction === "none" ? loss.reshape(labels.shape) : loss;
+  return isLog ? [shaped] : [shaped, node.outputs.length > 1 ? scores.logSoftmax(1) : undefined];
+}
+
+export const OPERATORS: Record<string, Operator> = {
+  Add: two((a, b) => a.add(b)),
+  Sub: two((a, b) => a.sub(b)),
+  Mul: two((a, b) => a.mul(b)),
+  Div: two((a, b) => a.div(b)),
+  Pow: two((a, b) => float(a).pow(float(b))),
+  Max: many((a, b) => a.maximum(b)),
+  Min: many((a, b) => a.minimum(b)),
+  Sum: many((a, b) => a.add(b)),
+  Mean: (list) => [(list as Tensor[]).reduce((a, b) => a.add(b)).div(list.length)],
+  Equal: two((a, b) => a.eq(b)),
+  Less: two((a, b) => a.lt(b)),
+  LessOrEqual: two((a, b) => a.le(b)),
+  Greater: two((a, b) => a.gt(b)),
+  GreaterOrEqual: two((a, b) => a.ge(b)),
+  Neg: one((x) => float(x).neg()),
+  Abs: one((x) => float(x).abs()),
+  Sign: one((x) => float(x).sign()),
+  Sqrt: one((x) => x.sqrt()),
+  Reciprocal: one((x) => x.reciprocal()),
+  Exp: one((x) => x.exp()),
+  Log: one((x) => x.log()),
+  Sin: one((x) => x.sin()),
+  Cos: one((x) => x.cos()),
+  Sigmoid: one((x) => x.sigmoid()),
+  Tanh: one((x) => x.tanh()),
+  Relu: one((x) => x.relu()),
+  LeakyRelu: one((x, n) => x.leakyRelu(attribute(n, "alpha", 0.01))),
+  Elu: one((x, n) => x.elu(attribute(n, "alpha", 1))),
+  Softplus: one((x) => x.softplus()),
+  Gelu: one((x, n) => x.gelu(attribute<"none" | "tanh">(n, "approximate", "none"))),
+  Identity: one((x) => x),
+  Flatten: one((x, n) => {
+    const axis = attribute(n, "axis", 1);
+    const at = axis < 0 ? axis + x.ndim : axis;
+    return x.reshape([x.shape.slice(0, at).reduce((p, s) => p * s, 1), -1]);
+  }),
+  Clip: (inputs, node) => [float(inputs[0] as Tensor).clamp(...clipBounds(inputs, node))],
+  Softmax: one((x, n) => x.softmax(attribute(n, "axis", -1))),
+  LogSoftmax: one((x, n) => x.logSoftmax(attribute(n, "axis", -1))),
+  MatMul: two((a, b) => float(a).matmul(float(b))),
+  Gemm: ([a, b, c], node) => {
+    const [x, y] = [
+      attribute(node, "transA", 0) ? (a as Tensor).T : (a as Tensor),
+      attribute(node, "transB", 0) ? (b as Tensor).T : (b as Tensor),
+    ];
+    const product = x.matmul(y).mul(attribute(node, "alpha", 1));
+    return [c ? product.add(c.mul(attribute(node, "beta", 1))) : product];
+  },
+  ReduceSum: reduction((x, d, k) => x.sum(d, k)),
+  ReduceMean: reduction((x, d, k) => x.mean(d, k)),
+  ReduceMax: reduction((x, d, k) => filled(x).amax(d, k)),
+  ReduceMin: reduction((x, d, k) => filled(x).amin(d, k)),
+  ReduceSumSquare: reduction((x, d, k) => x.square().sum(d, k)),
+  ReduceL1: reduction((x, d, k) => x.abs().sum(d, k)),
+  ReduceL2: reduction((x, d, k) => x.square().sum(d, k).sqrt()),
+  ReduceLogSum: reduction((x, d, k) => x.sum(d, k).log()),
+  ReduceLogSumExp: reduction((x, d, k) => x.exp().sum(d, k).log()),
+  ArgMax: ([x], n) => {
+    if (attribute(n, "select_last_index", 0))
+      throw new Skip("the last of equal maxima; ours is the first, as PyTorch's");
+    return [(x as Tensor).argmax(attribute(n, "axis", 0), attribute(n, "keepdims", 1) === 1)];
+  },
+  ArgMin: ([x], n) => {
+    if (attribute(n, "select_last_index", 0))
+      throw new Skip("the last of equal minima; ours is the first, as PyTorch's");
+    return [(x as Tensor).argmin(attribute(n, "axis", 0), attribute(n, "keepdims", 1) === 1)];
+  },
+  Transpose: one((x, n) =>
+    x.permute(
+      attribute(
+        n,
+        "perm",
+        x.shape.map((_, d) => x.ndim - 1 - d),
+      ),
+    ),
+  ),
+  Concat: (list, n) => [S.concat(list as Tensor[], attribute(n, "axis", 0))],
+  Where: ([c, a, b]) => [S.where(c as Tensor, float(a as Tensor), float(b as Tensor))],
+  Gather: ([x, index], n) => {
+    if (attribute(n, "axis", 0) !== 0 || (x as Tensor).ndim < 2)
+      throw new Skip("gathers along other axes than the first");
+    const t = float(x as Tensor);
+    const rows = t.shape[0];
+    const ids = S.tensor(
+      Int32Array.from((index as Tensor).data(), (i) => (i < 0 ? i + rows : i)),
+      (index as Tensor).shape,
+    );
+    return [S.embedding(ids, t.reshape([rows, -1])).reshape([...ids.shape, ...t.shape.slice(1)])];
+  },
+  LayerNormalization: ([x, scale, bias], n) => {
+    const t = x as Tensor;
+    const axis = attribute(n, "axis", -1);
+    const at = axis < 0 ? axis + t.ndim : axis;
+    return [S.layerNorm(t, t.shape.slice(at), scale, bias, attribute(n, "epsilon", 1e-5))];
+  },
+  RMSNormalization: ([x, scale], n) => {
+    const t = x as Tensor;
+    const axis = attribute(n, "axis", -1);
+    return [S.rmsNorm(t, t.shape.slice(axis < 0 ? axis + t.ndim : axis), scale, attribute(n, "epsilon", 1e-5))];
+  },
+  SoftmaxCrossEntropyLoss: (inputs, node) => crossEntropy(inputs, node, false),
+  NegativeLogLikelihoodLoss: (inputs, node) => {
+    const [scores, labels, weight] = inputs as [Tensor, Tensor, Tensor | undefined];
+    const order = [0, ...Array.from({ length: scores.ndim - 2 }, (_, i) => i + 2), 1];
+    const ignore = attribute(node, "ignore_index", -100);
+    const t = labels.data();
+    const w = weight?.data();
+    const known = S.tensor(
+      Int32Array.from(t, (c) => (c === ignore ? 0 : c)),
+      labels.shape,
+    );
+    const factor = S.tensor(
+      Float32Array.from(t, (c) => (c === ignore ? 0 : (w?.[c] ?? 1))),
+      labels.shape,
+    );
+    const loss = S.gatherLast(scores.permute(order), known).neg().mul(factor);
+    const how = attribute<string>(node, "reduction", "mean");
+    return [how === "none" ? loss : how === "sum" ? loss.sum() : loss.sum().div(factor.sum())];
+  },
+  Squeeze: ([x, axes], n) => {
+    const t = x as Tensor;
+    const list = ints(axes) ?? attribute<number[] | undefined>(n, "axes", undefined);
+    const drop = list?.map((d) => (d < 0 ? d + t.ndim : d));
+    return [t.reshape(t.shape.filter((s, d) => (drop ? !drop.includes(d) : s !== 1)))];
+  },
+  Unsqueeze: ([x, axes], n) => {
+    const list = ints(axes) ?? attribute<number[]>(n, "axes", []);
+    const rank = (x as Tensor).ndim + list.length;
+    return [
+      list
+        .map((d) => (d < 0 ? d + rank : d))
+        .sort((a, b) => a - b)
+        .reduce((t, d) => t.unsqueeze(d), x as Tensor),
+    ];
+  },
+  Slice: ([x, starts, ends, axes, steps]) => {
+    let t = x as Tensor;
+    const [from, to] = [ints(starts) as number[], ints(ends) as number[]];
+    const dims = ints(axes) ?? from.map((_, i) => i);
+    const by = ints(steps) ?? from.map(() => 1);
+    if (by.some((s) => s < 0)) throw new Skip("slices that run backwards");
+    dims.forEach((d, i) => {
+      t = t.slice(d, from[i], to[i], by[i]);
+    });
+    return [t];
+  },
+  Dropout: ([x, ratio, mode], node) => {
+    if (
+      mode !== undefined &&
+      mode.item() !== 0 &&
+      (ratio === undefined ? attribute(node, "ratio", 0.5) : ratio.item()) > 0
+    )
+      throw new Skip("the mask of another random generator");
+    if (node.outputs.length > 1) return [x, S.ones((x as Tensor).shape, { dtype: "uint8" })];
+    return [x];
+  },
+};
