@@ -17,7 +17,8 @@ beforeEach(() => {
     return true;
   });
   vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    err += s;
+    // CI turns colours on.
+    err += String(s).replace(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
     return true;
   });
 });
