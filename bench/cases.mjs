@@ -166,7 +166,7 @@ function rssCase() {
     unit: "MB",
     run() {
       if (rss.length === 0) {
-        steps(20_000);
+        steps(60_000);
         globalThis.gc?.();
         rss.push(process.memoryUsage.rss() / 1e6);
         steps(20_000);
