@@ -1,5 +1,9 @@
+import type { TypedArray } from "../backend/backend.ts";
+import { stack } from "../ops/concat.ts";
 import { tensor } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import { ShapeError } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { SparseVector } from "../text/bag-of-words.ts";
 
 /** Sparse vectors as the arguments of an embedding bag: ids [n], offsets [batch], weights [n]. */
@@ -40,4 +44,49 @@ export function padSequences(
     for (let j = 0; j < Math.min(s.length, longest); j++) out[i * width + j] = s[j];
   });
   return tensor(out, [sequences.length, width]);
+}
+
+type Numbers = number | boolean | TypedArray | readonly Numbers[];
+/** What {@link defaultCollate} makes of examples T. */
+export type Collated<T> = T extends Tensor | Numbers
+  ? Tensor
+  : T extends string
+    ? string[]
+    : T extends object
+      ? { [K in keyof T]: Collated<T[K]> }
+      : T[];
+
+/**
+ * A batch of equal examples, as PyTorch's `default_collate`: numbers become a float32 tensor [batch], arrays and tensors one
+ * with a dimension more (Int32Array stays int32, as class labels must be), strings a list, objects an object of batches.
+ * @throws ShapeError when shapes differ; pad sequences with `padSequences` in a `collate` of your own.
+ */
+export function defaultCollate<T>(examples: readonly T[]): Collated<T> {
+  const first: unknown = examples[0];
+  const made = (() => {
+    if (first instanceof Tensor) return noGrad(() => stack(examples as unknown as Tensor[]));
+    if (typeof first === "number" || typeof first === "boolean" || Array.isArray(first))
+      return tensor(examples as unknown as number[]);
+    if (ArrayBuffer.isView(first)) {
+      const rows = examples as unknown as Float32Array[];
+      const odd = rows.find((row) => row.length !== rows[0].length);
+      if (odd !== undefined)
+        throw new ShapeError(`defaultCollate: rows of ${rows[0].length} and of ${odd.length} numbers`);
+      const out = new (rows[0].constructor as Float32ArrayConstructor)(rows.length * rows[0].length);
+      rows.forEach((row, i) => {
+        out.set(row, i * row.length);
+      });
+      return tensor(out, [rows.length, rows[0].length]);
+    }
+    if (first !== null && typeof first === "object") {
+      return Object.fromEntries(
+        Object.keys(first).map((key) => [
+          key,
+          defaultCollate(examples.map((e) => (e as Record<string, unknown>)[key])),
+        ]),
+      );
+    }
+    return [...examples];
+  })();
+  return made as Collated<T>;
 }

@@ -1,9 +1,29 @@
-export { collateRows, collateSparse, padSequences } from "./collate.ts";
+export { type Collated, collateRows, collateSparse, defaultCollate, padSequences } from "./collate.ts";
 export { type ColumnOptions, type TextExample, targetColumn, textExamples } from "./columns.ts";
+export {
+  type AnyDataset,
+  ArrayDataset,
+  type BatchDataset,
+  type BatchOf,
+  type Dataset,
+  type ExampleOf,
+  TensorDataset,
+} from "./dataset.ts";
 export { type ImageData, readIdx, readImages } from "./idx.ts";
 export { DataError, readLines } from "./lines.ts";
-export { ArrayDataset, DataLoader, type DataLoaderOptions, type Dataset } from "./loader.ts";
-export { type Records, readRecords } from "./records.ts";
+export { DataLoader, type DataLoaderOptions } from "./loader.ts";
+export { type Records, readRecords, streamRecords } from "./records.ts";
 export { builtinPart, type Part, parseRange, resolveSource, type Source } from "./source.ts";
 export { shuffled, stratifiedSplit } from "./split.ts";
+export {
+  readCsv,
+  readJsonl,
+  readParquet,
+  readTsv,
+  type SplitOptions,
+  Table,
+  type TableOptions,
+  type TableSplit,
+} from "./table.ts";
 export { isMissing, TabularEncoder, type TabularState } from "./tabular.ts";
+export { type RawTensor, WorkerDataset, type WorkerSource } from "./worker.ts";

@@ -1,26 +1,8 @@
 import { ShoshinError } from "../backend/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { defaultCollate } from "./collate.ts";
+import type { AnyDataset, BatchOf, ExampleOf } from "./dataset.ts";
 import { shuffled } from "./split.ts";
-
-/** Examples by position. */
-export interface Dataset<T> {
-  readonly length: number;
-  get(index: number): T;
-}
-
-/** Examples in an array. */
-export class ArrayDataset<T> implements Dataset<T> {
-  readonly #items: readonly T[];
-  constructor(items: readonly T[]) {
-    this.#items = items;
-  }
-  get length(): number {
-    return this.#items.length;
-  }
-  get(index: number): T {
-    return this.#items[index];
-  }
-}
 
 export interface DataLoaderOptions<T, B> {
   batchSize?: number;
@@ -28,8 +10,10 @@ export interface DataLoaderOptions<T, B> {
   /** The order is a function of seed and epoch. */
   seed?: number;
   dropLast?: boolean;
-  /** Makes a batch of examples; tensors in it are freed when the next batch is asked for. */
-  collate: (examples: T[]) => B;
+  /** Batches asked for ahead of the one in use, where the data set makes them in the background. */
+  prefetch?: number;
+  /** Makes a batch of examples; tensors in it are freed when the next batch is asked for. Left out: `defaultCollate`. */
+  collate?: (examples: T[]) => B;
 }
 
 const tensorsOf = (batch: unknown): Tensor[] =>
@@ -40,20 +24,30 @@ const tensorsOf = (batch: unknown): Tensor[] =>
       : [];
 
 /**
- * Batches of a data set: `for await (const batch of loader)`, as often as wanted; each is made when it is asked for. Every now
- * and then the event loop gets a turn, so that signals and finalizers run.
+ * Batches of a data set: `for await (const batch of loader)`, as often as wanted. A batch is made when it is asked for, or,
+ * where the data set makes them in the background (`WorkerDataset`), while the ones before it are in use. Every now and then
+ * the event loop gets a turn, so that signals and finalizers run.
  */
-export class DataLoader<T, B> implements AsyncIterable<B> {
-  readonly dataset: Dataset<T>;
-  readonly #options: Required<DataLoaderOptions<T, B>>;
+export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIterable<B> {
+  readonly dataset: D;
+  readonly #options: Required<Omit<DataLoaderOptions<ExampleOf<D>, B>, "collate">>;
+  readonly #make: (indices: Int32Array) => B | Promise<B>;
   #epoch = 0;
   #skip = 0;
 
-  constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B>) {
+  /** Throws ShoshinError for a batch size or prefetch that is no whole number. */
+  constructor(dataset: D, options: DataLoaderOptions<ExampleOf<D>, B> = {}) {
+    const { collate, ...rest } = options;
     this.dataset = dataset;
-    this.#options = { batchSize: 32, shuffle: false, seed: 0, dropLast: false, ...options };
-    const { batchSize } = this.#options;
+    this.#options = { batchSize: 32, shuffle: false, seed: 0, dropLast: false, prefetch: 2, ...rest };
+    const { batchSize, prefetch } = this.#options;
     if (!Number.isInteger(batchSize) || batchSize < 1) throw new ShoshinError(`a batch of ${batchSize} examples`);
+    if (!Number.isInteger(prefetch) || prefetch < 0) throw new ShoshinError(`prefetch is ${prefetch}`);
+    if (collate === undefined && "batch" in dataset) this.#make = (indices) => dataset.batch(indices);
+    else if ("get" in dataset) {
+      const join = collate ?? (defaultCollate as unknown as (examples: ExampleOf<D>[]) => B);
+      this.#make = (indices) => join(Array.from(indices, (i) => dataset.get(i)));
+    } else throw new ShoshinError("DataLoader: a data set of batches takes no collate");
   }
 
   /** Batches in an epoch. */
@@ -68,19 +62,30 @@ export class DataLoader<T, B> implements AsyncIterable<B> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<B> {
-    const { batchSize, shuffle, seed, collate } = this.#options;
+    const { batchSize, shuffle, seed, prefetch } = this.#options;
     const n = this.dataset.length;
     const order = shuffle ? shuffled(n, seed, this.#epoch) : Int32Array.from({ length: n }, (_, i) => i);
-    const make = (batch: number) =>
-      collate(Array.from(order.subarray(batch * batchSize, (batch + 1) * batchSize), (i) => this.dataset.get(i)));
+    const count = this.length;
     const first = this.#skip;
     this.#epoch++;
     this.#skip = 0;
+    const ahead: (B | Promise<B>)[] = [];
+    let asked = first;
+    const ask = () => {
+      const made = this.#make(order.slice(asked * batchSize, (asked + 1) * batchSize));
+      // A failure shows when its turn comes.
+      if (made instanceof Promise) made.catch(() => {});
+      ahead.push(made);
+      asked++;
+    };
     let open: Tensor[] = [];
     try {
-      for (let b = first; b < this.length; b++) {
+      for (let b = first; b < count; b++) {
         if (b % 32 === 31) await new Promise((resolve) => setImmediate(resolve));
-        const batch = make(b);
+        if (asked === b) ask();
+        const next = ahead.shift() as B | Promise<B>;
+        if (next instanceof Promise) while (asked < count && asked <= b + prefetch) ask();
+        const batch = await next;
         open = tensorsOf(batch);
         yield batch;
         for (const t of open) t.dispose();
@@ -88,6 +93,13 @@ export class DataLoader<T, B> implements AsyncIterable<B> {
       }
     } finally {
       for (const t of open) t.dispose();
+      for (const left of ahead)
+        Promise.resolve(left).then(
+          (batch) => {
+            for (const t of tensorsOf(batch)) t.dispose();
+          },
+          () => {},
+        );
     }
   }
 }

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import { parse } from "csv-parse";
-import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { DataError, fileError, readLines, readText } from "./lines.ts";
 
@@ -35,11 +35,9 @@ export function formatOf(path: string): Records["format"] | undefined {
 const cell = (value: unknown): string =>
   value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
-function fromObjects(objects: Iterable<[number, Record<string, unknown>]>): Pick<Records, "names" | "rows" | "lines"> {
+function fromObjects(objects: Iterable<[number, Row]>, rows: string[][], lines: number[]): { names: string[] } {
   const names: string[] = [];
   const at = new Map<string, number>();
-  const rows: string[][] = [];
-  const lines: number[] = [];
   for (const [line, object] of objects) {
     const row: string[] = new Array(names.length).fill("");
     for (const [key, value] of Object.entries(object)) {
@@ -55,20 +53,23 @@ function fromObjects(objects: Iterable<[number, Record<string, unknown>]>): Pick
     lines.push(line);
   }
   for (const row of rows) while (row.length < names.length) row.push("");
-  return { names, rows, lines };
+  return { names };
 }
 
-async function readCsvRows(path: string): Promise<Pick<Records, "rows" | "lines">> {
-  const rows: string[][] = [];
-  const lines: number[] = [];
+/** Rows of cells with their lines, as the file is read. */
+async function* cellRows(path: string, format: "csv" | "tsv" | "text"): AsyncGenerator<[number, string[]]> {
+  if (format !== "csv") {
+    for await (const { line, text } of readLines(path)) {
+      if (text === "" || (format === "tsv" && text.trim() === "")) continue;
+      yield [line, format === "tsv" ? text.split("\t") : [text]];
+    }
+    return;
+  }
   const parser = parse({ relax_column_count: true, skip_empty_lines: true, info: true, max_record_size: 64 * 2 ** 20 });
   const source = Readable.from(readText(path));
   source.on("error", (error) => parser.destroy(error));
   try {
-    for await (const { record, info } of source.pipe(parser)) {
-      rows.push(record as string[]);
-      lines.push(info.lines as number);
-    }
+    for await (const { record, info } of source.pipe(parser)) yield [info.lines as number, record as string[]];
   } catch (error) {
     if (error instanceof DataError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -76,72 +77,108 @@ async function readCsvRows(path: string): Promise<Pick<Records, "rows" | "lines"
       throw new DataError(`${path}: ${message}`, "Quotes inside a quoted cell are doubled (RFC 4180).");
     throw fileError(path, error);
   }
-  return { rows, lines };
 }
 
-/** Reads a file of rows whole. Throws {@link DataError} for an empty or ragged file, bad JSON, or an unknown format. */
-export async function readRecords(path: string): Promise<Records> {
-  const format = formatOf(path);
-  if (format === undefined) {
-    throw new DataError(
-      `${path}: unknown kind of file`,
-      "Known: .csv .tsv .jsonl .txt .parquet (and .gz of them), IDX images.",
-    );
-  }
-  const rows: string[][] = [];
-  const lines: number[] = [];
-  let names: string[] | undefined;
-  if (format === "csv") {
-    const read = await readCsvRows(path);
-    return finish({ path, format, names, ...read });
-  }
+type Row = Record<string, unknown>;
+
+/** Parquet rows are read in groups of this many. */
+const PARQUET_ROWS = 10_000;
+
+/** Objects with their lines, as the file is read. */
+async function* objectRows(path: string, format: "jsonl" | "parquet"): AsyncGenerator<[number, Row]> {
   if (format === "parquet") {
     try {
       const file = await asyncBufferFromFile(path);
-      const objects = (await parquetReadObjects({ file, compressors })) as Record<string, unknown>[];
-      return finish({ path, format, ...fromObjects(objects.map((o, i) => [i + 1, o])) });
+      const metadata = await parquetMetadataAsync(file);
+      const count = Number(metadata.num_rows);
+      for (let from = 0; from < count; from += PARQUET_ROWS) {
+        const rowEnd = Math.min(count, from + PARQUET_ROWS);
+        const part = await parquetReadObjects({ file, metadata, compressors, rowStart: from, rowEnd });
+        for (let i = 0; i < part.length; i++) yield [from + i + 1, part[i] as Row];
+      }
     } catch (error) {
       throw fileError(path, error);
     }
-  }
-  if (format === "jsonl") {
-    const objects: [number, Record<string, unknown>][] = [];
-    for await (const { line, text } of readLines(path)) {
-      if (text.trim() === "") continue;
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch (error) {
-        throw new DataError(`${path}, line ${line}: no JSON: ${(error as Error).message}`);
-      }
-      if (value === null || typeof value !== "object" || Array.isArray(value)) {
-        throw new DataError(`${path}, line ${line}: expected an object, found ${text.slice(0, 60)}`);
-      }
-      objects.push([line, value as Record<string, unknown>]);
-    }
-    return finish({ path, format, ...fromObjects(objects) });
+    return;
   }
   for await (const { line, text } of readLines(path)) {
-    if (text === "" || (format === "tsv" && text.trim() === "")) continue;
-    rows.push(format === "tsv" ? text.split("\t") : [text]);
-    lines.push(line);
+    if (text.trim() === "") continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw new DataError(`${path}, line ${line}: no JSON: ${(error as Error).message}`);
+    }
+    if (value === null || typeof value !== "object" || Array.isArray(value)) {
+      throw new DataError(`${path}, line ${line}: expected an object, found ${text.slice(0, 60)}`);
+    }
+    yield [line, value as Row];
   }
-  if (format === "text") names = ["text"];
-  return finish({ path, format, names, rows, lines });
 }
 
-function finish(records: Records): Records {
-  const { path, rows, lines } = records;
-  if (rows.length === 0) throw new DataError(`${path}: the file is empty`);
-  const width = rows[0].length;
-  const odd = rows.findIndex((row) => row.length !== width);
-  if (odd >= 0) {
-    throw new DataError(
-      `${path}, line ${lines[odd]}: ${rows[odd].length} columns, where the first row has ${width}`,
-      records.format === "tsv"
-        ? "TSV has no quoting: a tab inside a text must be replaced."
-        : "A comma inside a cell needs quotes around the cell.",
-    );
+function requireFormat(path: string): Records["format"] {
+  const format = formatOf(path);
+  if (format !== undefined) return format;
+  throw new DataError(
+    `${path}: unknown kind of file`,
+    "Known: .csv .tsv .jsonl .txt .parquet (and .gz of them), IDX images.",
+  );
+}
+
+/** Reads a file of rows whole. Throws {@link DataError} for an empty or ragged file, bad JSON, or an unknown format. */
+export async function readRecords(path: string, format = requireFormat(path)): Promise<Records> {
+  const rows: string[][] = [];
+  const lines: number[] = [];
+  let names: string[] | undefined;
+  if (format === "jsonl" || format === "parquet") {
+    const objects: [number, Row][] = [];
+    for await (const row of objectRows(path, format)) objects.push(row);
+    ({ names } = fromObjects(objects, rows, lines));
+  } else {
+    for await (const [line, row] of cellRows(path, format)) {
+      if (rows.length > 0 && row.length !== rows[0].length) throw ragged(path, format, line, row, rows[0].length);
+      rows.push(row);
+      lines.push(line);
+    }
+    if (format === "text") names = ["text"];
   }
-  return records;
+  if (rows.length === 0) throw new DataError(`${path}: the file is empty`);
+  return { path, format, names, rows, lines };
+}
+
+/**
+ * Rows one by one, without holding the file: objects of cells by column name (JSONL and Parquet: of values). The first row of
+ * CSV and TSV is the header; text has one column, `text`.
+ * @throws DataError as {@link readRecords}, when the row comes up.
+ */
+export async function* streamRecords(path: string): AsyncGenerator<Row> {
+  const format = requireFormat(path);
+  let seen = false;
+  if (format === "jsonl" || format === "parquet") {
+    for await (const [, row] of objectRows(path, format)) {
+      seen = true;
+      yield row;
+    }
+  } else {
+    let names = format === "text" ? ["text"] : undefined;
+    for await (const [line, row] of cellRows(path, format)) {
+      seen = true;
+      if (names === undefined) {
+        names = row.map((name) => name.trim());
+        continue;
+      }
+      if (row.length !== names.length) throw ragged(path, format, line, row, names.length);
+      yield Object.fromEntries(names.map((name, i) => [name, row[i]]));
+    }
+  }
+  if (!seen) throw new DataError(`${path}: the file is empty`);
+}
+
+function ragged(path: string, format: Records["format"], line: number, row: string[], width: number): DataError {
+  return new DataError(
+    `${path}, line ${line}: ${row.length} columns, where the first row has ${width}`,
+    format === "tsv"
+      ? "TSV has no quoting: a tab inside a text must be replaced."
+      : "A comma inside a cell needs quotes around the cell.",
+  );
 }

@@ -232,7 +232,7 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     } else {
       const ids = regression ? undefined : Int32Array.from(trainSet, (e) => e.y);
       const weight = ids && parseClassWeights(options.classWeights, ids, Object.keys(config.id2label ?? {}).length);
-      const trainer = new Trainer<Encoded, ReturnType<typeof collate>>({
+      const trainer = new Trainer({
         model,
         trainDataset: new ArrayDataset(trainSet),
         collate,

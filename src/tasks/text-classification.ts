@@ -191,7 +191,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     Int32Array.from(trainSet, (e) => e.label),
     names.length,
   );
-  const trainer = new Trainer<Encoded, ReturnType<typeof collate>>({
+  const trainer = new Trainer({
     model,
     trainDataset: new ArrayDataset(trainSet),
     collate,

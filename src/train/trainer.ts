@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend } from "../backend/index.ts";
-import { DataLoader, type Dataset } from "../data/index.ts";
+import { type AnyDataset, type BatchOf, DataLoader, type ExampleOf } from "../data/index.ts";
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import { clipGradNorm, getScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { manualSeed } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { checkArguments, DEFAULTS, makeOptimizer, type TrainingArguments } from "./arguments.ts";
 import {
   CheckpointError,
@@ -19,6 +20,7 @@ import {
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
+import { evaluateOn } from "./evaluate.ts";
 import { RunLog } from "./log.ts";
 import { Progress } from "./progress.ts";
 
@@ -34,14 +36,20 @@ export interface TrainerCallbacks {
   onEpochEnd?(info: { step: number; epoch: number }): void;
 }
 
-export interface TrainerOptions<T, B> {
+export interface TrainerOptions<D extends AnyDataset, B> {
   model: Module;
-  trainDataset: Dataset<T>;
-  /** Makes a batch of examples. */
-  collate: (examples: T[]) => B;
+  trainDataset: D;
+  /** Makes a batch of examples; left out: what the data set makes itself, else `defaultCollate`. */
+  collate?: (examples: ExampleOf<D>[]) => B;
+  /** Of the model's output for `batch.x` and of `batch.y`, e.g. `nn.mseLoss`. This or `computeLoss`. */
+  loss?: (output: Tensor, target: Tensor) => Tensor;
   /** The scalar to minimise. */
-  computeLoss: (batch: B) => Tensor;
-  /** Metrics on held-out data; the model is in evaluation mode. */
+  computeLoss?: (batch: B) => Tensor;
+  /** Held-out data; `loss` is reported on it, and with whole-numbered targets `accuracy`. */
+  evalDataset?: D;
+  /** Further metrics from all outputs [n · width] and targets of `evalDataset`. */
+  computeMetrics?: (outputs: TypedArray, targets: TypedArray) => Metrics;
+  /** Metrics on held-out data in place of `evalDataset`; the model is in evaluation mode. */
   evaluate?: () => Promise<Metrics>;
   /** Which of them decides what is best, and which way. */
   metricForBestModel?: string;
@@ -65,18 +73,36 @@ export interface TrainResult {
 }
 
 /** The loop with everything around it: progress, evaluation, early stopping, checkpoints, resume to the same bits. */
-export class Trainer<T, B> {
+export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   readonly args: TrainingArguments;
   readonly optimizer: Optimizer<GroupOptions>;
-  readonly #o: TrainerOptions<T, B>;
+  readonly #o: TrainerOptions<D, B> & { computeLoss: (batch: B) => Tensor };
   readonly #progress: Progress;
 
-  /** Throws ShoshinError for settings out of range. */
-  constructor(options: TrainerOptions<T, B>) {
+  /** Throws ShoshinError for settings out of range, no training examples, or neither `loss` nor `computeLoss`. */
+  constructor(options: TrainerOptions<D, B>) {
     this.args = { ...DEFAULTS, ...options.args };
     checkArguments(this.args);
     if (options.trainDataset.length === 0) throw new ShoshinError("Trainer: no training examples");
-    this.#o = options;
+    const { model, loss, computeLoss, evalDataset, evaluate } = options;
+    if (loss === undefined && computeLoss === undefined) {
+      throw new ShoshinError("Trainer: no loss", "Give loss: nn.mseLoss (batches of x and y), or computeLoss.");
+    }
+    this.#o = {
+      ...options,
+      computeLoss:
+        computeLoss ??
+        ((batch) => {
+          const { x, y } = batch as { x: Tensor; y: Tensor };
+          if (!(x instanceof Tensor && y instanceof Tensor)) {
+            throw new ShoshinError("Trainer: loss needs batches of tensors { x, y }", "For others give computeLoss.");
+          }
+          return (loss as NonNullable<typeof loss>)(model.forward(x), y);
+        }),
+    };
+    if (evaluate === undefined && evalDataset !== undefined && evalDataset.length > 0) {
+      this.#o.evaluate = () => evaluateOn(this.#o, evalDataset);
+    }
     this.optimizer = makeOptimizer(options.model, this.args);
     this.#progress = new Progress({ quiet: this.args.quiet });
   }
@@ -175,7 +201,7 @@ export class Trainer<T, B> {
       this.#progress.note("this run has finished: nothing to do");
       return before;
     }
-    const loader = new DataLoader(trainDataset, {
+    const loader = new DataLoader<D, B>(trainDataset, {
       batchSize: args.perDeviceTrainBatchSize,
       shuffle: true,
       seed: args.seed,
