@@ -32,6 +32,10 @@ void detect() {
   (void)avx512;
 #elif defined(__aarch64__) && defined(SHOSHIN_HAS_NEON)
   add(kernels_neon);
+#elif defined(SHOSHIN_HAS_SIMD128)
+  add(kernels_simd128);
+#elif defined(SHOSHIN_HAS_RELAXED_SIMD)
+  add(kernels_relaxed_simd);
 #endif
 #ifdef SHOSHIN_HAS_PORTABLE
   add(kernels_portable);

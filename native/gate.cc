@@ -64,15 +64,14 @@ struct Gate {
     }
     return (int64_t)x;
   }
+  // Of numbers from 0 to LIMIT, as `count` gives them.
   int64_t times(int64_t a, int64_t b) {
-    int64_t r = 0;
-    if (__builtin_mul_overflow(a, b, &r) || r > (int64_t)LIMIT) fail("sizes overflow: %lld times %lld", (long long)a, (long long)b);
-    return ok ? r : 0;
+    if (a != 0 && b > (int64_t)LIMIT / a) fail("sizes overflow: %lld times %lld", (long long)a, (long long)b);
+    return ok ? a * b : 0;
   }
   int64_t plus(int64_t a, int64_t b) {
-    int64_t r = 0;
-    if (__builtin_add_overflow(a, b, &r) || r > (int64_t)LIMIT) fail("sizes overflow: %lld plus %lld", (long long)a, (long long)b);
-    return ok ? r : 0;
+    if (a > (int64_t)LIMIT - b) fail("sizes overflow: %lld plus %lld", (long long)a, (long long)b);
+    return ok ? a + b : 0;
   }
   int choice(const char* what, double x, int limit) {
     if (!(x >= 0 && x < limit && x == floor(x))) {
@@ -148,6 +147,7 @@ bool flag(double x) { return x != 0; }
 
 extern "C" {
 
+double sh_abi() { return SHOSHIN_ABI; }
 double sh_alloc(double length, double dtype) {
   Gate g("alloc");
   const int64_t n = g.count("length", length);
@@ -180,6 +180,12 @@ double sh_get(double handle, double i) {
   if (b->dtype == F32) return *(const float*)at;
   return b->dtype == I32 ? (double)*(const int32_t*)at : (double)*(const uint8_t*)at;
 }
+#if defined(__wasm__)
+double sh_limit(double bytes) {
+  storage_limit((int64_t)bytes);
+  return 0;
+}
+#endif
 double* sh_params() { return params; }
 double sh_status() { return last_status; }
 const char* sh_error() { return error_text; }

@@ -159,6 +159,8 @@ extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
 extern const Kernels kernels_avx512_bf16;
 extern const Kernels kernels_neon;
+extern const Kernels kernels_simd128;
+extern const Kernels kernels_relaxed_simd;
 
 // The table in use: the best that the machine has, or the one that SHOSHIN_ISA names if the machine has it.
 const Kernels& active();

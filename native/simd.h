@@ -27,6 +27,8 @@ typedef uint32_t vu __attribute__((vector_size(W * 4)));
 #define SH_OPAQUE(v) __asm__("" : "+x"(v))
 #elif defined(__aarch64__)
 #define SH_OPAQUE(v) __asm__("" : "+w"(v))
+#elif defined(__wasm__)
+#define SH_OPAQUE(v) (void)0  // clang folds nothing without -ffast-math, and crashes on a vector here
 #else
 #define SH_OPAQUE(v) __asm__("" : "+m"(v))
 #endif
@@ -38,7 +40,11 @@ SH_INLINE void storei(int32_t* p, vi v) { *(vi_unaligned*)p = v; }
 SH_INLINE vf splat(float x) { return x - (vf){}; }
 SH_INLINE vi splati(int32_t x) { return x - (vi){}; }
 // Contracted to one fused instruction where the target has it (-ffp-contract=fast).
+#if defined(__wasm_relaxed_simd__)
+SH_INLINE vf fma(vf a, vf b, vf c) { return __builtin_wasm_relaxed_madd_f32x4(a, b, c); }
+#else
 SH_INLINE vf fma(vf a, vf b, vf c) { return a * b + c; }
+#endif
 SH_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 SH_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 SH_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
@@ -51,7 +57,9 @@ SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
 }
 // Past the cache, for large results that nothing reads soon. p is aligned to the vector.
 SH_INLINE void stream(float* p, vf v) {
-#if defined(__clang__)
+#if defined(__wasm__)
+  *(vf*)p = v;
+#elif defined(__clang__)
   __builtin_nontemporal_store(v, (vf*)p);
 #elif SHOSHIN_WIDTH == 16
   __builtin_ia32_movntps512(p, v);

@@ -1,16 +1,34 @@
 #include "storage.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#if !defined(__wasm__)
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 #include "kernels.h"
 
 namespace shoshin {
 namespace {
 
+#if defined(__wasm__)
+// Storages belong to the one JavaScript thread that opened the module.
+struct Locked {};
+int64_t limit = (int64_t)1 << 30;
+int64_t physical_bytes() { return limit; }
+#else
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+struct Locked {
+  Locked() { pthread_mutex_lock(&lock); }
+  ~Locked() { pthread_mutex_unlock(&lock); }
+};
+int64_t physical_bytes() {
+  static const int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? bytes : (int64_t)1 << 62;
+}
+#endif
 Buffer buffers[SLOTS];
 uint32_t free_slots[SLOTS];
 int64_t free_count = 0, used_slots = 1;  // slot 0 stays empty
@@ -39,11 +57,6 @@ int64_t class_bytes(int64_t bytes, int* index) {
   const int64_t eighth = (bytes - base + step - 1) / step;
   *index = 5 + (shift - 10) * 8 + (int)eighth;
   return base + eighth * step;
-}
-
-int64_t physical_bytes() {
-  static const int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
-  return bytes > 0 ? bytes : (int64_t)1 << 62;
 }
 
 void trim_locked() {
@@ -76,16 +89,15 @@ char* take(int64_t bytes, int index) {
   return (char*)data;
 }
 
-struct Locked {
-  Locked() { pthread_mutex_lock(&lock); }
-  ~Locked() { pthread_mutex_unlock(&lock); }
-};
-
 }  // namespace
 
+#if defined(__wasm__)
+void storage_limit(int64_t bytes) { limit = bytes; }
+#endif
+
 int64_t storage_alloc(int64_t length, int dtype) {
-  int64_t bytes;
-  if (__builtin_mul_overflow(length, item_size(dtype), &bytes) || bytes > ((int64_t)1 << 46)) return 0;
+  if (length > ((int64_t)1 << 46) / item_size(dtype)) return 0;
+  int64_t bytes = length * item_size(dtype);
   int index;
   bytes = class_bytes(bytes, &index);
   if (index >= CLASSES) return 0;

@@ -1,4 +1,4 @@
-// Buffers behind handles. A handle is generation · 2^20 + slot: one that was freed never opens again.
+// Buffers behind handles. A handle is generation · SLOTS + slot: one that was freed never opens again.
 #pragma once
 #include <stdint.h>
 
@@ -13,7 +13,13 @@ struct Buffer {
   bool live;
 };
 
+#if defined(__wasm__)
+constexpr int64_t SLOTS = 1 << 17;
+// Bytes that the memory may grow to.
+void storage_limit(int64_t bytes);
+#else
 constexpr int64_t SLOTS = 1 << 20;
+#endif
 constexpr int64_t MAX_GENERATION = (int64_t)1 << 31;
 
 // Handle, or 0 when memory or slots are exhausted.

@@ -10,6 +10,7 @@ const work = mkdtempSync(join(tmpdir(), "shoshin-pack-"));
 const run = (command, args, cwd = work) =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 try {
+  run(process.execPath, [join(root, "scripts/prebuild.mjs")], root);
   const [{ filename, files, size }] = JSON.parse(
     run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work], root),
   );
@@ -17,9 +18,14 @@ try {
     .map((f) => f.path)
     .filter((path) => /^(tests|bench|src|shared|\.ci|coverage|runs|native\/build\/|native\/test\/)/.test(path));
   if (stray.length > 0) throw new Error(`development files in the package: ${stray.join(", ")}`);
+  for (const needed of ["native/prebuilt/linux-x64/shoshin.node", "assets/wasm/simd128-threads.wasm"]) {
+    if (!files.some(({ path }) => path === needed)) throw new Error(`${needed} is not in the package`);
+  }
   writeFileSync(join(work, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
   run("npm", ["install", "--no-fund", "--no-audit", join(work, filename)]);
   const doctor = JSON.parse(run("npx", ["--no-install", "shoshin", "doctor", "--json"]));
+  // Packed without a compiler in sight: the prebuilt addon serves, and without it WebAssembly.
+  if (doctor.backend !== "native") throw new Error(`the prebuilt addon does not serve: ${JSON.stringify(doctor)}`);
   const report = JSON.parse(
     run("npx", [
       "--no-install",

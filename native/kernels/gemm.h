@@ -10,6 +10,8 @@ constexpr int MR = 14;
 constexpr int MR = 6;
 #elif defined(__aarch64__)
 constexpr int MR = 8;
+#elif defined(__wasm__)
+constexpr int MR = 4;  // more rows spill in V8
 #else
 constexpr int MR = 6;
 #endif
@@ -48,6 +50,19 @@ SH_INLINE void store_tile(vf (&acc)[R][V], const Store& s, int cols) {
   store_edge(s, rows, R, V * W, cols);
 }
 
+template <int R, int V>
+SH_INLINE void step_f32(vf (&acc)[R][V], const float* a, const float* b) {
+  vf bv[V];
+#pragma GCC unroll 2
+  for (int v = 0; v < V; v++) bv[v] = load(b + v * W);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+    const vf av = splat(a[r]);
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+  }
+}
+
 // R rows × V vectors. a: R floats for every p; b: V·W floats for every p.
 template <int R, int V>
 static void tile_f32(const float* a, const float* b, int64_t bstep, int64_t kc, const Store& s, int cols) {
@@ -56,19 +71,13 @@ static void tile_f32(const float* a, const float* b, int64_t bstep, int64_t kc, 
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 2
     for (int v = 0; v < V; v++) acc[r][v] = vf{};
-  for (int64_t p = 0; p < kc; p++) {
-    vf bv[V];
-#pragma GCC unroll 2
-    for (int v = 0; v < V; v++) bv[v] = load(b + v * W);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const vf av = splat(a[r]);
-#pragma GCC unroll 2
-      for (int v = 0; v < V; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
-    }
-    a += R;
-    b += bstep;
-  }
+#if defined(__wasm__)
+  // One step to a round (V8 puts off arithmetic to the end of the body: unrolled, it runs out of registers), few counters.
+  (void)bstep;
+  for (const float* end = b + kc * NR; b != end; a += R, b += NR) step_f32<R, V>(acc, a, b);
+#else
+  for (int64_t p = 0; p < kc; p++, a += R, b += bstep) step_f32<R, V>(acc, a, b);
+#endif
   store_tile<R, V>(acc, s, cols);
 }
 
@@ -101,6 +110,8 @@ static void tile_bf16(const float* a, const float* b, int64_t bstep, int64_t pai
 typedef void (*Tile)(const float*, const float*, int64_t, int64_t, const Store&, int);
 #if SHOSHIN_WIDTH == 16
 #define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>, F<5, V>, F<6, V>, F<7, V>, F<8, V>, F<9, V>, F<10, V>, F<11, V>, F<12, V>, F<13, V>, F<14, V>}
+#elif defined(__wasm__)
+#define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>}
 #elif SHOSHIN_WIDTH == 8 || !defined(__aarch64__)
 #define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>, F<5, V>, F<6, V>}
 #else

@@ -4,7 +4,14 @@
 
 // [rows][W] → [W][rows step]: a block of W floats from each of `rows` ≤ W rows, turned.
 SH_INLINE void turn(vf* v) {
-#if defined(__clang__)
+#if defined(__clang__) && SHOSHIN_WIDTH == 4
+  const vf a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+  const vf c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+  v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+#elif defined(__clang__)
   float from[W][W];
   for (int i = 0; i < W; i++) store(from[i], v[i]);
   for (int i = 0; i < W; i++)

@@ -18,6 +18,8 @@ SH_INLINE vf vsqrt(vf x) {
   return (vf)_mm_sqrt_ps((__m128)x);
 #elif defined(__aarch64__)
   return (vf)vsqrtq_f32((float32x4_t)x);
+#elif defined(__wasm__)
+  return __builtin_elementwise_sqrt(x);
 #else
   vf y;
   for (int i = 0; i < W; i++) y[i] = __builtin_sqrtf(x[i]);

@@ -14,7 +14,7 @@ import type {
 } from "./backend.ts";
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
-import type { NativeExports } from "./native.ts";
+import type { NativeExports } from "./exports.ts";
 import { Storage } from "./storage.ts";
 
 const code = (names: readonly string[]): Record<string, number> =>
@@ -36,12 +36,10 @@ export class KernelBackend implements Backend {
   readonly name: BackendName;
   readonly collected = false;
   readonly #native: NativeExports;
-  readonly #params: Float64Array;
 
   constructor(native: NativeExports, name: BackendName = "native") {
     this.#native = native;
     this.name = name;
-    this.#params = native.params();
   }
 
   get instructionSet(): string {
@@ -79,7 +77,7 @@ export class KernelBackend implements Backend {
   #loop(loop: Loop): number {
     const { sizes, strides } = loop;
     const n = sizes.length;
-    const block = this.#params;
+    const block = this.#native.params();
     for (let d = 0; d < n; d++) block[d] = sizes[d];
     for (let o = 0; o < strides.length; o++) for (let d = 0; d < n; d++) block[(o + 1) * n + d] = strides[o][d];
     return n;
@@ -173,7 +171,7 @@ export class KernelBackend implements Backend {
     this.#done(this.#native.arg_reduce(REDUCE[op], o, out.offset, v, x.offset, outer, mid, inner));
   }
   gemm(c: Operand, a: Operand, b: Operand, bias: Operand | undefined, preact: Operand | undefined, g: Gemm): void {
-    const p = this.#params;
+    const p = this.#native.params();
     p[0] = g.batch;
     p[1] = g.m;
     p[2] = g.n;
@@ -426,7 +424,8 @@ export class KernelBackend implements Backend {
   }
 
   #settings(...values: (number | boolean)[]): void {
-    for (let i = 0; i < values.length; i++) this.#params[i] = Number(values[i]);
+    const block = this.#native.params();
+    for (let i = 0; i < values.length; i++) block[i] = Number(values[i]);
   }
   adam(
     p: Storage,

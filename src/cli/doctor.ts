@@ -1,7 +1,6 @@
 import { cpus, freemem, totalmem } from "node:os";
-import { backend } from "../backend/index.ts";
+import { backend, nativeProblem } from "../backend/index.ts";
 import { KernelBackend } from "../backend/kernels.ts";
-import { loadNative } from "../backend/native.ts";
 import { formatBytes } from "../nn/index.ts";
 
 export interface DoctorReport {
@@ -18,6 +17,12 @@ export interface DoctorReport {
   problems: { what: string; hint: string }[];
 }
 
+const DOORS: Record<string, string> = {
+  native: "kernels as an addon of Node",
+  wasm: "kernels as WebAssembly",
+  reference: "plain loops: slow, the oracle of the tests",
+};
+
 /** What this machine offers, with measured limits, and what is missing. */
 export function examine(): DoctorReport {
   const b = backend();
@@ -25,9 +30,13 @@ export function examine(): DoctorReport {
   if (Number(process.versions.node.split(".")[0]) < 20) {
     problems.push({ what: `Node ${process.versions.node} is too old`, hint: "Install Node 20 or newer." });
   }
-  const { reason } = loadNative();
-  if (reason !== undefined)
-    problems.push({ what: reason, hint: "Install g++ or clang++ and run: npm rebuild shoshin" });
+  const reason = nativeProblem();
+  if (reason !== undefined) {
+    problems.push({
+      what: `${reason}; the kernels run as WebAssembly, several times slower`,
+      hint: "Install g++ or clang++ and run: npm rebuild shoshin",
+    });
+  }
   const native = b instanceof KernelBackend ? b : undefined;
   const round = (x: number) => Math.round(x * 10) / 10;
   return {
@@ -53,7 +62,7 @@ export function describe(r: DoctorReport): string {
     ["Node", r.node],
     ["platform", `${r.platform}, ${r.cpu}`],
     ["memory", `${formatBytes(r.memoryBytes)}, ${formatBytes(freemem())} free`],
-    ["backend", r.backend],
+    ["backend", `${r.backend} (${DOORS[r.backend] ?? ""})`],
     [
       "instructions",
       `${r.instructionSet}${r.instructionSets.length > 1 ? ` (also ${r.instructionSets.filter((s) => s !== r.instructionSet).join(", ")})` : ""}`,

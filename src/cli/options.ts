@@ -24,7 +24,7 @@ export function whole(text: string): number {
 /** Options that every command takes. */
 export function addCommon(command: Command): Command {
   return command
-    .addOption(new Option("--backend <name>", "where to compute").choices(["native", "reference"]))
+    .addOption(new Option("--backend <name>", "where to compute").choices(["native", "wasm", "reference"]))
     .option("--threads <n>", "threads of the kernels", whole)
     .addOption(new Option("--precision <p>", "precision of multiplies").choices(["float32", "bf16"]))
     .option("--json", "print one JSON object on stdout; progress goes to stderr")
@@ -33,7 +33,7 @@ export function addCommon(command: Command): Command {
 }
 
 export interface CommonOptions {
-  backend?: "native" | "reference";
+  backend?: "native" | "wasm" | "reference";
   threads?: number;
   precision?: "float32" | "bf16";
   json?: boolean;

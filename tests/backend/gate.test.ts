@@ -1,41 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadNative, type NativeExports } from "../../src/backend/native.ts";
+import { ARITY } from "../../src/backend/exports.ts";
+import { allDoors } from "./doors.ts";
 
 /** Random arguments at every door of the kernel library: always an answer, never a crash. */
-const { exports: native } = loadNative();
+const COMPUTES = Object.entries(ARITY).filter(([, arity]) => arity >= 4);
 
-const ARITY: Partial<Record<keyof NativeExports, number>> = {
-  fill: 4,
-  unary: 8,
-  unary_backward: 10,
-  binary: 8,
-  where: 9,
-  copy: 6,
-  cast: 5,
-  reduce: 9,
-  arg_reduce: 8,
-  gemm: 5,
-  softmax: 7,
-  softmax_backward: 9,
-  cross_entropy: 13,
-  cross_entropy_backward: 17,
-  norm: 13,
-  norm_backward: 17,
-  gather: 9,
-  scatter_add: 10,
-  embedding_bag: 16,
-  embedding_bag_backward: 16,
-  dropout: 9,
-  adam: 8,
-  sgd: 6,
-  rmsprop: 8,
-  adagrad: 6,
-};
-
-describe.skipIf(native === undefined)("the gate", () => {
-  const n = native as NativeExports;
-  it.each(Object.entries(ARITY))("%s refuses or computes whatever it is given", (name, arity) => {
+describe.each(allDoors().filter(([, , isa], i, all) => i === 0 || isa !== all[0][2]))("the gate of %s", (_name, n) => {
+  it.each(COMPUTES)("%s refuses or computes whatever it is given", (name, arity) => {
     const handles = [n.alloc(64, 0), n.alloc(64, 0), n.alloc(16, 1), n.alloc(16, 2), n.alloc(0, 0)];
     const ids = Int32Array.from({ length: 16 }, (_, i) => i % 4);
     n.write(handles[2], 0, ids);
@@ -86,7 +58,9 @@ describe.skipIf(native === undefined)("the gate", () => {
   });
 
   it("refuses arguments that are no numbers, and absurd sizes", () => {
-    expect(() => (n.fill as (...a: unknown[]) => number)("x", {}, 1, 2)).toThrow(TypeError);
+    // The addon throws a TypeError; WebAssembly makes NaN of it, which the gate refuses.
+    const fill = n.fill as (...a: unknown[]) => number;
+    expect(() => expect(fill("x", {}, 1, 2)).toBeGreaterThanOrEqual(0)).toThrow();
     expect(n.alloc(2 ** 50, 0)).toBeLessThan(0);
     expect(n.alloc(-1, 0)).toBeLessThan(0);
     expect(n.alloc(1, 9)).toBeLessThan(0);

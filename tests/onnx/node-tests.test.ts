@@ -42,7 +42,7 @@ else {
   });
   let passed = 0;
 
-  describe.each(["native", "reference"] as const)("ONNX operator cases on %s", (backend) => {
+  describe.each(["native", "wasm", "reference"] as const)("ONNX operator cases on %s", (backend) => {
     it.each(runnable)("%s", (name) => {
       try {
         setBackend(backend);

@@ -132,7 +132,7 @@ const make: Record<string, (p: nn.Parameter[]) => optim.Optimizer<optim.GroupOpt
   adagrad: (p) => new optim.Adagrad(p, { lr: 0.1, lrDecay: 0.01 }) as never,
 };
 
-describe.each(["native", "reference"] as const)("%s", (name) => {
+describe.each(["native", "wasm", "reference"] as const)("%s", (name) => {
   const use = () => {
     try {
       setBackend(name);

@@ -33,7 +33,7 @@ function network() {
   return { net, optimizer, x, y };
 }
 
-describe.each(["native", "reference"] as const)("memory on the %s backend", (name) => {
+describe.each(["native", "wasm", "reference"] as const)("memory on the %s backend", (name) => {
   const use = () => {
     try {
       setBackend(name);

@@ -1,0 +1,41 @@
+import type { Door, WasmFile } from "./door.ts";
+
+// Written out, so that bundlers find the files.
+const FILES: Record<WasmFile, () => URL> = {
+  simd128: () => new URL("../../assets/wasm/simd128.wasm", import.meta.url),
+  "simd128-threads": () => new URL("../../assets/wasm/simd128-threads.wasm", import.meta.url),
+  "relaxed-simd": () => new URL("../../assets/wasm/relaxed-simd.wasm", import.meta.url),
+  "relaxed-simd-threads": () => new URL("../../assets/wasm/relaxed-simd-threads.wasm", import.meta.url),
+};
+
+interface Page {
+  crossOriginIsolated?: boolean;
+  navigator?: { hardwareConcurrency?: number };
+  Worker?: new (
+    url: string,
+  ) => { postMessage(data: unknown): void; onerror: ((event: { message: string }) => void) | null };
+  URL: typeof URL;
+}
+const page = globalThis as unknown as Page;
+
+export const door: Door = {
+  env: () => undefined,
+  warn: (text) => console.warn(text),
+  cores: page.navigator?.hardwareConcurrency ?? 1,
+  loadNative: () => ({ reason: "a page has no compiled addon" }),
+  readWasm: () => undefined,
+  async fetchWasm(name) {
+    const url = FILES[name]();
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${answer.statusText}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  },
+  canShare: page.crossOriginIsolated === true && page.Worker !== undefined,
+  startThread(script, data, failed) {
+    const code = `onmessage = ({ data }) => {\n${script}\n};`;
+    const url = page.URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const worker = new (page.Worker as NonNullable<Page["Worker"]>)(url);
+    worker.onerror = (event) => failed(event.message);
+    worker.postMessage(data);
+  },
+};
