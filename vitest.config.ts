@@ -6,6 +6,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 export default defineConfig({
   resolve: {
     alias: [
+      { find: "#platform", replacement: src("platform/node.ts") },
       { find: "#door", replacement: src("backend/door-node.ts") },
       { find: /^shoshin$/, replacement: src("index.ts") },
       { find: /^shoshin\/(.*)$/, replacement: src("$1/index.ts") },

@@ -1,6 +1,4 @@
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
-import { pipeline } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { closeSync, fileStream, openSync, readSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 
 /** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
@@ -24,7 +22,7 @@ export function fileError(path: string, error: unknown): DataError {
 
 /** The bytes of a file, unpacked if they begin with gzip's magic number, whatever the file is called. */
 export function openBytes(path: string): AsyncIterable<Uint8Array> {
-  const magic = Buffer.alloc(2);
+  const magic = new Uint8Array(2);
   try {
     const fd = openSync(path, "r");
     try {
@@ -35,12 +33,7 @@ export function openBytes(path: string): AsyncIterable<Uint8Array> {
   } catch (error) {
     throw fileError(path, error);
   }
-  const raw = createReadStream(path, { highWaterMark: 1 << 18 });
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return raw;
-  const unpacked = createGunzip();
-  // Errors of either stream reach the reader through the last one.
-  pipeline(raw, unpacked, () => {});
-  return unpacked;
+  return fileStream(path, magic[0] === 0x1f && magic[1] === 0x8b);
 }
 
 /** The whole file, unpacked. */
@@ -51,7 +44,13 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw fileError(path, error);
   }
-  return Buffer.concat(parts);
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Text of a file piece by piece; a byte-order mark is dropped. Throws {@link DataError} at the first byte that is no UTF-8. */

@@ -1,8 +1,6 @@
-import { basename } from "node:path";
-import { Readable } from "node:stream";
-import { parse } from "csv-parse";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { basename, csvRows, parquetFile } from "#platform";
 import { DataError, fileError, readLines, readText } from "./lines.ts";
 
 /** A file of rows as text cells. `names` are known for JSONL and Parquet; elsewhere the first row may be a header. */
@@ -65,11 +63,8 @@ async function* cellRows(path: string, format: "csv" | "tsv" | "text"): AsyncGen
     }
     return;
   }
-  const parser = parse({ relax_column_count: true, skip_empty_lines: true, info: true, max_record_size: 64 * 2 ** 20 });
-  const source = Readable.from(readText(path));
-  source.on("error", (error) => parser.destroy(error));
   try {
-    for await (const { record, info } of source.pipe(parser)) yield [info.lines as number, record as string[]];
+    for await (const { record, line } of csvRows(readText(path))) yield [line, record];
   } catch (error) {
     if (error instanceof DataError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -88,7 +83,7 @@ const PARQUET_ROWS = 10_000;
 async function* objectRows(path: string, format: "jsonl" | "parquet"): AsyncGenerator<[number, Row]> {
   if (format === "parquet") {
     try {
-      const file = await asyncBufferFromFile(path);
+      const file = await parquetFile(path);
       const metadata = await parquetMetadataAsync(file);
       const count = Number(metadata.num_rows);
       for (let from = 0; from < count; from += PARQUET_ROWS) {

@@ -1,6 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { assetPath, basename, env, existsSync, join, readdirSync, statSync } from "#platform";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
 
@@ -21,7 +19,7 @@ const PART_NAMES: [RegExp, Part][] = [
 ];
 const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation)([._-]|$)/i;
 
-const reviews = (language: string) => fileURLToPath(new URL(`../../assets/reviews/${language}.tsv`, import.meta.url));
+const reviews = (language: string) => assetPath(`reviews/${language}.tsv`);
 
 /** The fixed split of the shipped reviews: of every twenty rows (from 0) 4, 9, 14 and 19 test, 2 and 13 validate. */
 export function builtinPart(row: number): Part {
@@ -75,7 +73,7 @@ export function resolveSource(source: string, kind: "rows" | "images" = "rows"):
       "Download the files and give their path: --data FILE.",
     );
   }
-  const data = process.env.SHOSHIN_DATA;
+  const data = env("SHOSHIN_DATA");
   let inside = source;
   if (source.startsWith("glue:")) {
     const wanted = source

@@ -1,4 +1,5 @@
-import { Worker } from "node:worker_threads";
+import { startThread } from "#platform";
+import type { Thread } from "../platform/platform.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BatchDataset } from "./dataset.ts";
@@ -17,30 +18,29 @@ export interface WorkerSource {
 
 // Plain text: a file beside this one would need another path in every bundle.
 const CODE = `
-const { parentPort, workerData } = require("node:worker_threads");
 const say = (error) => ({ name: error?.name, message: String(error?.message ?? error), hint: error?.hint });
 (async () => {
   let source;
   try {
-    const module = await import(workerData.module);
-    source = await (module.default ?? module)(workerData.data);
+    const module = await import(data.module);
+    source = await (module.default ?? module)(data.data);
     if (!Number.isInteger(source?.length) || typeof source.batch !== "function")
       throw new Error("the default export must return { length, batch(indices) }");
   } catch (error) {
-    parentPort.postMessage({ id: -1, error: say(error) });
+    send({ id: -1, error: say(error) });
     return;
   }
-  parentPort.on("message", async ({ id, indices }) => {
+  receive(async ({ id, indices }) => {
     try {
       const value = await source.batch(indices);
       const moved = new Set();
       for (const part of Object.values(value)) if (part?.data?.buffer instanceof ArrayBuffer) moved.add(part.data.buffer);
-      parentPort.postMessage({ id, value }, [...moved]);
+      send({ id, value }, [...moved]);
     } catch (error) {
-      parentPort.postMessage({ id, error: say(error) });
+      send({ id, error: say(error) });
     }
   });
-  parentPort.postMessage({ id: -1, value: source.length });
+  send({ id: -1, value: source.length });
 })();
 `;
 
@@ -54,7 +54,7 @@ type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => vo
  * The order of batches is the loader's, so results are the same as without a worker.
  */
 export class WorkerDataset<B = Record<string, Tensor>> implements BatchDataset<B> {
-  readonly #worker: Worker;
+  readonly #worker: Thread;
   readonly #module: string;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
@@ -63,16 +63,19 @@ export class WorkerDataset<B = Record<string, Tensor>> implements BatchDataset<B
 
   private constructor(module: string, data: unknown) {
     this.#module = module;
-    this.#worker = new Worker(CODE, { eval: true, workerData: { module, data } });
-    this.#worker.on("message", ({ id, value, error }) => {
+    const receive = (message: unknown) => {
+      const { id, value, error } = message as {
+        id: number;
+        value: unknown;
+        error?: { message: string; hint?: string };
+      };
       const waiting = this.#waiting.get(id);
       if (waiting === undefined) return;
       this.#settle(id);
       if (error === undefined) waiting.resolve(value);
       else waiting.reject(new DataError(`${module}, in the worker: ${error.message}`, error.hint));
-    });
-    this.#worker.on("error", (error) => this.#end(error.message));
-    this.#worker.on("exit", (code) => this.#end(`it ended with status ${code}`));
+    };
+    this.#worker = startThread(CODE, { module, data }, receive, (why) => this.#end(why));
   }
 
   /**
@@ -99,7 +102,7 @@ export class WorkerDataset<B = Record<string, Tensor>> implements BatchDataset<B
   async batch(indices: Int32Array): Promise<B> {
     const id = this.#next++;
     const answer = this.#wait(id);
-    if (this.#ended === undefined) this.#worker.postMessage({ id, indices });
+    if (this.#ended === undefined) this.#worker.post({ id, indices });
     const value = (await answer) as Record<string, unknown>;
     for (const [name, part] of Object.entries(value)) {
       const raw = part as Partial<RawTensor> | null;
@@ -111,18 +114,18 @@ export class WorkerDataset<B = Record<string, Tensor>> implements BatchDataset<B
   /** Ends the worker; batches that are under way fail. */
   async close(): Promise<void> {
     this.#end("the data set was closed");
-    await this.#worker.terminate();
+    await this.#worker.end();
   }
 
   // A worker that nobody waits for must not keep the process alive, one that somebody waits for must.
   #wait(id: number): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    this.#worker.ref();
+    this.#worker.hold(true);
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
   #settle(id: number): void {
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0) this.#worker.hold(false);
   }
   #end(why: string): void {
     this.#ended ??= new DataError(`${this.#module}: the worker that prepares batches has stopped: ${why}`);

@@ -1,15 +1,18 @@
 import {
+  basename,
   closeSync,
+  dirname,
   existsSync,
   fsyncSync,
+  join,
   mkdirSync,
   openSync,
+  processId,
   readdirSync,
   renameSync,
   rmSync,
   writeSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
+} from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 
 /** A file or folder could not be written. Nothing that was there before is lost. */
@@ -34,7 +37,7 @@ export function writeError(path: string, error: unknown): WriteError {
 /** Temporary names begin with this; what a killed process left is removed by {@link cleanTemporary}. */
 const PREFIX = ".shoshin-tmp-";
 const temporary = (path: string): string =>
-  join(dirname(path), `${PREFIX}${process.pid}-${Math.random().toString(36).slice(2)}-${basename(path)}`);
+  join(dirname(path), `${PREFIX}${processId()}-${Math.random().toString(36).slice(2)}-${basename(path)}`);
 
 function discard(path: string): void {
   try {
@@ -66,7 +69,7 @@ export function writeFileAtomic(path: string, chunks: string | Uint8Array | Iter
     try {
       const list = typeof chunks === "string" || chunks instanceof Uint8Array ? [chunks] : chunks;
       for (const chunk of list) {
-        const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+        const bytes = typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk;
         for (let at = 0; at < bytes.byteLength; ) at += writeSync(fd, bytes, at, bytes.byteLength - at);
       }
       fsyncSync(fd);

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "#platform";
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
@@ -214,9 +214,11 @@ export function writeSafetensors(
     at += data.byteLength;
   }
   let text = JSON.stringify(header);
-  text += " ".repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+  const encoder = new TextEncoder();
+  text += " ".repeat((8 - (encoder.encode(text).length % 8)) % 8);
+  const headerBytes = encoder.encode(text);
   const size = new Uint8Array(8);
-  new DataView(size.buffer).setBigUint64(0, BigInt(Buffer.byteLength(text)), true);
+  new DataView(size.buffer).setBigUint64(0, BigInt(headerBytes.length), true);
   const views = list.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  writeFileAtomic(path, [size, text, ...views]);
+  writeFileAtomic(path, [size, headerBytes, ...views]);
 }

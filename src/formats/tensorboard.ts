@@ -1,6 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { appendFileSync, dirname, hostname, mkdirSync, processId, writeFileSync } from "#platform";
 import { writeError } from "./atomic.ts";
 
 /** TensorBoard's event files: TFRecords (length, masked CRC-32C, data, masked CRC-32C) of Event messages. */
@@ -35,7 +33,7 @@ const fixed = (size: 4 | 8, value: number): number[] => {
   return [...bytes];
 };
 const message = (field: number, bytes: number[]): number[] => [(field << 3) | 2, ...varint(bytes.length), ...bytes];
-const text = (field: number, value: string): number[] => message(field, [...Buffer.from(value)]);
+const text = (field: number, value: string): number[] => message(field, [...new TextEncoder().encode(value)]);
 
 function record(data: number[]): Uint8Array {
   const bytes = Uint8Array.from(data);
@@ -60,7 +58,7 @@ export class EventWriter {
 
   /** @param folder the log directory; made if needed. Throws WriteError. */
   constructor(folder: string, now = Date.now()) {
-    this.path = `${folder}/events.out.tfevents.${Math.floor(now / 1000)}.${hostname()}.${process.pid}.0`;
+    this.path = `${folder}/events.out.tfevents.${Math.floor(now / 1000)}.${hostname()}.${processId()}.0`;
     try {
       mkdirSync(dirname(this.path), { recursive: true });
       writeFileSync(this.path, record([(1 << 3) | 1, ...fixed(8, now / 1000), ...text(3, "brain.Event:2")]));

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend } from "../backend/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";

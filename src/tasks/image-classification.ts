@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "#platform";
 import {
   ArrayDataset,
   DataError,

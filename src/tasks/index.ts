@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "#platform";
 import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";

@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { SafetensorsFile, writeFileAtomic, writeFolderAtomic, writeSafetensors } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";

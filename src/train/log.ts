@@ -1,5 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, existsSync, join, readFileSync } from "#platform";
 import { writeError } from "../formats/atomic.ts";
 import { EventWriter, writeFileAtomic } from "../formats/index.ts";
 

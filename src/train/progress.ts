@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { terminal } from "#platform";
 
 /** Seconds as 0:07, 12:34 or 1:02:03. */
 export function clock(seconds: number): string {
@@ -32,7 +33,7 @@ export class Progress {
   #first: { time: number; done: number } | undefined;
   #open = false;
 
-  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: Terminal } = {}) {
+  constructor({ quiet = false, stream = terminal }: { quiet?: boolean; stream?: Terminal } = {}) {
     this.#quiet = quiet;
     this.#stream = stream;
   }

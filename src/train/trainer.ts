@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, join, mkdirSync, readFileSync, rmSync } from "#platform";
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend } from "../backend/index.ts";

@@ -1,0 +1,77 @@
+import { parse } from "csv-parse/browser/esm/sync";
+import { readFileSync } from "./memory-fs.ts";
+import type { Platform } from "./platform.ts";
+
+export {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "./memory-fs.ts";
+export { basename, dirname, join } from "./paths.ts";
+
+export async function* fileStream(path: string, gunzip: boolean): ReturnType<Platform["fileStream"]> {
+  const bytes = readFileSync(path);
+  if (!gunzip) {
+    yield bytes;
+    return;
+  }
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+  } catch (error) {
+    throw Object.assign(new Error(`damaged gzip data: ${(error as Error).message}`), { code: "Z_DATA_ERROR" });
+  }
+}
+
+export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform["csvRows"]> {
+  let whole = "";
+  for await (const part of text) whole += part;
+  const rows = parse(whole, { relax_column_count: true, skip_empty_lines: true, info: true }) as unknown;
+  for (const { record, info } of rows as { record: string[]; info: { lines: number } }[])
+    yield { record, line: info.lines };
+}
+
+export const parquetFile: Platform["parquetFile"] = async (path) => readFileSync(path).buffer;
+
+export const assetPath: Platform["assetPath"] = (name) => `/assets/${name}`;
+
+interface PageWorker {
+  postMessage(data: unknown): void;
+  terminate(): void;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onerror: ((event: { message: string }) => void) | null;
+}
+
+export const startThread: Platform["startThread"] = (code, data, receive, ended) => {
+  const prelude =
+    "const send = (message, moved = []) => postMessage(message, moved);" +
+    "const receive = (f) => { onmessage = (event) => f(event.data); };\n";
+  const body = `onmessage = ({ data }) => { onmessage = null; ${prelude}${code}\n};`;
+  const page = globalThis as unknown as { Worker: new (url: string) => PageWorker };
+  const worker = new page.Worker(URL.createObjectURL(new Blob([body], { type: "text/javascript" })));
+  worker.onmessage = (event) => receive(event.data);
+  worker.onerror = (event) => ended(event.message);
+  worker.postMessage(data);
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: () => {},
+    end: async () => worker.terminate(),
+  };
+};
+
+export const env: Platform["env"] = () => undefined;
+export const hostname: Platform["hostname"] = () => "browser";
+export const processId: Platform["processId"] = () => 1;
+export const terminal: Platform["terminal"] = { isTTY: false, write: () => true };

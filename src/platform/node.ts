@@ -1,0 +1,69 @@
+import { createReadStream } from "node:fs";
+import { pipeline, Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { createGunzip } from "node:zlib";
+import { parse } from "csv-parse";
+import { asyncBufferFromFile } from "hyparquet";
+import type { Platform } from "./platform.ts";
+
+export {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+export { hostname } from "node:os";
+export { basename, dirname, join } from "node:path";
+
+export const fileStream: Platform["fileStream"] = (path, gunzip) => {
+  const raw = createReadStream(path, { highWaterMark: 1 << 18 });
+  if (!gunzip) return raw;
+  const unpacked = createGunzip();
+  // Errors of either stream reach the reader through the last one.
+  pipeline(raw, unpacked, () => {});
+  return unpacked;
+};
+
+export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform["csvRows"]> {
+  const parser = parse({ relax_column_count: true, skip_empty_lines: true, info: true, max_record_size: 64 * 2 ** 20 });
+  const source = Readable.from(text);
+  source.on("error", (error) => parser.destroy(error));
+  for await (const { record, info } of source.pipe(parser)) yield { record, line: info.lines };
+}
+
+export const parquetFile: Platform["parquetFile"] = (path) => asyncBufferFromFile(path);
+
+export const assetPath: Platform["assetPath"] = (name) =>
+  fileURLToPath(new URL(`../../assets/${name}`, import.meta.url));
+
+export const startThread: Platform["startThread"] = (code, data, receive, ended) => {
+  const prelude =
+    'const { parentPort, workerData: data } = require("node:worker_threads");' +
+    "const send = (message, moved) => parentPort.postMessage(message, moved);" +
+    'const receive = (f) => parentPort.on("message", f);\n';
+  const worker = new Worker(prelude + code, { eval: true, workerData: data });
+  worker.on("message", receive);
+  worker.on("error", (error) => ended(error.message));
+  worker.on("exit", (status) => ended(`it ended with status ${status}`));
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: (flag) => (flag ? worker.ref() : worker.unref()),
+    end: async () => void (await worker.terminate()),
+  };
+};
+
+export const env: Platform["env"] = (name) => process.env[name];
+export const processId: Platform["processId"] = () => process.pid;
+export const terminal: Platform["terminal"] = process.stderr;

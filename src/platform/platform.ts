@@ -1,0 +1,51 @@
+/** A thread that exchanges messages. */
+export interface Thread {
+  post(message: unknown): void;
+  /** Whether it keeps the process alive. */
+  hold(flag: boolean): void;
+  end(): Promise<void>;
+}
+
+/**
+ * What the library needs of the world outside; package.json's `#platform` chooses node.ts or browser.ts. The functions on files
+ * are node:fs's, restricted to the forms used here; in a page they work on files in memory.
+ */
+export interface Platform {
+  appendFileSync(path: string, data: string | Uint8Array): void;
+  closeSync(fd: number): void;
+  existsSync(path: string): boolean;
+  fstatSync(fd: number): { size: number };
+  fsyncSync(fd: number): void;
+  mkdirSync(path: string, options?: { recursive?: boolean }): unknown;
+  openSync(path: string, flags: string): number;
+  readdirSync(path: string): string[];
+  readFileSync(path: string, encoding: "utf8"): string;
+  readSync(fd: number, into: Uint8Array, offset: number, length: number, position: number): number;
+  renameSync(from: string, to: string): void;
+  rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void;
+  statSync(path: string): { size: number; isFile(): boolean; isDirectory(): boolean };
+  writeFileSync(path: string, data: string | Uint8Array): void;
+  writeSync(fd: number, data: Uint8Array, offset: number, length: number): number;
+
+  basename(path: string): string;
+  dirname(path: string): string;
+  join(...parts: string[]): string;
+
+  /** Bytes of a file in pieces. */
+  fileStream(path: string, gunzip: boolean): AsyncIterable<Uint8Array>;
+  /** Rows of comma-separated text with the line where each ends. */
+  csvRows(text: AsyncIterable<string>): AsyncIterable<{ record: string[]; line: number }>;
+  /** For hyparquet. */
+  parquetFile(
+    path: string,
+  ): Promise<{ byteLength: number; slice(start: number, end?: number): Promise<ArrayBuffer> | ArrayBuffer }>;
+  /** A file that ships with the package, whether it exists or not. */
+  assetPath(name: string): string;
+  /** Runs `code` with `data` in the variable `data` and `send(message)`; `onmessage` of its scope is called `receive`. */
+  startThread(code: string, data: unknown, receive: (message: unknown) => void, ended: (why: string) => void): Thread;
+  env(name: string): string | undefined;
+  hostname(): string;
+  processId(): number;
+  /** Where progress goes. */
+  readonly terminal: { isTTY?: boolean; columns?: number; write(text: string): unknown };
+}
