@@ -16,7 +16,10 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "default", include: ["tests/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: { name: "default", include: ["tests/**/*.test.ts"], exclude: ["tests/browser/**"], testTimeout: 60_000 },
+      },
       {
         // The same suite through the second door; what tests every backend by itself is left out.
         extends: true,

@@ -1,3 +1,4 @@
+import { nextTurn } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
@@ -81,7 +82,7 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     let open: Tensor[] = [];
     try {
       for (let b = first; b < count; b++) {
-        if (b % 32 === 31) await new Promise((resolve) => setImmediate(resolve));
+        if (b % 32 === 31) await nextTurn();
         if (asked === b) ask();
         const next = ahead.shift() as B | Promise<B>;
         if (next instanceof Promise) while (asked < count && asked <= b + prefetch) ask();

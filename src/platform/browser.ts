@@ -71,6 +71,16 @@ export const startThread: Platform["startThread"] = (code, data, receive, ended)
   };
 };
 
+// A timer would wait four milliseconds.
+export const nextTurn: Platform["nextTurn"] = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    (port1 as unknown as { onmessage: () => void }).onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
 export const env: Platform["env"] = () => undefined;
 export const hostname: Platform["hostname"] = () => "browser";
 export const processId: Platform["processId"] = () => 1;

@@ -64,6 +64,7 @@ export const startThread: Platform["startThread"] = (code, data, receive, ended)
   };
 };
 
+export const nextTurn: Platform["nextTurn"] = () => new Promise((resolve) => setImmediate(resolve));
 export const env: Platform["env"] = (name) => process.env[name];
 export const processId: Platform["processId"] = () => process.pid;
 export const terminal: Platform["terminal"] = process.stderr;

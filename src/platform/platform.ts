@@ -43,6 +43,8 @@ export interface Platform {
   assetPath(name: string): string;
   /** Runs `code` with `data` in the variable `data` and `send(message)`; `onmessage` of its scope is called `receive`. */
   startThread(code: string, data: unknown, receive: (message: unknown) => void, ended: (why: string) => void): Thread;
+  /** Lets the event loop take a turn. */
+  nextTurn(): Promise<void>;
   env(name: string): string | undefined;
   hostname(): string;
   processId(): number;

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Backend, DType, Operand, TypedArray } from "../../src/backend/backend.ts";
@@ -41,22 +40,6 @@ function same(kernels: Backend, run: (b: Backend) => [Operand, number][], relati
 
 const size = fc.oneof(fc.constantFrom(0, 1, 2, 3, 15, 16, 17, 31, 33, 64, 100, 257), fc.integer({ min: 0, max: 70 }));
 const few = { numRuns: 25 };
-
-it("knows every operation by the number of native/kernels.h", () => {
-  const header = readFileSync(new URL("../../native/kernels.h", import.meta.url), "utf8");
-  const list = (name: string) => {
-    const body = new RegExp(`enum ${name} : int \\{([^}]*)\\}`).exec(header)?.[1].replace(/\/\/.*$/gm, "") ?? "";
-    return body
-      .split(",")
-      .map((s) => s.trim().toLowerCase().replace(/^act_/, ""))
-      .filter((s) => s !== "" && !s.endsWith("_count"))
-      .map((s) => s.replace(/_(.)/g, (_, c) => c.toUpperCase()));
-  };
-  expect(list("UnaryOp")).toEqual([...UNARY_OPS]);
-  expect(list("BinaryOp")).toEqual([...BINARY_OPS]);
-  expect(list("ReduceOp")).toEqual([...REDUCE_OPS]);
-  expect(list("Activation")).toEqual([...ACTIVATIONS]);
-});
 
 const doors = allDoors();
 if (doors.every(([name]) => name.startsWith("wasm"))) it.skip("the addon: skipped, not built", () => {});
@@ -247,7 +230,8 @@ describe.each(doors)("%s", (_name, native, isa) => {
               ];
             },
             1e-5,
-            1e-5,
+            // Rounding follows the size of the terms, not of a sum in which they cancel.
+            1e-5 + mid * 3e-7,
           );
         },
       ),

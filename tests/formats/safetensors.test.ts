@@ -18,10 +18,12 @@ const tensors = new Map<string, { shape: number[]; data: Float32Array | Int32Arr
 ]);
 
 function write(header: unknown, data = new Uint8Array(0), length?: number): void {
-  const text = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
-  const size = Buffer.alloc(8);
-  size.writeBigUInt64LE(BigInt(length ?? text.length));
-  writeFileSync(path, Buffer.concat([size, text, data]));
+  const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length ?? text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data, 8 + text.length);
+  writeFileSync(path, bytes);
 }
 const open = () => {
   using file = SafetensorsFile.open(path);
@@ -53,8 +55,10 @@ describe("safetensors", () => {
     const bytes = readFileSync(path);
     const header =
       '{"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"I32","shape":[1],"data_offsets":[8,12]}}';
-    expect(bytes.readBigUInt64LE(0)).toBe(BigInt(Math.ceil(header.length / 8) * 8));
-    expect(bytes.subarray(8, 8 + header.length).toString()).toBe(header);
+    expect(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)).toBe(
+      BigInt(Math.ceil(header.length / 8) * 8),
+    );
+    expect(new TextDecoder().decode(bytes.subarray(8, 8 + header.length))).toBe(header);
   });
 
   it.each([
@@ -108,7 +112,7 @@ describe("safetensors", () => {
       fc.property(
         fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
         (edits) => {
-          const copy = Buffer.from(bytes);
+          const copy = Uint8Array.from(bytes);
           for (const [at, value] of edits) copy[at] = value;
           writeFileSync(path, copy);
           try {

@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
@@ -138,65 +136,5 @@ describe("Trainer", () => {
   it("says when the folder cannot be written", async () => {
     writeFileSync(join(folder, "file"), "");
     await expect(trainer("file/inside").trainer.train()).rejects.toThrow(/cannot write/);
-  });
-});
-
-/** The command line, killed at random moments and resumed, must end where an undisturbed run ends. */
-describe("kill -9", () => {
-  const cli = fileURLToPath(new URL("../../bin/shoshin.js", import.meta.url));
-  const dist = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-  const data = join(folder, "train.tsv");
-  beforeAll(() => {
-    const words = ["good", "fine", "great", "bad", "poor", "awful"];
-    const rows = Array.from(
-      { length: 300 },
-      (_, i) => `${words[(i * 7) % 6]} thing number ${i % 37} of ${i % 11}\t${(i * 7) % 6 < 3 ? "up" : "down"}`,
-    );
-    writeFileSync(data, rows.join("\n"));
-  });
-  const args = (out: string, ...more: string[]) => [
-    cli,
-    "train",
-    "text-classification",
-    "--data",
-    data,
-    "--output",
-    out,
-    "--epochs",
-    "8",
-    "--save-steps",
-    "3",
-    "--save-total-limit",
-    "2",
-    "--quiet",
-    "--json",
-    ...more,
-  ];
-  const run = (out: string, killAfter?: number, ...more: string[]) =>
-    new Promise<{ code: number | null; err: string }>((resolve) => {
-      const child = spawn(process.execPath, args(out, ...more), { stdio: ["ignore", "ignore", "pipe"] });
-      let err = "";
-      child.stderr.on("data", (d) => {
-        err += d;
-      });
-      if (killAfter !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfter);
-      child.on("close", (code) => resolve({ code, err }));
-    });
-
-  it.skipIf(!existsSync(dist))("at random moments, before the first checkpoint and while writing one", async () => {
-    const straight = join(folder, "kill-straight");
-    expect(await run(straight)).toMatchObject({ code: 0 });
-    const out = join(folder, "kill");
-    let seed = 5;
-    for (let round = 0; round < 12; round++) {
-      seed = (seed * 16807) % 2147483647;
-      const { code } = await run(out, round === 0 ? 60 : 250 + (seed % 500), ...(round === 0 ? [] : ["--resume"]));
-      if (code === 0) break;
-    }
-    expect(await run(out, undefined, "--resume")).toMatchObject({ code: 0 });
-    for (const name of ["model.safetensors", "vectorizer.json", "config.json"]) {
-      expect(readFileSync(join(out, name)).equals(readFileSync(join(straight, name))), name).toBe(true);
-    }
-    expect(readdirSync(out).filter((name) => name.startsWith(".shoshin-tmp"))).toEqual([]);
   });
 });

@@ -1,0 +1,60 @@
+// The suite in headless Chromium: `npm run test:browser`, once in a page that may share memory and once in one that may not.
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const isolated = process.env.SHOSHIN_ISOLATED !== "0";
+
+function chromium(): string | undefined {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    try {
+      return execFileSync("which", [name], { encoding: "utf8" }).trim();
+    } catch {
+      // Not this one.
+    }
+  }
+  return undefined;
+}
+
+export default defineConfig({
+  define: { "process.env.SHOSHIN_DATA": "undefined" },
+  server: {
+    headers: isolated
+      ? { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" }
+      : {},
+  },
+  resolve: {
+    alias: [
+      { find: "#platform", replacement: at("src/platform/browser.ts") },
+      { find: "#door", replacement: at("src/backend/door-browser.ts") },
+      { find: "node:fs", replacement: at("src/platform/memory-fs.ts") },
+      { find: "node:path", replacement: at("src/platform/paths.ts") },
+      { find: "node:os", replacement: at("tests/browser/os.ts") },
+      { find: /^\.\/doors\.ts$/, replacement: at("tests/browser/doors.ts") },
+      { find: /^shoshin$/, replacement: at("src/index.ts") },
+      { find: /^shoshin\/(.*)$/, replacement: at("src/$1/index.ts") },
+    ],
+  },
+  optimizeDeps: {
+    include: ["fast-check", "zod", "csv-parse/browser/esm/sync", "hyparquet", "hyparquet-compressors", "picocolors"],
+  },
+  test: {
+    name: isolated ? "chromium, isolated" : "chromium",
+    // What starts processes or needs a disk, a compiler or Python's files stays in Node.
+    include: ["tests/{backend,ops,optim,tensor,train,formats,text,browser}/**/*.test.ts", "tests/data/loader.test.ts"],
+    exclude: ["tests/backend/header.test.ts", "tests/train/kill.test.ts"],
+    setupFiles: ["tests/browser/setup.ts"],
+    testTimeout: 60_000,
+    env: { SHOSHIN_ISOLATED: isolated ? "1" : "0" },
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({ launchOptions: { executablePath: chromium(), args: ["--no-sandbox"] } }),
+      instances: [{ browser: "chromium" }],
+    },
+  },
+});
