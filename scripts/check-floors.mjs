@@ -13,7 +13,7 @@ const FLOORS = [
   ["models"],
   ["train"],
   ["tasks"],
-  ["cli", "serve"],
+  ["cli", "serve", "page"],
 ];
 const floorOf = (file) => FLOORS.findIndex((list) => list.includes(relative(src, file).split(/[/\\]/)[0]));
 const problems = [];

@@ -24,6 +24,10 @@ const tensorsOf = (batch: unknown): Tensor[] =>
       ? Object.values(batch).filter((v) => v instanceof Tensor)
       : [];
 
+/** Milliseconds after which the event loop gets a turn. */
+const TURN = 40;
+let turn = 0;
+
 /**
  * Batches of a data set: `for await (const batch of loader)`, as often as wanted. A batch is made when it is asked for, or,
  * where the data set makes them in the background (`WorkerDataset`), while the ones before it are in use. Every now and then
@@ -82,7 +86,10 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     let open: Tensor[] = [];
     try {
       for (let b = first; b < count; b++) {
-        if (b % 32 === 31) await nextTurn();
+        if (performance.now() - turn > TURN) {
+          await nextTurn();
+          turn = performance.now();
+        }
         if (asked === b) ask();
         const next = ahead.shift() as B | Promise<B>;
         if (next instanceof Promise) while (asked < count && asked <= b + prefetch) ask();

@@ -3,7 +3,13 @@ import { ShoshinError } from "../backend/errors.ts";
 import { backend } from "../backend/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
-import { type Metrics, saveWeights, type TrainingArguments, type TrainResult } from "../train/index.ts";
+import {
+  type Metrics,
+  saveWeights,
+  type TrainerCallbacks,
+  type TrainingArguments,
+  type TrainResult,
+} from "../train/index.ts";
 
 /** A task was asked for something that it cannot do. */
 export class TaskError extends ShoshinError {}
@@ -29,6 +35,8 @@ export interface TaskOptions {
   dropout?: number;
   vocabSize?: number;
   args?: Partial<TrainingArguments>;
+  /** Called as training goes on; may stop it. */
+  callbacks?: TrainerCallbacks[];
   /** Where lines for the reader go (what was chosen, progress). */
   say?: (line: string) => void;
 }
@@ -125,7 +133,7 @@ export function saveModel(
   },
 ): TaskReport {
   const { task, preset, result } = about;
-  const { say: _say, ...settings } = about.options;
+  const { say: _say, callbacks: _callbacks, ...settings } = about.options;
   const report: TaskReport = {
     task,
     model: preset,
@@ -156,7 +164,7 @@ export function saveModel(
 function card(
   report: TaskReport,
   data: string,
-  settings: Omit<TaskOptions, "say">,
+  settings: Omit<TaskOptions, "say" | "callbacks">,
   config: ModelConfig,
   baseline: string | undefined,
 ): string {

@@ -190,6 +190,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     evaluate: held.length > 0 ? () => score(model, held, names.length) : undefined,
     metricForBestModel: "accuracy",
     greaterIsBetter: true,
+    callbacks: options.callbacks,
     args: {
       numTrainEpochs: 12,
       learningRate: 1e-3,

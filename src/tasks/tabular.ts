@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import type { TypedArray } from "../backend/backend.ts";
 import { splitHeader } from "../data/columns.ts";
 import {
   ArrayDataset,
@@ -54,13 +55,20 @@ interface Encoded {
   x: Float32Array;
   y: number;
 }
-const collate = (examples: readonly Encoded[]) => ({
+const collateAs = (dtype: "float32" | "int32") => (examples: readonly Encoded[]) => ({
   x: collateRows(examples.map((e) => e.x)),
   y: tensor(
-    Float32Array.from(examples, (e) => e.y),
-    [examples.length],
+    examples.map((e) => e.y),
+    { dtype },
   ),
 });
+/** What `forward` gives, as numbers; its memory is freed. */
+function valuesOf(forward: () => Tensor): TypedArray {
+  const out = noGrad(forward);
+  const values = out.data();
+  out.dispose();
+  return values;
+}
 
 /** Rows with column names; a file without header gets names by position. */
 async function readTable(path: string, wanted: string | undefined): Promise<Rows> {
@@ -86,6 +94,7 @@ function cut(vectors: Float32Array, width: number, row: number): Float32Array {
 
 function tabularTask(name: "tabular-classification" | "tabular-regression"): Task {
   const regression = name === "tabular-regression";
+  const collate = collateAs(regression ? "float32" : "int32");
   const presets = regression ? ["mlp", "linear"] : ["mlp", "linear", "perceptron"];
 
   const buildModel = (config: ModelConfig): Module => {
@@ -102,19 +111,21 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
   /** Predicted numbers (regression, in the target's own unit) or class ids. */
   async function scoreOf(model: Module, data: readonly Encoded[], config: ModelConfig): Promise<Metrics> {
     if (model instanceof Perceptron) {
-      const { x, y } = collate(data);
-      const p = noGrad(() => model.forward(x)).data();
+      const { x, y } = collateAs("float32")(data);
+      const p = valuesOf(() => model.forward(x));
       const t = y.data();
+      x.dispose();
+      y.dispose();
       return { loss: 1 - accuracy(p, t), accuracy: accuracy(p, t), f1: f1Score(p, t, 2, "binary").f1 };
     }
     const loader = new DataLoader(new ArrayDataset(data), { batchSize: 1024, collate });
     if (!regression) {
       const scorer = new ClassificationScorer(Object.keys(config.id2label ?? {}).length);
-      for await (const { x, y } of loader) scorer.add(() => model.forward(x), y.to("int32"));
+      for await (const { x, y } of loader) scorer.add(() => model.forward(x), y);
       return scorer.metrics();
     }
     const predicted: number[] = [];
-    for await (const { x } of loader) predicted.push(...noGrad(() => model.forward(x) as Tensor).data());
+    for await (const { x } of loader) predicted.push(...valuesOf(() => model.forward(x)));
     const [mean, std] = [Number(config.target_mean), Number(config.target_std)];
     const own = (v: number) => v * std + mean;
     const [p, t] = [predicted.map(own), data.map((e) => own(e.y))];
@@ -239,11 +250,12 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
         computeLoss: ({ x, y }) => {
           const out = model.forward(x) as Tensor;
           if (regression) return mseLoss(out, y.reshape(out.shape));
-          return crossEntropy(out, y.to("int32"), { weight, labelSmoothing: options.labelSmoothingFactor });
+          return crossEntropy(out, y, { weight, labelSmoothing: options.labelSmoothingFactor });
         },
         evaluate,
         metricForBestModel: regression ? "loss" : "accuracy",
         greaterIsBetter: !regression,
+        callbacks: options.callbacks,
         args,
         fingerprint: JSON.stringify([config, options.data]),
       });
@@ -334,7 +346,7 @@ async function learnPerceptron(
   evaluate?: () => Promise<Metrics>,
 ): Promise<TrainResult> {
   const begin = performance.now();
-  const { x, y } = collate(data);
+  const { x, y } = collateAs("float32")(data);
   let epochs = 0;
   let mistakes = data.length;
   while (epochs < passes && mistakes > 0) {

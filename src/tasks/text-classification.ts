@@ -200,6 +200,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     evaluate: validationSet.length > 0 ? () => score(model, validationSet, names.length) : undefined,
     metricForBestModel: "accuracy",
     greaterIsBetter: true,
+    callbacks: options.callbacks,
     args,
     fingerprint: JSON.stringify([config, options.data, options.labelSmoothingFactor, options.classWeights]),
   });

@@ -1,0 +1,29 @@
+import { existsSync, join, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "#platform";
+
+/** A folder as a map from names (with slashes for folders inside) to bytes; what moves between page, worker and download. */
+export type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+/** Writes files into a folder (in a page: in memory), making folders as needed. */
+export function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array | string>): void {
+  for (const [name, bytes] of files) {
+    const path = join(folder, name);
+    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    writeFileSync(path, bytes);
+  }
+}
+
+/** The files of a folder without its checkpoints; empty if there is none. */
+export function readFiles(folder: string): Files {
+  const out: Files = new Map();
+  const visit = (inside: string) => {
+    for (const name of readdirSync(join(folder, inside))) {
+      const path = inside === "" ? name : `${inside}/${name}`;
+      const full = join(folder, path);
+      if (statSync(full).isDirectory()) {
+        if (!name.startsWith("checkpoint-")) visit(path);
+      } else out.set(path, Uint8Array.from(readFileSync(full) as Uint8Array));
+    }
+  };
+  if (existsSync(folder)) visit("");
+  return out;
+}
