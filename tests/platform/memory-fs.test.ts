@@ -99,6 +99,12 @@ it("does with files in memory what node:fs does with files on disk", () => {
             (s.to.includes(".") || s.at.includes(".") || s.at.startsWith(s.to) || s.to.startsWith(s.at))
           )
             continue;
+          // Removing what lies "inside" a file: versions of Node differ.
+          const up = s.at
+            .split("/")
+            .slice(0, -1)
+            .map((_, k, all) => `${inMemory}/${all.slice(0, k + 1).join("/")}`);
+          if (s.do === "remove" && up.some((p) => memory.existsSync(p) && memory.statSync(p).isFile())) continue;
           if ((s.do === "remove" || s.do === "pieces") && s.at === ".") continue;
           if (
             s.do === "pieces" &&
