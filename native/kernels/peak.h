@@ -36,7 +36,11 @@ static void peak_part(void* context, int64_t part) {
 static double peak_flops(int precision, int threads, double seconds) {
   PeakJob j;
   j.precision = precision;
+#if defined(__wasm__)
+  j.rounds = 4000000;  // a page's clock ticks every 100 µs
+#else
   j.rounds = 20000;
+#endif
   const int before = thread_count();
   set_thread_count(threads);
   const double per = (W == 4 ? 12 : 14) * W * (precision == PRECISION_BF16 && SHOSHIN_BF16_DOT ? 4.0 : 2.0) * threads;
