@@ -98,7 +98,7 @@ async function build() {
         if (flags.length === 0) throw error;
       }
     });
-    const plain = ["threads", "storage", "gate"].map(
+    const plain = ["threads", "storage", "gate", "gate_recurrent"].map(
       (name) => async () => objects.push(await compile(`${name}.cc`, name, [])),
     );
     const objects = [];

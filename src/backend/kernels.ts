@@ -14,7 +14,16 @@ import type {
 } from "./backend.ts";
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
+import { callRecurrent, callRecurrentBackward } from "./kernels-recurrent.ts";
 import type { NativeExports } from "./native.ts";
+import type {
+  RecurrentGradients,
+  RecurrentInputs,
+  RecurrentResults,
+  RecurrentSaved,
+  RecurrentShape,
+  RecurrentUpstream,
+} from "./recurrent.ts";
 import { Storage } from "./storage.ts";
 
 const code = (names: readonly string[]): Record<string, number> =>
@@ -418,6 +427,21 @@ export class KernelBackend implements Backend {
         mean ? 1 : 0,
         skip,
       ),
+    );
+  }
+  recurrent(results: RecurrentResults, inputs: RecurrentInputs, shape: RecurrentShape): void {
+    this.#done(callRecurrent(this.#native, this.#params, results, inputs, shape));
+  }
+  recurrentBackward(
+    gradients: RecurrentGradients,
+    work: Operand,
+    upstream: RecurrentUpstream,
+    saved: RecurrentSaved,
+    inputs: RecurrentInputs,
+    shape: RecurrentShape,
+  ): void {
+    this.#done(
+      callRecurrentBackward(this.#native, this.#params, gradients, { work, ...upstream }, saved, inputs, shape),
     );
   }
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void {

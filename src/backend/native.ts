@@ -32,6 +32,8 @@ type Calls =
   | "scatter_add"
   | "embedding_bag"
   | "embedding_bag_backward"
+  | "recurrent"
+  | "recurrent_backward"
   | "dropout"
   | "adam"
   | "sgd"

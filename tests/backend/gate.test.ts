@@ -26,6 +26,8 @@ const ARITY: Partial<Record<keyof NativeExports, number>> = {
   scatter_add: 10,
   embedding_bag: 16,
   embedding_bag_backward: 16,
+  recurrent: 15,
+  recurrent_backward: 19,
   dropout: 9,
   adam: 8,
   sgd: 6,
