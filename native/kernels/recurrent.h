@@ -115,6 +115,13 @@ SH_INLINE void put(float* p, vf v, int n) {
   if (n == W) store(p, v);
   else store_part(p, v, n);
 }
+// f(first, W) for whole vectors, then f(first, rest).
+template <class F>
+SH_INLINE void in_vectors(int64_t n, F f) {
+  int64_t q = 0;
+  for (; q + W <= n; q += W) f(q, W);
+  if (q < n) f(q, (int)(n - q));
+}
 SH_INLINE void copy_row(float* to, const float* from, int64_t n) {
   if (from) __builtin_memcpy(to, from, (size_t)n * 4);
   else __builtin_memset(to, 0, (size_t)n * 4);
@@ -138,8 +145,7 @@ static void finish_units(const RecurrentArgs& a, const Step& s, int64_t r0, int6
       if (out) copy_row(out, nullptr, units);
       continue;
     }
-    for (int64_t q = 0; q < units; q += W) {
-      const int n = (int)smaller(W, units - q);
+    in_vectors(units, [&](int64_t q, int n) __attribute__((always_inline)) {
       vf h;
       if (CELL == LSTM) {
         const vf i = vsigmoid(get(g + q, n)), f = vsigmoid(get(g + H + q, n));
@@ -164,7 +170,7 @@ static void finish_units(const RecurrentArgs& a, const Step& s, int64_t r0, int6
       }
       put(now + q, h, n);
       if (out) put(out + q, h, n);
-    }
+    });
   }
 }
 
@@ -210,8 +216,7 @@ static void gate_gradients(const RecurrentArgs& a, const Step& s, int64_t b, con
   const float* nowC = CELL == LSTM ? a.cells + s.to * size + b * H : nullptr;
   const float* g = CELL == LSTM || CELL == GRU ? a.gates + (s.t * a.batch + b) * 4 * H : nullptr;
   const vf one = splat(1.0f), zero = {};
-  for (int64_t q = 0; q < H; q += W) {
-    const int n = (int)smaller(W, H - q);
+  in_vectors(H, [&](int64_t q, int n) __attribute__((always_inline)) {
     vf d = get(dh + q, n);
     if (dout) d += get(dout + q, n);
     if (CELL == LSTM) {
@@ -240,7 +245,7 @@ static void gate_gradients(const RecurrentArgs& a, const Step& s, int64_t b, con
       put(w + q, CELL == RNN_TANH ? d * (one - h * h) : select(h > zero, d, zero), n);
       put(dh + q, zero, n);
     }
-  }
+  });
 }
 
 template <int CELL>
