@@ -22,6 +22,7 @@ namespace SHOSHIN_ISA_NAME {
 #include "reduce.h"
 #include "rows.h"
 #include "embedding.h"
+#include "repeated.h"
 #include "recurrent.h"
 #include "dropout.h"
 #include "optim.h"

@@ -1,105 +1,16 @@
 // Recurrent layers over whole sequences. The input multiply of all steps is one gemm. The recurrent weights are packed once,
-// with the gates of a unit in neighbouring panels, so that each block of units is finished while it is in the cache. Every
-// thread takes rows of the batch through all steps: no step waits for another thread, and an element's sum is one chain over k.
+// with the gates of a unit in neighbouring panels, so that each block of units is finished while it is in the cache.
+// Small weights: every thread takes rows of the batch through all steps and waits for nobody. Large ones: every thread takes
+// units, whose weights stay in its cache, and all meet after each step. Either way an element's sum is one chain over k.
 #pragma once
-
-// op(b) [k, gates · n] of a multiply that every step repeats.
-struct Repeated {
-  GemmArgs g;  // for the packing functions
-  int bf16, rounds;
-  int64_t k, n, gates;
-  int64_t kc;     // depth of a block, even for bf16
-  int64_t words;  // of a panel's column
-  float* packed;
-};
-SH_INLINE int64_t words_of(const Repeated& r, int64_t k) { return r.bf16 ? ceil_div(k, 2) : k; }
-
-// transB: b is stored [gates · n, k], else [k, n] with one gate.
-static Repeated repeated(int precision, int64_t k, int64_t n, int64_t gates, const float* b, int transB, int64_t lda) {
-  Repeated r;
-  r.g = GemmArgs{};
-  r.g.b = b;
-  r.g.transB = transB;
-  r.g.ldb = transB ? k : n;
-  r.g.lda = lda;
-  r.bf16 = precision == PRECISION_BF16 && SHOSHIN_BF16_DOT;
-  r.rounds = precision == PRECISION_BF16 && !r.bf16;
-  r.k = k;
-  r.n = n;
-  r.gates = gates;
-  const int64_t depth = r.bf16 ? 2 * KC : KC;
-  r.kc = ceil_div(k, k > 0 ? ceil_div(k, depth) : 1);
-  if (r.bf16 && r.kc % 2) r.kc++;
-  r.words = words_of(r, k);
-  r.packed = nullptr;
-  return r;
-}
-static int64_t repeated_panels(const Repeated& r) { return ceil_div(r.n, NR) * r.gates; }
-static int64_t repeated_floats(const Repeated& r) { return repeated_panels(r) * r.words * NR; }
-
-static void pack_repeated_part(void* context, int64_t part) {
-  const Repeated& r = *(const Repeated*)context;
-  const int64_t col = part / r.gates * NR, gate = part % r.gates;
-  const int cols = (int)smaller(NR, r.n - col);
-  const float* b = r.g.b + gate * r.n * r.g.ldb;
-  float* to = r.packed + part * r.words * NR;
-  for (int64_t pc = 0; pc < r.k; pc += r.kc) {
-    const int64_t kc = smaller(r.kc, r.k - pc), words = words_of(r, kc);
-    if (r.bf16) pack_b_bf16(to, r.g, b, pc, kc, col, cols);
-    else pack_b_f32(to, r.g, b, pc, kc, col, cols);
-    if (r.rounds) round_packed(to, words * NR);
-    to += words * NR;
-  }
-}
-
-// Where one gate's sums go.
-struct Target {
-  float* c;
-  int64_t ldc;
-  const float* bias;
-  int add;
-};
-
-// targets[gate] (+)= a · op(b) for `rows` rows; finish(first unit, units) after the last gate of each block of units.
-template <class Finish>
-SH_INLINE void repeat(const Repeated& r, const float* a, int64_t rows, float* packedA, const Target* targets, Finish finish) {
-  const int64_t tiles = ceil_div(rows, MR), panels = ceil_div(r.n, NR);
-  for (int64_t pc = 0; pc < r.k; pc += r.kc) {
-    const int64_t kc = smaller(r.kc, r.k - pc), words = words_of(r, kc);
-    for (int64_t i = 0; i < tiles; i++) {
-      const int64_t r0 = cut(rows, tiles, i), count = cut(rows, tiles, i + 1) - r0;
-      if (r.bf16) pack_a_bf16(packedA + words * r0, r.g, a, r0, (int)count, pc, kc);
-      else pack_a_f32(packedA + words * r0, r.g, a, r0, (int)count, pc, kc);
-      if (r.rounds) round_packed(packedA + words * r0, words * count);
-    }
-    for (int64_t q = 0; q < panels; q++) {
-      const int64_t col = q * NR;
-      const int cols = (int)smaller(NR, r.n - col), wide = cols > W;
-      for (int64_t gate = 0; gate < r.gates; gate++) {
-        const float* panel = r.packed + ((q * r.gates + gate) * r.words + words_of(r, pc)) * NR;
-        const Target& t = targets[gate];
-        for (int64_t i = 0; i < tiles; i++) {
-          const int64_t r0 = cut(rows, tiles, i);
-          const int count = (int)(cut(rows, tiles, i + 1) - r0);
-          const Store s = {t.c + r0 * t.ldc + col, t.ldc, pc == 0 && t.bias ? t.bias + col : nullptr, pc > 0 || t.add};
-#if SHOSHIN_BF16_DOT
-          if (r.bf16) TILES_BF16[wide][count - 1](packedA + words * r0, panel, NR, words, s, cols);
-          else
-#endif
-            TILES_F32[wide][count - 1](packedA + words * r0, panel, NR, words, s, cols);
-        }
-      }
-      if (pc + kc >= r.k) finish(col, cols);
-    }
-  }
-}
 
 struct RecurrentJob {
   const RecurrentArgs* a;
   const RecurrentGradients* d;
   Repeated w;
-  int64_t parts, aFloats;
-  float *packedA, *dh, *dc;
+  int64_t parts, leftFloats;
+  float *left, *dh, *dc;
+  int64_t i;  // by units: the step
 };
 // A step in the order of computation: its time, and the slots of states that it reads and writes.
 struct Step {
@@ -174,49 +85,84 @@ static void finish_units(const RecurrentArgs& a, const Step& s, int64_t r0, int6
   }
 }
 
-template <int CELL>
-static void recurrent_part(void* context, int64_t part) {
-  const RecurrentJob& j = *(const RecurrentJob*)context;
-  const RecurrentArgs& a = *j.a;
-  const int64_t H = a.hidden, size = a.batch * H, first = a.reverse ? a.steps : 0, last = a.steps - first;
-  const int64_t r0 = cut(a.batch, j.parts, part), r1 = cut(a.batch, j.parts, part + 1);
-  const int64_t begin = r0 * H, span = (r1 - r0) * H;
-  copy_row(a.states + first * size + begin, a.h0 ? a.h0 + begin : nullptr, span);
-  if (CELL == LSTM) copy_row(a.cells + first * size + begin, a.c0 ? a.c0 + begin : nullptr, span);
-  for (int64_t i = 0; i < a.steps; i++) {
-    const Step s = recurrent_step(a, i);
-    Target targets[4];
-    if (CELL == LSTM || CELL == GRU) {
-      float* g = a.gates + (s.t * a.batch + r0) * 4 * H;
-      for (int64_t k = 0; k < 4; k++) targets[k] = {g + k * H, 4 * H, nullptr, 1};
-      // The recurrent part of n stays apart from the input part.
-      if (CELL == GRU) targets[2] = {g + 3 * H, 4 * H, a.bhh ? a.bhh + 2 * H : nullptr, 0};
-    } else {
-      targets[0] = {a.states + s.to * size + begin, H, nullptr, 1};
-    }
-    int any = 0;
-    for (int64_t b = r0; b < r1; b++) any |= lives(a, s.t, b);
-    if (!any) {
-      finish_units<CELL>(a, s, r0, r1, 0, H);
-      continue;
-    }
-    repeat(j.w, a.states + s.from * size + begin, r1 - r0, j.packedA + part * j.aFloats, targets,
-           [&](int64_t u0, int64_t units) { finish_units<CELL>(a, s, r0, r1, u0, units); });
-  }
-  copy_row(a.hn + begin, a.states + last * size + begin, span);
-  if (CELL == LSTM) copy_row(a.cn + begin, a.cells + last * size + begin, span);
+SH_INLINE int any_lives(const RecurrentArgs& a, int64_t t, int64_t r0, int64_t r1) {
+  for (int64_t b = r0; b < r1; b++) if (lives(a, t, b)) return 1;
+  return 0;
 }
 
-// Gradients of one row's gates into w; dh becomes the part of ∂h[t-1] that does not pass through the weights.
+// Step i for rows [r0, r1) and the blocks of units [q0, q1).
 template <int CELL>
-static void gate_gradients(const RecurrentArgs& a, const Step& s, int64_t b, const float* dout, float* dh, float* dc, float* w) {
+static void recurrent_units(const RecurrentJob& j, int64_t i, int64_t r0, int64_t r1, int64_t q0, int64_t q1, const float* left) {
+  const RecurrentArgs& a = *j.a;
   const int64_t H = a.hidden, size = a.batch * H;
-  const float *old = a.states + s.from * size + b * H, *now = a.states + s.to * size + b * H;
-  const float* oldC = CELL == LSTM ? a.cells + s.from * size + b * H : nullptr;
-  const float* nowC = CELL == LSTM ? a.cells + s.to * size + b * H : nullptr;
-  const float* g = CELL == LSTM || CELL == GRU ? a.gates + (s.t * a.batch + b) * 4 * H : nullptr;
+  const Step s = recurrent_step(a, i);
+  if (!any_lives(a, s.t, r0, r1)) return finish_units<CELL>(a, s, r0, r1, q0 * NR, smaller(H, q1 * NR) - q0 * NR);
+  Target targets[4];
+  if (CELL == LSTM || CELL == GRU) {
+    float* g = a.gates + (s.t * a.batch + r0) * 4 * H;
+    for (int64_t k = 0; k < 4; k++) targets[k] = {g + k * H, 4 * H, nullptr, 1};
+    // The recurrent part of n stays apart from the input part.
+    if (CELL == GRU) targets[2] = {g + 3 * H, 4 * H, a.bhh ? a.bhh + 2 * H : nullptr, 0};
+  } else {
+    targets[0] = {a.states + s.to * size + r0 * H, H, nullptr, 1};
+  }
+  repeat(j.w, left, r1 - r0, q0, q1, targets, [&](int64_t u0, int64_t units) { finish_units<CELL>(a, s, r0, r1, u0, units); });
+}
+static void recurrent_begin(const RecurrentArgs& a, int64_t begin, int64_t span) {
+  const int64_t at = (a.reverse ? a.steps : 0) * a.batch * a.hidden + begin;
+  copy_row(a.states + at, a.h0 ? a.h0 + begin : nullptr, span);
+  if (a.cells) copy_row(a.cells + at, a.c0 ? a.c0 + begin : nullptr, span);
+}
+static void recurrent_end(const RecurrentArgs& a, int64_t begin, int64_t span) {
+  const int64_t at = (a.reverse ? 0 : a.steps) * a.batch * a.hidden + begin;
+  copy_row(a.hn + begin, a.states + at, span);
+  if (a.cells) copy_row(a.cn + begin, a.cells + at, span);
+}
+SH_INLINE int64_t unit_blocks(const RecurrentArgs& a) { return ceil_div(a.hidden, NR); }
+
+// A part of the rows through all steps.
+template <int CELL>
+static void recurrent_by_rows(void* context, int64_t part) {
+  const RecurrentJob& j = *(const RecurrentJob*)context;
+  const RecurrentArgs& a = *j.a;
+  const int64_t H = a.hidden, r0 = cut(a.batch, j.parts, part), r1 = cut(a.batch, j.parts, part + 1);
+  float* left = j.left + part * j.leftFloats;
+  recurrent_begin(a, r0 * H, (r1 - r0) * H);
+  for (int64_t i = 0; i < a.steps; i++) {
+    pack_left(j.w, a.states + (recurrent_step(a, i).from * a.batch + r0) * H, r1 - r0, 0, H, left);
+    recurrent_units<CELL>(j, i, r0, r1, 0, unit_blocks(a), left);
+  }
+  recurrent_end(a, r0 * H, (r1 - r0) * H);
+}
+// A part of the units through one step; packs its part of the new state for the next.
+template <int CELL>
+static void recurrent_by_units(void* context, int64_t part) {
+  const RecurrentJob& j = *(const RecurrentJob*)context;
+  const RecurrentArgs& a = *j.a;
+  const int64_t H = a.hidden, q0 = cut(unit_blocks(a), j.parts, part), q1 = cut(unit_blocks(a), j.parts, part + 1);
+  recurrent_units<CELL>(j, j.i, 0, a.batch, q0, q1, j.left + j.i % 2 * j.leftFloats);
+  pack_left(j.w, a.states + recurrent_step(a, j.i).to * a.batch * H, a.batch, q0 * NR, smaller(H, q1 * NR),
+            j.left + (j.i + 1) % 2 * j.leftFloats);
+}
+
+// Gradients of the gates of units [u0, u1) of one row into w; dh becomes the part of ∂h[t-1] that does not pass through the weights.
+template <int CELL>
+static void gate_gradients(const RecurrentJob& j, const Step& s, int64_t b, int64_t u0, int64_t u1) {
+  const RecurrentArgs& a = *j.a;
+  const int64_t H = a.hidden, size = a.batch * H, at = b * H + u0, row = s.t * a.batch + b;
+  float* w = j.d->work + row * cell_work(CELL) * H + u0;
+  if (!lives(a, s.t, b)) {
+    for (int64_t k = 0; k < cell_work(CELL); k++) copy_row(w + k * H, nullptr, u1 - u0);
+    return;
+  }
+  float *dh = j.dh + at, *dc = j.dc + at;
+  const float* dout = j.d->dout ? j.d->dout + s.t * size + at : nullptr;
+  const float *old = a.states + s.from * size + at, *now = a.states + s.to * size + at;
+  const float* oldC = CELL == LSTM ? a.cells + s.from * size + at : nullptr;
+  const float* nowC = CELL == LSTM ? a.cells + s.to * size + at : nullptr;
+  const float* g = CELL == LSTM || CELL == GRU ? a.gates + row * 4 * H + u0 : nullptr;
   const vf one = splat(1.0f), zero = {};
-  in_vectors(H, [&](int64_t q, int n) __attribute__((always_inline)) {
+  in_vectors(u1 - u0, [&](int64_t q, int n) __attribute__((always_inline)) {
     vf d = get(dh + q, n);
     if (dout) d += get(dout + q, n);
     if (CELL == LSTM) {
@@ -248,37 +194,61 @@ static void gate_gradients(const RecurrentArgs& a, const Step& s, int64_t b, con
   });
 }
 
+SH_INLINE const float* gates_of_step(const RecurrentJob& j, int64_t i, int64_t r0) {
+  const RecurrentArgs& a = *j.a;
+  const int64_t width = cell_work(a.cell) * a.hidden;
+  return j.d->work + (recurrent_step(a, i).t * a.batch + r0) * width + width - cell_gates(a.cell) * a.hidden;
+}
+// ∂h += ∂gates of step i · W_hh for rows [r0, r1) and the blocks of units [q0, q1).
+static void back_through_weights(const RecurrentJob& j, int64_t i, int64_t r0, int64_t r1, int64_t q0, int64_t q1, const float* left) {
+  const RecurrentArgs& a = *j.a;
+  if (!any_lives(a, recurrent_step(a, i).t, r0, r1)) return;
+  const Target target = {j.dh + r0 * a.hidden, a.hidden, nullptr, 1};
+  repeat(j.w, left, r1 - r0, q0, q1, &target, [](int64_t, int64_t) {});
+}
+static void backward_begin(const RecurrentJob& j, int64_t begin, int64_t span) {
+  copy_row(j.dh + begin, j.d->dhn ? j.d->dhn + begin : nullptr, span);
+  copy_row(j.dc + begin, j.d->dcn ? j.d->dcn + begin : nullptr, span);
+}
+
 template <int CELL>
-static void recurrent_backward_part(void* context, int64_t part) {
+static void backward_by_rows(void* context, int64_t part) {
   const RecurrentJob& j = *(const RecurrentJob*)context;
   const RecurrentArgs& a = *j.a;
-  const RecurrentGradients& d = *j.d;
-  const int64_t H = a.hidden, size = a.batch * H, width = cell_work(CELL) * H;
-  const int64_t r0 = cut(a.batch, j.parts, part), r1 = cut(a.batch, j.parts, part + 1);
-  const int64_t begin = r0 * H, span = (r1 - r0) * H;
-  copy_row(j.dh + begin, d.dhn ? d.dhn + begin : nullptr, span);
-  copy_row(j.dc + begin, d.dcn ? d.dcn + begin : nullptr, span);
+  const int64_t H = a.hidden, r0 = cut(a.batch, j.parts, part), r1 = cut(a.batch, j.parts, part + 1);
+  float* left = j.left + part * j.leftFloats;
+  backward_begin(j, r0 * H, (r1 - r0) * H);
   for (int64_t i = a.steps - 1; i >= 0; i--) {
     const Step s = recurrent_step(a, i);
-    int any = 0;
-    for (int64_t b = r0; b < r1; b++) {
-      const int64_t row = s.t * a.batch + b;
-      float* w = d.work + row * width;
-      const int live = lives(a, s.t, b);
-      // A copy of x for ∂W: padding has no influence even where it is no number.
-      if (a.lengths && d.wih.to)
-        copy_row(d.work + a.steps * a.batch * width + row * a.input, live ? a.x + row * a.input : nullptr, a.input);
-      if (!live) {
-        copy_row(w, nullptr, width);
-        continue;
-      }
-      any = 1;
-      gate_gradients<CELL>(a, s, b, d.dout ? d.dout + s.t * size + b * H : nullptr, j.dh + b * H, j.dc + b * H, w);
-    }
-    if (!any || (i == 0 && !d.h0.to)) continue;
-    const Target target = {j.dh + begin, H, nullptr, 1};
-    repeat(j.w, d.work + (s.t * a.batch + r0) * width + (CELL == GRU ? 3 * H : 0), r1 - r0, j.packedA + part * j.aFloats,
-           &target, [](int64_t, int64_t) {});
+    for (int64_t b = r0; b < r1; b++) gate_gradients<CELL>(j, s, b, 0, H);
+    if (i == 0 && !j.d->h0.to) break;
+    pack_left(j.w, gates_of_step(j, i, r0), r1 - r0, 0, j.w.k, left);
+    back_through_weights(j, i, r0, r1, 0, unit_blocks(a), left);
+  }
+}
+// A part of the units: ∂h from the gates of step i + 1, then the gates of step i, packed for the next call. Step -1 has none.
+template <int CELL>
+static void backward_by_units(void* context, int64_t part) {
+  const RecurrentJob& j = *(const RecurrentJob*)context;
+  const RecurrentArgs& a = *j.a;
+  const int64_t H = a.hidden, q0 = cut(unit_blocks(a), j.parts, part), q1 = cut(unit_blocks(a), j.parts, part + 1);
+  const int64_t u0 = q0 * NR, u1 = smaller(H, q1 * NR), i = j.i;
+  if (i + 1 < a.steps) back_through_weights(j, i + 1, 0, a.batch, q0, q1, j.left + (i + 1) % 2 * j.leftFloats);
+  if (i < 0) return;
+  const Step s = recurrent_step(a, i);
+  for (int64_t b = 0; b < a.batch; b++) gate_gradients<CELL>(j, s, b, u0, u1);
+  for (int64_t k = 0; k < cell_gates(CELL); k++)
+    pack_left(j.w, gates_of_step(j, i, 0), a.batch, k * H + u0, k * H + u1, j.left + i % 2 * j.leftFloats);
+}
+
+// A copy of x for ∂W in which padding is 0: it has no influence even where it is no number.
+static void mask_input_part(void* context, int64_t t) {
+  const RecurrentJob& j = *(const RecurrentJob*)context;
+  const RecurrentArgs& a = *j.a;
+  float* to = j.d->work + a.steps * a.batch * cell_work(a.cell) * a.hidden;
+  for (int64_t b = 0; b < a.batch; b++) {
+    const int64_t at = (t * a.batch + b) * a.input;
+    copy_row(to + at, lives(a, t, b) ? a.x + at : nullptr, a.input);
   }
 }
 
@@ -306,16 +276,22 @@ static GemmArgs recurrent_gemm(const RecurrentArgs& a, int64_t m, int64_t n, int
 struct RecurrentPlan {
   Repeated w;
   GemmArgs input, dx, dwih, dwhh;
-  int64_t parts, aFloats;
-  int64_t packed, packedA, dh, dc, sums, gemm, total;
+  int byUnits;
+  int64_t parts, leftFloats;
+  int64_t packed, left, dh, dc, sums, gemm, total;
 };
+// Weights larger than this should not be read by every thread.
+constexpr int64_t SHARED_WEIGHTS = 1 << 19;
 static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradients* d) {
   RecurrentPlan p;
   const int64_t H = a.hidden, G = cell_gates(a.cell) * H, S = cell_saved(a.cell) * H, V = cell_work(a.cell) * H, I = a.input;
   const int64_t rows = a.steps * a.batch, size = a.batch * H;
-  // How the rows are split decides who computes an element, never how.
-  const double work = 2.0 * (double)rows * (double)H * (double)G;
-  p.parts = a.batch < 1 || work < 1.0e6 ? 1 : smaller(thread_count(), a.batch);
+  // How the work is split decides who computes an element, never how.
+  const double step = 2.0 * (double)a.batch * (double)H * (double)G;
+  const int64_t threads = thread_count();
+  p.byUnits = step > 1.0e6 && threads > 1 && (H * G > SHARED_WEIGHTS || a.batch < 4 * threads) && (a.precision == PRECISION_F32 || H % 2 == 0);
+  if (p.byUnits) p.parts = smaller(threads, unit_blocks(a));
+  else p.parts = a.batch < 1 || step * (double)a.steps < 1.0e6 ? 1 : smaller(threads, a.batch);
   int64_t gemms = 0;
   const auto also = [&](const GemmArgs& g) {
     const int64_t bytes = gemm_workspace(g);
@@ -337,7 +313,7 @@ static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradi
     also(p.dwih);
     also(p.dwhh);
   }
-  p.aFloats = words_of(p.w, p.w.kc) * ceil_div(a.batch, p.parts) + W;
+  p.leftFloats = repeated_left(p.w, p.byUnits ? a.batch : ceil_div(a.batch, p.parts));
   const auto place = [&](int64_t floats) {
     const int64_t at = p.total;
     p.total += ceil_div(floats, 16) * 16;
@@ -345,7 +321,7 @@ static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradi
   };
   p.total = 16;  // for the alignment
   p.packed = place(repeated_floats(p.w));
-  p.packedA = place(p.parts * p.aFloats);
+  p.left = place((p.byUnits ? 2 : p.parts) * p.leftFloats);
   p.dh = place(d ? size : 0);
   p.dc = place(d ? size : 0);
   p.sums = place(d ? V : G);
@@ -357,8 +333,13 @@ static int64_t recurrent_workspace(const RecurrentArgs& a, const RecurrentGradie
 static RecurrentJob recurrent_job(const RecurrentArgs& a, const RecurrentGradients* d, RecurrentPlan& p, float* space) {
   p.w.packed = space + p.packed;
   parallel(repeated_panels(p.w), pack_repeated_part, &p.w);
-  return {&a, d, p.w, p.parts, p.aFloats, space + p.packedA, space + p.dh, space + p.dc};
+  return {&a, d, p.w, p.parts, p.leftFloats, space + p.left, space + p.dh, space + p.dc, 0};
 }
+
+typedef void (*RecurrentPart)(void*, int64_t);
+#define SH_CELLS(F) {F<RNN_TANH>, F<RNN_RELU>, F<LSTM>, F<GRU>}
+static const RecurrentPart FORWARD[2][CELL_COUNT] = {SH_CELLS(recurrent_by_rows), SH_CELLS(recurrent_by_units)};
+static const RecurrentPart BACKWARD[2][CELL_COUNT] = {SH_CELLS(backward_by_rows), SH_CELLS(backward_by_units)};
 
 static void recurrent(const RecurrentArgs& a, void* workspace) {
   const int64_t H = a.hidden, G = cell_gates(a.cell) * H;
@@ -372,9 +353,11 @@ static void recurrent(const RecurrentArgs& a, void* workspace) {
   p.input.bias = bias;
   gemm(p.input, space + p.gemm);
   RecurrentJob j = recurrent_job(a, nullptr, p, space);
-  static void (*const parts[])(void*, int64_t) = {recurrent_part<RNN_TANH>, recurrent_part<RNN_RELU>, recurrent_part<LSTM>,
-                                                  recurrent_part<GRU>};
-  parallel(p.parts, parts[a.cell], &j);
+  if (!p.byUnits) return parallel(p.parts, FORWARD[0][a.cell], &j);
+  recurrent_begin(a, 0, a.batch * H);
+  pack_left(p.w, a.states + (a.reverse ? a.steps : 0) * a.batch * H, a.batch, 0, H, j.left);
+  for (j.i = 0; j.i < a.steps; j.i++) parallel(p.parts, FORWARD[1][a.cell], &j);
+  recurrent_end(a, 0, a.batch * H);
 }
 
 static void give(const Gradient& g, const float* values, int64_t n) {
@@ -388,9 +371,13 @@ static void recurrent_backward(const RecurrentArgs& a, const RecurrentGradients&
   RecurrentPlan p = recurrent_plan(a, &d);
   if (size > 0) {
     RecurrentJob j = recurrent_job(a, &d, p, space);
-    static void (*const parts[])(void*, int64_t) = {recurrent_backward_part<RNN_TANH>, recurrent_backward_part<RNN_RELU>,
-                                                    recurrent_backward_part<LSTM>, recurrent_backward_part<GRU>};
-    parallel(p.parts, parts[a.cell], &j);
+    if (p.byUnits) {
+      backward_begin(j, 0, size);
+      for (j.i = a.steps - 1; j.i >= (d.h0.to ? -1 : 0); j.i--) parallel(p.parts, BACKWARD[1][a.cell], &j);
+    } else {
+      parallel(p.parts, BACKWARD[0][a.cell], &j);
+    }
+    if (a.lengths && d.wih.to) parallel(a.steps, mask_input_part, &j);
   }
   float* space2 = space + p.gemm;
   if (d.x.to) gemm(p.dx, space2);

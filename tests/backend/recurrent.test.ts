@@ -178,6 +178,29 @@ describe.each(native?.isas() ?? [])("%s", (isa) => {
     }
   });
 
+  it.each([
+    ["lstm", 4, 200],
+    ["lstm", 5, 201],
+    ["gru", 5, 230],
+    ["rnnTanh", 7, 290],
+  ] as const)("%s of a small batch and many units, divided by units", (cell, batch, hidden) => {
+    kernels.chooseInstructionSet(isa);
+    for (const precision of ["float32", "bf16"] as const) {
+      const s = { cell, steps: 3, batch, input: 9, hidden, reverse: batch === 5, precision };
+      const v = operands(s, 0);
+      const lengths = cell === "lstm" ? undefined : Int32Array.from({ length: batch }, (_, i) => i % 4);
+      const results = [1, 2, 3, 16].map((threads) => {
+        kernels.threads = threads;
+        return both(kernels, s, v, lengths, true);
+      });
+      kernels.threads = 2;
+      const want = both(reference, s, v, lengths, true);
+      if (precision === "bf16") compare(results[1], want, 3e-2, 6e-2);
+      else compare(results[1], want, 1e-4, 1e-4);
+      for (const other of results.slice(1)) expect(other).toEqual(results[0]);
+    }
+  });
+
   it("padding has no influence, not even NaN", () => {
     kernels.chooseInstructionSet(isa);
     const s = { cell: "gru", steps: 3, batch: 2, input: 2, hidden: 4, reverse: true, precision: "float32" } as const;
