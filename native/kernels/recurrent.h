@@ -281,7 +281,7 @@ struct RecurrentPlan {
   int64_t packed, left, dh, dc, sums, gemm, total;
 };
 // Weights larger than this should not be read by every thread.
-constexpr int64_t SHARED_WEIGHTS = 1 << 19;
+constexpr int64_t SHARED_WEIGHTS = 1 << 21;
 static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradients* d) {
   RecurrentPlan p;
   const int64_t H = a.hidden, G = cell_gates(a.cell) * H, S = cell_saved(a.cell) * H, V = cell_work(a.cell) * H, I = a.input;
@@ -319,7 +319,7 @@ static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradi
     p.total += ceil_div(floats, 16) * 16;
     return at;
   };
-  p.total = 16;  // for the alignment
+  p.total = 0;
   p.packed = place(repeated_floats(p.w));
   p.left = place((p.byUnits ? 2 : p.parts) * p.leftFloats);
   p.dh = place(d ? size : 0);
@@ -328,7 +328,9 @@ static RecurrentPlan recurrent_plan(const RecurrentArgs& a, const RecurrentGradi
   p.gemm = place(ceil_div(gemms, 4));
   return p;
 }
-static int64_t recurrent_workspace(const RecurrentArgs& a, const RecurrentGradients* d) { return recurrent_plan(a, d).total * 4; }
+static int64_t recurrent_workspace(const RecurrentArgs& a, const RecurrentGradients* d) {
+  return recurrent_plan(a, d).total * 4 + 64;  // for the alignment
+}
 
 static RecurrentJob recurrent_job(const RecurrentArgs& a, const RecurrentGradients* d, RecurrentPlan& p, float* space) {
   p.w.packed = space + p.packed;
