@@ -1,7 +1,7 @@
 // What is measured. Each case: name, unit, run() → one measurement, limit() → the machine's limit in the same round.
 import { backend, crossEntropy, manualSeed, memory, randn, tensor } from "../dist/index.js";
 import * as nn from "../dist/nn/index.js";
-import { SGD } from "../dist/optim/index.js";
+import { AdamW, SGD } from "../dist/optim/index.js";
 
 const b = backend();
 b.threads = 2;
@@ -145,6 +145,37 @@ function mlpStep() {
   };
 }
 
+function lstmStep() {
+  manualSeed(0);
+  const [batch, steps, width, vocabulary] = [32, 64, 256, 1000];
+  const embedding = new nn.Embedding(vocabulary, width);
+  const lstm = new nn.LSTM(width, width, { numLayers: 2, batchFirst: true });
+  const head = new nn.Linear(width, vocabulary);
+  const optimizer = new AdamW(
+    [embedding, lstm, head].flatMap((m) => m.parameters()),
+    { lr: 1e-3 },
+  );
+  const ids = Int32Array.from({ length: batch * (steps + 1) }, (_, i) => (i * 7919) % vocabulary);
+  const x = tensor(ids.slice(0, batch * steps), [batch, steps]);
+  const y = tensor(ids.slice(batch), [batch * steps]);
+  const step = () => {
+    const { output } = lstm.forward(embedding.forward(x));
+    crossEntropy(head.forward(output).reshape([-1, vocabulary]), y).backward();
+    optimizer.step();
+    optimizer.zeroGrad();
+  };
+  for (let i = 0; i < 5; i++) step();
+  const floor = 2e-9 * 3 * batch * steps * (4 * 2 * 2 * width * width + width * vocabulary);
+  return {
+    name: "lstm-step",
+    unit: "ms",
+    run: () => 1e3 * seconds(step, 1),
+    limit: native ? () => b.peakGflops("float32", 2, 0.05) : undefined,
+    share: (ms, limit) => floor / (ms / 1e3) / limit,
+    peer: { op: "lstm-step" },
+  };
+}
+
 function rssCase() {
   const net = new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Linear(64, 4));
   const optimizer = new SGD(net.parameters(), { lr: 0.01 });
@@ -218,4 +249,5 @@ export const CASES = {
   "memory-bound": async () => ["add", "gelu", "layer-norm", "softmax", "adamw"].map(memoryCase),
   "op-overhead": async () => [opOverhead()],
   "mlp-step": async () => [mlpStep(), rssCase()],
+  "lstm-step": async () => [lstmStep()],
 };

@@ -46,6 +46,25 @@ def mlp():
     return step
 
 
+def lstm():
+    torch.manual_seed(0)
+    batch, steps, width, vocabulary = 32, 64, 256, 1000
+    embedding = torch.nn.Embedding(vocabulary, width)
+    net = torch.nn.LSTM(width, width, 2, batch_first=True)
+    head = torch.nn.Linear(width, vocabulary)
+    opt = torch.optim.AdamW([*embedding.parameters(), *net.parameters(), *head.parameters()], lr=1e-3, fused=True)
+    ids = torch.arange(batch * (steps + 1)) * 7919 % vocabulary
+    x, y = ids[: batch * steps].view(batch, steps), ids[batch:]
+
+    def step():
+        opt.zero_grad()
+        out, _ = net(embedding(x))
+        F.cross_entropy(head(out).view(-1, vocabulary), y).backward()
+        opt.step()
+
+    return step
+
+
 def memory(kind):
     n = 1 << 24
     x, y, out = torch.randn(n), torch.randn(n), torch.empty(n)
@@ -85,6 +104,8 @@ for line in sys.stdin:
         answer = 2e-9 * r["m"] * r["n"] * r["k"] / timed(line, lambda: matmul(r))
     elif r["op"] == "mlp-step":
         answer = 1e3 * timed(line, mlp, 0.5)
+    elif r["op"] == "lstm-step":
+        answer = 1e3 * timed(line, lstm, 1.0)
     elif r["op"] == "op-overhead":
         answer = 1e6 * timed(line, small) / 100
     else:

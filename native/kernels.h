@@ -26,6 +26,7 @@ enum BinaryOp : int {
 };
 enum ReduceOp : int { SUM, MEAN, MAX, MIN, SUM_SQUARES, PROD, REDUCE_COUNT };
 enum Activation : int { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_TANH, ACT_SIGMOID };
+enum Cell : int { RNN_TANH, RNN_RELU, LSTM, GRU, CELL_COUNT };
 enum Precision : int { PRECISION_F32, PRECISION_BF16 };
 
 constexpr int MAX_DIMS = 8;
@@ -50,6 +51,32 @@ struct GemmArgs {
   float* preact;
   int transA, transB, accumulate, activation, precision;
 };
+
+// One layer of a recurrent network in one direction over a whole sequence, time-major; src/backend/recurrent.ts has the shapes,
+// reference-recurrent.ts the equations.
+struct RecurrentArgs {
+  int cell, reverse, precision;
+  int64_t steps, batch, input, hidden;
+  const float *x, *h0, *c0;            // h0, c0 null: 0
+  const float *wih, *whh, *bih, *bhh;  // bih, bhh may be null
+  const int32_t* lengths;              // steps of each sequence that count, or null: all
+  float *out, *hn, *cn;                // out null: states have it
+  float *states, *cells, *gates;       // kept for the backward pass; cells: LSTM, gates: LSTM and GRU
+};
+struct Gradient {
+  float* to;  // null: not wanted
+  int add;
+};
+// Written in the order of the members, so that one buffer may stand for several.
+struct RecurrentGradients {
+  Gradient x, h0, c0, wih, whh, bih, bhh;
+  const float *dout, *dhn, *dcn;  // null: 0
+  float* work;                    // recurrent_work floats
+};
+// In units of hidden: rows of the weights, what `gates` holds for a step, gradients of the gates.
+inline int64_t cell_gates(int cell) { return cell == LSTM ? 4 : cell == GRU ? 3 : 1; }
+inline int64_t cell_saved(int cell) { return cell == LSTM || cell == GRU ? 4 : 0; }
+inline int64_t cell_work(int cell) { return cell == LSTM ? 4 : cell == GRU ? 6 : 1; }
 
 struct AdamArgs {
   float *p, *m, *v, *vmax;  // vmax null unless AMSGrad
@@ -137,6 +164,11 @@ struct Kernels {
                         const float* perSample, int64_t bags, int64_t n, int64_t dim, int mean, int32_t skip);
   void (*embedding_bag_backward)(float* dtable, const float* dy, const int32_t* index, const int32_t* offsets,
                                  const float* perSample, int64_t bags, int64_t n, int64_t dim, int mean, int32_t skip);
+
+  // d null: the forward pass. A call asks for the bytes of workspace first.
+  int64_t (*recurrent_workspace)(const RecurrentArgs&, const RecurrentGradients* d);
+  void (*recurrent)(const RecurrentArgs&, void* workspace);
+  void (*recurrent_backward)(const RecurrentArgs&, const RecurrentGradients&, void* workspace);
 
   // Philox4x32-10, counter (i/4, site, 0, 0) key (key0, key1), lane i%4; element i is kept when its word ≥ p·2^32 and
   // scaled by 1/(1-p). The same in src/tensor/random.ts. add: out += .

@@ -22,6 +22,8 @@ namespace SHOSHIN_ISA_NAME {
 #include "reduce.h"
 #include "rows.h"
 #include "embedding.h"
+#include "repeated.h"
+#include "recurrent.h"
 #include "dropout.h"
 #include "optim.h"
 #endif
@@ -44,7 +46,8 @@ extern const Kernels SHOSHIN_TABLE(SHOSHIN_ISA_NAME) = [] {
   SET(fill_f32) SET(unary) SET(unary_backward) SET(binary) SET(binary_i32) SET(where) SET(copy4) SET(copy1) SET(copy_add)
   SET(cast) SET(reduce) SET(arg_reduce) SET(softmax) SET(softmax_backward) SET(cross_entropy) SET(cross_entropy_backward)
   SET(norm) SET(norm_backward_workspace) SET(norm_backward) SET(gather) SET(scatter_add) SET(embedding_bag)
-  SET(embedding_bag_backward) SET(dropout) SET(adam) SET(sgd) SET(rmsprop) SET(adagrad)
+  SET(embedding_bag_backward) SET(recurrent_workspace) SET(recurrent) SET(recurrent_backward)
+  SET(dropout) SET(adam) SET(sgd) SET(rmsprop) SET(adagrad)
 #endif
 #undef SET
   return k;

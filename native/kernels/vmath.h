@@ -77,13 +77,12 @@ SH_INLINE vf exp_tail(vf r) {
 }
 
 SH_INLINE vf vexp(vf x) {
-  // Below -104 the result is 0, above 88.73 infinite; clamped so that the scaling below stays finite.
-  vf c = min(max(x, splat(-104.0f)), splat(89.0f));
+  // Below -104 the result is 0, above 88.73 infinite; clamped so that the scaling below stays finite. NaN passes through.
+  vf c = min(splat(89.0f), max(splat(-104.0f), x));
   vf n = round_small(c * splat(1.44269504088896341f));
   vf r = fma(n, splat(-0.693359375f), c);
   r = fma(n, splat(2.12194440e-4f), r);
-  vf y = exp_tail(r) + r + splat(1.0f);
-  return select(is_nan(x), x, scale(y, n));
+  return scale(exp_tail(r) + r + splat(1.0f), n);
 }
 
 SH_INLINE vf vexpm1(vf x) {
@@ -143,15 +142,18 @@ SH_INLINE vf vlog1p(vf x) {
 SH_INLINE vf vsigmoid(vf x) {
   vf e = vexp(-vabs(x));
   vf d = divide(splat(1.0f), splat(1.0f) + e);
-  vf y = select(x >= splat(0.0f), d, e * d);
-  return select(is_nan(x), x, y);
+  return select(x >= splat(0.0f), d, e * d);
 }
 
 SH_INLINE vf vtanh(vf x) {
-  vf a = vabs(x);
-  vf t = vexpm1(min(a, splat(20.0f)) * splat(-2.0f));
-  vf y = copysign(divide(-t, t + splat(2.0f)), x);
-  return select(is_nan(x), x, y);
+  // t = expm1(-2|x|); from 20 on the result is 1 in float32. NaN passes through.
+  vf c = min(splat(20.0f), vabs(x)) * splat(-2.0f);
+  vf n = round_small(c * splat(1.44269504088896341f));
+  vf r = fma(n, splat(-0.693359375f), c);
+  r = fma(n, splat(2.12194440e-4f), r);
+  vf s = exp2_int(n);
+  vf t = fma(exp_tail(r) + r, s, s - splat(1.0f));
+  return copysign(divide(-t, t + splat(2.0f)), x);
 }
 
 // erf on |x| < 4 as x·p(x²)/q(x²); beyond it is ±1 in float32.

@@ -18,7 +18,60 @@ static void expect(const char* what, int i, double got, double want, double tole
   if (failures++ < 20) printf("%s[%d]: %g, not %g\n", what, i, got, want);
 }
 
+// Two steps of an LSTM, and the gradient of its weights by central differences of Σ h.
+static void lstm() {
+  constexpr int T = 2, B = 3, I = 5, H = 7, G = 4 * H;
+  static float x[T * B * I], wih[G * I], whh[G * H], states[(T + 1) * B * H], cells[(T + 1) * B * H], gates[T * B * G];
+  static float hn[B * H], cn[B * H], dwhh[G * H], work[T * B * G], ones[T * B * H];
+  for (int i = 0; i < T * B * I; i++) x[i] = (float)sin(i * 1.3);
+  for (int i = 0; i < G * I; i++) wih[i] = (float)cos(i * 0.7) * 0.5f;
+  for (int i = 0; i < G * H; i++) whh[i] = (float)sin(i * 0.3) * 0.5f;
+  for (int i = 0; i < T * B * H; i++) ones[i] = 1;
+  RecurrentArgs a{};
+  a.cell = LSTM; a.steps = T; a.batch = B; a.input = I; a.hidden = H;
+  a.x = x; a.wih = wih; a.whh = whh; a.states = states; a.cells = cells; a.gates = gates; a.hn = hn; a.cn = cn;
+  const auto sum = [&](bool compare) {
+    double h[B][H] = {}, c[B][H] = {}, total = 0;
+    for (int t = 0; t < T; t++)
+      for (int b = 0; b < B; b++) {
+        double g[G];
+        for (int r = 0; r < G; r++) {
+          g[r] = 0;
+          for (int p = 0; p < I; p++) g[r] += (double)wih[r * I + p] * x[(t * B + b) * I + p];
+          for (int p = 0; p < H; p++) g[r] += (double)whh[r * H + p] * h[b][p];
+        }
+        for (int u = 0; u < H; u++) {
+          const auto s = [&](int k) { return 1 / (1 + exp(-g[k * H + u])); };
+          c[b][u] = s(1) * c[b][u] + s(0) * tanh(g[2 * H + u]);
+          h[b][u] = s(3) * tanh(c[b][u]);
+          total += h[b][u];
+        }
+      }
+    for (int i = 0; compare && i < B * H; i++) expect("lstm", i, hn[i], h[i / H][i % H], 1e-5);
+    return total;
+  };
+  void* space = malloc((size_t)K.recurrent_workspace(a, nullptr));
+  K.recurrent(a, space);
+  free(space);
+  sum(true);
+  RecurrentGradients d{};
+  d.whh.to = dwhh; d.work = work; d.dout = ones;
+  space = malloc((size_t)K.recurrent_workspace(a, &d));
+  K.recurrent_backward(a, d, space);
+  free(space);
+  for (int i = 0; i < G * H; i += 11) {
+    const float w = whh[i];
+    whh[i] = w + 1e-3f;
+    const double up = sum(false), step = (double)whh[i];
+    whh[i] = w - 1e-3f;
+    const double slope = (up - sum(false)) / (step - whh[i]);
+    whh[i] = w;
+    expect("lstm dW", i, dwhh[i], slope, 1e-4);
+  }
+}
+
 int main() {
+  lstm();
   constexpr int N = 1003;
   static float x[N], y[N], z[N], w[N];
   for (int i = 0; i < N; i++) {

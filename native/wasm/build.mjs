@@ -84,6 +84,7 @@ try {
       const objects = [
         compile("kernels/all.cc", "all", [`-DSHOSHIN_ISA_NAME=${set}`]),
         compile("gate.cc", "gate"),
+        compile("gate_recurrent.cc", "gate_recurrent"),
         compile("storage.cc", "storage"),
         compile("dispatch.cc", "dispatch", [`-DSHOSHIN_HAS_${set.toUpperCase()}`]),
         compile("wasm/threads.cc", "threads"),

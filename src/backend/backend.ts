@@ -1,4 +1,12 @@
 import type { Activation, BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
+import type {
+  RecurrentGradients,
+  RecurrentInputs,
+  RecurrentResults,
+  RecurrentSaved,
+  RecurrentShape,
+  RecurrentUpstream,
+} from "./recurrent.ts";
 import type { Storage } from "./storage.ts";
 
 /** Element types. `float64` exists on the reference backend only: it is the precision of gradient checks. */
@@ -209,6 +217,17 @@ export interface Backend {
     vocabulary: number,
     mean: boolean,
     skip: number,
+  ): void;
+  /** A recurrent layer in one direction over a whole sequence; `reference-recurrent.ts` has the equations. */
+  recurrent(results: RecurrentResults, inputs: RecurrentInputs, shape: RecurrentShape): void;
+  /** `work`: scratch memory of `recurrentWork` elements. */
+  recurrentBackward(
+    gradients: RecurrentGradients,
+    work: Operand,
+    upstream: RecurrentUpstream,
+    saved: RecurrentSaved,
+    inputs: RecurrentInputs,
+    shape: RecurrentShape,
   ): void;
   /** Keeps element i where its Philox word ≥ p·2³², scaled by 1/(1−p); key and site as in `philox.ts`. */
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void;

@@ -33,6 +33,8 @@ export const ARITY = {
   scatter_add: 10,
   embedding_bag: 16,
   embedding_bag_backward: 16,
+  recurrent: 15,
+  recurrent_backward: 19,
   dropout: 9,
   adam: 8,
   sgd: 6,

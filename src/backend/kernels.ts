@@ -15,6 +15,15 @@ import type {
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import type { NativeExports } from "./exports.ts";
+import { callRecurrent, callRecurrentBackward } from "./kernels-recurrent.ts";
+import type {
+  RecurrentGradients,
+  RecurrentInputs,
+  RecurrentResults,
+  RecurrentSaved,
+  RecurrentShape,
+  RecurrentUpstream,
+} from "./recurrent.ts";
 import { Storage } from "./storage.ts";
 
 const code = (names: readonly string[]): Record<string, number> =>
@@ -415,6 +424,29 @@ export class KernelBackend implements Backend {
         vocabulary,
         mean ? 1 : 0,
         skip,
+      ),
+    );
+  }
+  recurrent(results: RecurrentResults, inputs: RecurrentInputs, shape: RecurrentShape): void {
+    this.#done(callRecurrent(this.#native, this.#native.params(), results, inputs, shape));
+  }
+  recurrentBackward(
+    gradients: RecurrentGradients,
+    work: Operand,
+    upstream: RecurrentUpstream,
+    saved: RecurrentSaved,
+    inputs: RecurrentInputs,
+    shape: RecurrentShape,
+  ): void {
+    this.#done(
+      callRecurrentBackward(
+        this.#native,
+        this.#native.params(),
+        gradients,
+        { work, ...upstream },
+        saved,
+        inputs,
+        shape,
       ),
     );
   }

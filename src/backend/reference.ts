@@ -13,40 +13,22 @@ import type {
 import type { BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import { philox } from "./philox.ts";
+import type {
+  RecurrentGradients,
+  RecurrentInputs,
+  RecurrentResults,
+  RecurrentSaved,
+  RecurrentShape,
+  RecurrentUpstream,
+} from "./recurrent.ts";
 import { ACTIVATION, BINARY, roundToBf16, UNARY } from "./reference-math.ts";
 import * as optim from "./reference-optim.ts";
+import * as recurrent from "./reference-recurrent.ts";
 import * as rows from "./reference-rows.ts";
+import { float, ints, maybe, view } from "./reference-view.ts";
 import { Storage } from "./storage.ts";
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array };
-
-/**
- * The elements of an operand from its offset on, checked. Loops over it compute in float64 whatever the dtype, because
- * JavaScript does; float32 rounds once, on the final store.
- */
-function view(x: Operand, n: number, ...dtypes: DType[]): TypedArray {
-  x.storage.check();
-  const data = x.storage.data;
-  if (data === undefined)
-    throw new BackendError(`a tensor of the ${x.storage.backend.name} backend met the reference one`);
-  if (dtypes.length > 0 && !dtypes.includes(x.storage.dtype)) {
-    throw new BackendError(`expected ${dtypes.join(" or ")}, found ${x.storage.dtype}`);
-  }
-  if (
-    !Number.isSafeInteger(n) ||
-    !Number.isSafeInteger(x.offset) ||
-    n < 0 ||
-    x.offset < 0 ||
-    x.offset + n > data.length
-  ) {
-    throw new BackendError(`elements ${x.offset} to ${x.offset + n} lie outside a storage of ${data.length}`);
-  }
-  return data.subarray(x.offset, x.offset + n);
-}
-
-const float = (x: Operand, n: number) => view(x, n, "float32", "float64");
-const maybe = (x: Operand | undefined, n: number) => (x === undefined ? undefined : float(x, n));
-const ints = (x: Operand, n: number) => view(x, n, "int32") as Int32Array;
 
 /** Elements that a strided operand spans. */
 function span(loop: Loop, operand: number): number {
@@ -383,6 +365,19 @@ export class ReferenceBackend implements Backend {
     const shape = { bags, n, dim, mean, skip };
     const args = [float(dy, bags * dim), ix, bagOffsets(offsets, bags, n), maybe(perSample, n)] as const;
     rows.embeddingBagBackward(float(dtable, vocabulary * dim), ...args, shape);
+  }
+  recurrent(results: RecurrentResults, inputs: RecurrentInputs, shape: RecurrentShape): void {
+    recurrent.forward(results, inputs, shape);
+  }
+  recurrentBackward(
+    gradients: RecurrentGradients,
+    _work: Operand,
+    upstream: RecurrentUpstream,
+    saved: RecurrentSaved,
+    inputs: RecurrentInputs,
+    shape: RecurrentShape,
+  ): void {
+    recurrent.backward(gradients, upstream, saved, inputs, shape);
   }
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void {
     const [o, a] = [float(out, n), float(x, n)];

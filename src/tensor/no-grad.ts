@@ -2,16 +2,16 @@ import { ShoshinError } from "../backend/errors.ts";
 import { disown, own, Scope, state } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 
-function tensorsIn(value: unknown): Tensor[] {
+/** Tensors in a result, as deep as an array in an object (an LSTM's `state`). */
+function tensorsIn(value: unknown, depth = 0): Tensor[] {
   if (value instanceof Tensor) return [value];
-  if (Array.isArray(value)) return value.filter((v) => v instanceof Tensor);
-  if (value !== null && typeof value === "object") return Object.values(value).filter((v) => v instanceof Tensor);
-  return [];
+  if (value === null || typeof value !== "object" || depth > 1) return [];
+  return Object.values(value).flatMap((v) => tensorsIn(v, depth + 1));
 }
 
 /**
- * Runs `fn` in a scope of its own: everything it makes is freed at its end except the tensors it returns, alone, in an
- * array or as the values of an object. `fn` must not be asynchronous (no scope may be open across an `await`).
+ * Runs `fn` in a scope of its own: everything it makes is freed at its end except the tensors it returns, alone, in
+ * arrays or as the values of objects, two levels deep. `fn` must not be asynchronous (no scope may be open across an `await`).
  */
 export function tidy<T>(fn: () => T): T {
   if (state.depth > 0) return fn();

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ACTIVATIONS, BINARY_OPS, REDUCE_OPS, UNARY_OPS } from "../../src/backend/codes.ts";
 import { ABI, ARITY } from "../../src/backend/exports.ts";
+import { CELLS } from "../../src/backend/recurrent.ts";
 
 it("knows every operation by the number of native/kernels.h", () => {
   const header = readFileSync(new URL("../../native/kernels.h", import.meta.url), "utf8");
@@ -28,4 +29,16 @@ it("calls the functions of native/gate.h with as many numbers as they take", () 
     expect([name, declared.trim() === "" ? 0 : declared.split(",").length]).toEqual([name, n]);
   }
   expect(Number(/SHOSHIN_ABI (\d+)/.exec(header)?.[1])).toBe(ABI);
+});
+
+it("knows every cell by the number of native/kernels.h", () => {
+  const header = readFileSync(new URL("../../native/kernels.h", import.meta.url), "utf8");
+  const body = /enum Cell : int \{([^}]*), CELL_COUNT/.exec(header)?.[1] ?? "";
+  const names = body.split(",").map((s) =>
+    s
+      .trim()
+      .toLowerCase()
+      .replace(/_(.)/g, (_, c) => c.toUpperCase()),
+  );
+  expect(names).toEqual([...CELLS]);
 });
