@@ -45,7 +45,7 @@ export default defineConfig({
     name: isolated ? "chromium, isolated" : "chromium",
     // What starts processes or needs a disk, a compiler or Python's files stays in Node.
     include: ["tests/{backend,nn,ops,optim,tensor,train,formats,text,browser}/**/*.test.ts", "tests/data/loader.test.ts"],
-    exclude: ["tests/backend/header.test.ts", "tests/train/kill.test.ts"],
+    exclude: ["tests/backend/{header,wasm}.test.ts", "tests/train/kill.test.ts"],
     setupFiles: ["tests/browser/setup.ts"],
     testTimeout: 60_000,
     env: { SHOSHIN_ISOLATED: isolated ? "1" : "0" },
