@@ -2,16 +2,19 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
-import { getTask, loadModel, TASKS } from "../tasks/index.ts";
+import type { GenerationOptions } from "../models/index.ts";
+import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import {
   addCommon,
   addTraining,
   applyCommon,
   type CommonOptions,
+  number,
   readConfig,
   taskOptions,
   UsageError,
+  whole,
 } from "./options.ts";
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 
@@ -92,6 +95,31 @@ export function program(): Command {
         results = await predictor.predict(inputs);
       }
       print(options, results, () => results.map(line).join("\n"));
+    });
+
+  addCommon(cli.command("generate <dir>"))
+    .description("write on with a language model")
+    .option("--prompt <text>", "what to begin with", "")
+    .option("--max-new-tokens <n>", "", whole, 200)
+    .option("--temperature <x>", "0 takes the likeliest token always", number, 0.8)
+    .option("--top-k <n>", "only the k likeliest tokens", whole)
+    .option("--top-p <x>", "only the likeliest tokens that make up this share", number)
+    .option("--min-p <x>", "only tokens at least so likely as this share of the likeliest", number)
+    .option("--repetition-penalty <x>", "", number)
+    .option("--seed <n>", "", whole, 0)
+    .option("--stop <text...>", "ends before any of these")
+    .addHelpText("after", '\nExample:\n  shoshin generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7\n')
+    .action(async (dir: string, options: CommonOptions & GenerationOptions & { prompt: string; stop?: string[] }) => {
+      applyCommon(options);
+      const model = await loadGenerator(dir);
+      const live = !options.json;
+      if (live) process.stdout.write(options.prompt);
+      const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
+      const { prompt, stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
+      const settings = { stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed };
+      const text = model.generate(prompt, { ...settings, onText });
+      if (live) process.stdout.write("\n");
+      else print(options, [{ generated_text: prompt + text }], () => "");
     });
 
   addCommon(cli.command("doctor"))

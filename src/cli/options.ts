@@ -88,7 +88,10 @@ export function addTraining(command: Command): Command {
     .option("--layers <n>", "hidden layers", whole)
     .option("--hidden-size <n>", "", whole)
     .option("--embedding-size <n>", "", whole)
-    .option("--vocab-size <n>", "at most so many words", whole)
+    .option("--vocab-size <n>", "at most so many words or tokens", whole)
+    .option("--tokenizer <kind>", "character, word, bpe, unigram, wordpiece, or a folder")
+    .option("--block-size <n>", "tokens of context in a step", whole)
+    .option("--tie-weights", "input and output share a table")
     .option("--config <file>", "YAML or JSON with any of these; flags win");
 }
 
@@ -159,6 +162,9 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "embeddingSize",
     "dropout",
     "vocabSize",
+    "tokenizer",
+    "blockSize",
+    "tieWeights",
   ];
   const task = Object.fromEntries(rest.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
   return { ...task, args } as unknown as TaskOptions;

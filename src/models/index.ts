@@ -5,4 +5,7 @@ export {
   type MlpTextConfig,
   type SparseBatch,
 } from "./bag-of-words/index.ts";
+export type { CausalLm, LmState } from "./causal-lm.ts";
+export { GenerationError, type GenerationOptions, generate, nextProbabilities } from "./generation.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
+export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";

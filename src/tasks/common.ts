@@ -34,6 +34,11 @@ export interface TaskOptions {
   embeddingSize?: number;
   dropout?: number;
   vocabSize?: number;
+  /** Language models: a kind (character, word, bpe, unigram, wordpiece) or a folder. */
+  tokenizer?: string;
+  /** Tokens of context that a step learns from. */
+  blockSize?: number;
+  tieWeights?: boolean;
   args?: Partial<TrainingArguments>;
   /** Called as training goes on; may stop it. */
   callbacks?: TrainerCallbacks[];

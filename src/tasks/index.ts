@@ -3,6 +3,7 @@ import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
+import { type Generator, textGeneration } from "./text-generation.ts";
 
 export {
   type EvaluateReport,
@@ -12,12 +13,14 @@ export {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
+export type { Generator } from "./text-generation.ts";
 
 export const TASKS: readonly Task[] = [
   textClassification,
   tabularClassification,
   tabularRegression,
   imageClassification,
+  textGeneration,
 ];
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",
@@ -37,6 +40,13 @@ export async function loadModel(folder: string): Promise<Predictor> {
   const about = readJson(join(folder, "shoshin.json")) as { task?: string };
   if (typeof about.task !== "string") throw new TaskError(`${folder}/shoshin.json names no task`);
   return getTask(about.task).load(folder);
+}
+
+/** Opens the folder of a trained language model. Throws {@link TaskError} for a model of another task. */
+export async function loadGenerator(folder: string): Promise<Generator> {
+  const model = await loadModel(folder);
+  if (!("generate" in model)) throw new TaskError(`${folder}: a model of ${model.task} does not write`, "Use predict.");
+  return model as Generator;
 }
 
 /**

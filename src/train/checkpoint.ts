@@ -8,6 +8,7 @@ import { tensor } from "../tensor/create.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
+import type { Carry } from "./trainer.ts";
 
 /** A checkpoint or a saved model cannot be used. */
 export class CheckpointError extends ShoshinError {}
@@ -75,6 +76,7 @@ export function saveCheckpoint(
   optimizer: Optimizer<GroupOptions>,
   state: Omit<TrainerState, "optimizer" | "rng" | "version">,
   limit: number | undefined,
+  carry?: Carry,
 ): string {
   const path = join(folder, `checkpoint-${state.globalStep}`);
   const packed = packOptimizer(optimizer.stateDict());
@@ -82,6 +84,7 @@ export function saveCheckpoint(
   writeFolderAtomic(path, (temp) => {
     saveWeights(module, join(temp, "model.safetensors"));
     writeSafetensors(join(temp, "optimizer.safetensors"), packed.tensors);
+    if (carry !== undefined) writeSafetensors(join(temp, "carry.safetensors"), carry.get());
     writeFileAtomic(join(temp, "trainer_state.json"), `${JSON.stringify(full, null, 2)}\n`);
   });
   if (limit !== undefined) {
@@ -94,7 +97,12 @@ export function saveCheckpoint(
 }
 
 /** Reads a checkpoint into module and optimizer; the random state is restored too. Throws CheckpointError or SafetensorsError. */
-export function loadCheckpoint(path: string, module: Module, optimizer: Optimizer<GroupOptions>): TrainerState {
+export function loadCheckpoint(
+  path: string,
+  module: Module,
+  optimizer: Optimizer<GroupOptions>,
+  carry?: Carry,
+): TrainerState {
   let state: TrainerState;
   try {
     state = JSON.parse(readFileSync(join(path, "trainer_state.json"), "utf8"));
@@ -105,6 +113,14 @@ export function loadCheckpoint(path: string, module: Module, optimizer: Optimize
     throw new CheckpointError(`${path}: an unknown kind of checkpoint`);
   using file = SafetensorsFile.open(join(path, "optimizer.safetensors"));
   const unpacked = unpackOptimizer(state.optimizer, (name) => file.read(name).data as Float32Array);
+  if (carry !== undefined) {
+    using state = SafetensorsFile.open(join(path, "carry.safetensors"));
+    carry.set(
+      new Map(
+        state.names().map((name) => [name, state.read(name) as { shape: readonly number[]; data: Float32Array }]),
+      ),
+    );
+  }
   loadWeights(module, join(path, "model.safetensors"));
   optimizer.loadStateDict(unpacked);
   setRngState(state.rng);

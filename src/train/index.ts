@@ -26,6 +26,7 @@ export {
 } from "./metrics.ts";
 export { clock, Progress } from "./progress.ts";
 export {
+  type Carry,
   type Metrics,
   Trainer,
   type TrainerCallbacks,

@@ -40,6 +40,10 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   trainDataset: D;
   /** Makes a batch of examples; left out: what the data set makes itself, else `defaultCollate`. */
   collate?: (examples: ExampleOf<D>[]) => B;
+  /** Examples in a new order in every epoch; true. Streams of text are read in order. */
+  shuffle?: boolean;
+  /** What a batch hands to the next besides weights, as the state of a recurrent net; saved in checkpoints. */
+  carry?: Carry;
   /** Of the model's output for `batch.x` and of `batch.y`, e.g. `nn.mseLoss`. This or `computeLoss`. */
   loss?: (output: Tensor, target: Tensor) => Tensor;
   /** The scalar to minimise. */
@@ -57,6 +61,14 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   callbacks?: TrainerCallbacks[];
   /** Describes data and model; a resume with another one is refused. */
   fingerprint?: string;
+}
+
+/** State between batches: named numbers in, named numbers out. */
+export interface Carry {
+  /** Forgets: an epoch begins. */
+  reset(): void;
+  get(): Map<string, { shape: number[]; data: Float32Array }>;
+  set(state: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): void;
 }
 
 export interface TrainResult {
@@ -118,7 +130,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const found = listCheckpoints(outputDir).reverse();
     for (const { path, step } of found) {
       try {
-        const state = loadCheckpoint(path, this.#o.model, this.optimizer);
+        const state = loadCheckpoint(path, this.#o.model, this.optimizer, this.#o.carry);
         if (state.fingerprint !== this.#fingerprint()) {
           throw new CheckpointError(
             `${path} was written by a run with other settings or data`,
@@ -202,7 +214,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     }
     const loader = new DataLoader<D, B>(trainDataset, {
       batchSize: args.perDeviceTrainBatchSize,
-      shuffle: true,
+      shuffle: this.#o.shuffle ?? true,
       seed: args.seed,
       collate,
     });
@@ -269,12 +281,13 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const save = () => {
       if (args.outputDir === undefined) return;
       // A run cut short by early stopping must find, on resume, that it was.
-      saveCheckpoint(args.outputDir, model, optimizer, { ...run, finished: stop }, args.saveTotalLimit);
+      saveCheckpoint(args.outputDir, model, optimizer, { ...run, finished: stop }, args.saveTotalLimit, this.#o.carry);
     };
     if (resumed?.finished) stop = true;
 
     model.train();
     while (!stop) {
+      if (run.batch === 0) this.#o.carry?.reset();
       loader.setEpoch(run.epoch, run.batch);
       let micro = 0;
       let stepLoss = 0;

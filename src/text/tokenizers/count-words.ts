@@ -10,7 +10,8 @@ export interface WordCounts {
 export type OnTokenizerProgress = (progress: { stage: "count" | "learn"; done: number; total?: number }) => void;
 
 // A long slice of a string keeps the whole text alive: such words are copied.
-const copied = (word: string): string => (word.length < 13 ? word : Buffer.from(word, "utf8").toString("utf8"));
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder("utf-8", { ignoreBOM: true })];
+const copied = (word: string): string => (word.length < 13 ? word : decoder.decode(encoder.encode(word)));
 
 /** Cuts the texts as encoding would, special tokens left out, and counts the pieces. */
 export async function countWords(

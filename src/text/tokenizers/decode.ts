@@ -19,12 +19,14 @@ const CLEANUP: readonly [string, string][] = [
 ];
 
 function decodeBytes(tokens: readonly string[]): string {
-  const parts = tokens.map((token) => {
+  const encoder = new TextEncoder();
+  const all: number[] = [];
+  for (const token of tokens) {
     const bytes = Array.from(token, (character) => BYTE_OF.get(character));
     // A token with characters that stand for no byte was added as it is.
-    return bytes.includes(undefined) ? Buffer.from(token) : Uint8Array.from(bytes as number[]);
-  });
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.concat(parts));
+    for (const byte of bytes.includes(undefined) ? encoder.encode(token) : (bytes as number[])) all.push(byte);
+  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(all));
 }
 
 /** The text of a list of tokens, as the `decoder` of tokenizer.json describes; without one they are joined by spaces. */

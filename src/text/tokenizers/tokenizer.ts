@@ -1,5 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, join, readFileSync, statSync } from "#platform";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
 import { Bpe } from "./bpe.ts";

@@ -43,9 +43,11 @@ function byteMerges(
   const tokens = [...specialTokens, ...characters];
   const idOf = Int32Array.from(BYTE_CHARACTERS, (c) => specialTokens.length + characters.indexOf(c));
   const starts = new Int32Array(words.length + 1);
-  for (let w = 0; w < words.length; w++) starts[w + 1] = starts[w] + Buffer.byteLength(words[w]);
-  const bytes = Buffer.allocUnsafe(starts[words.length]);
-  for (let w = 0; w < words.length; w++) bytes.write(words[w], starts[w], "utf8");
+  const encoder = new TextEncoder();
+  const encoded = words.map((word) => encoder.encode(word));
+  for (let w = 0; w < words.length; w++) starts[w + 1] = starts[w] + encoded[w].length;
+  const bytes = new Uint8Array(starts[words.length]);
+  for (let w = 0; w < words.length; w++) bytes.set(encoded[w], starts[w]);
   const ids = Int32Array.from(bytes, (byte) => idOf[byte]);
   const merges = learnMerges({ ids, starts, counts }, { ...options, tokens });
   return {

@@ -1,0 +1,19 @@
+import type { Module } from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** What a language model remembers of the tokens before; owned by the caller. */
+export type LmState = readonly Tensor[];
+
+/** A language model as evaluation and generation see it. */
+export interface CausalLm extends Module {
+  readonly vocabSize: number;
+  /** Longest text that it can look back on, in tokens; Infinity for recurrent nets. */
+  readonly maxPositions: number;
+  /**
+   * Logits of the next token after each of `ids`.
+   * @param ids int32 [batch, T], T ≥ 1
+   * @param past what `next` returned for the tokens before; left out at the start of a text.
+   * @returns logits [batch, T, vocab] and the new state.
+   */
+  next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState };
+}

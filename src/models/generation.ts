@@ -1,0 +1,175 @@
+import { ShoshinError } from "../backend/errors.ts";
+import { philox } from "../backend/philox.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import type { CausalLm, LmState } from "./causal-lm.ts";
+
+/** A generation was asked for something that cannot be. */
+export class GenerationError extends ShoshinError {}
+
+/** How the next token is chosen; names of Transformers' GenerationConfig. */
+export interface GenerationOptions {
+  /** 100. */
+  maxNewTokens?: number;
+  /** Logits are divided by it; 0 always takes the likeliest token. 1. */
+  temperature?: number;
+  /** Only the k likeliest tokens; 0: all. */
+  topK?: number;
+  /** Only the likeliest tokens that make up this probability together (Holtzman et al., 2020); 1: all. */
+  topP?: number;
+  /** Only tokens at least so likely, relative to the likeliest; 0: all. */
+  minP?: number;
+  /** Logits of tokens that occurred are divided by it (multiplied when negative; Keskar et al., 2019); 1: off. */
+  repetitionPenalty?: number;
+  /** The same seed gives the same text. */
+  seed?: number;
+  /** Ends when one of these is produced; it is part of the result. */
+  eosTokenIds?: readonly number[];
+  /** Never produced. */
+  suppressTokens?: readonly number[];
+  /** Called with every new token of every text (its position in the batch first); returning true ends that text. */
+  onToken?: (text: number, id: number) => boolean | void;
+}
+
+const SAMPLING = 0x5a3b1e;
+
+/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
+export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
+  const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
+  if (repetitionPenalty !== 1) {
+    for (const id of new Set(seen)) logits[id] *= logits[id] < 0 ? repetitionPenalty : 1 / repetitionPenalty;
+  }
+  for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
+  const best = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  if (temperature === 0) {
+    const at = logits.indexOf(best);
+    return logits.fill(0).fill(1, at, at + 1);
+  }
+  let kept = logits.map((x) => Math.exp((x - best) / temperature));
+  if (topK > 0 && topK < kept.length) {
+    const limit = kept.slice().sort()[kept.length - topK];
+    kept = kept.map((p) => (p < limit ? 0 : p));
+  }
+  const normalise = () => {
+    const total = kept.reduce((a, b) => a + b, 0);
+    kept = kept.map((p) => p / total);
+  };
+  normalise();
+  if (topP < 1) {
+    const order = Array.from(kept.keys()).sort((a, b) => kept[b] - kept[a]);
+    let sum = 0;
+    for (const id of order) {
+      if (sum >= topP) kept[id] = 0;
+      else sum += kept[id];
+    }
+    normalise();
+  }
+  if (minP > 0) {
+    const limit = minP * kept.reduce((a, b) => Math.max(a, b), 0);
+    kept = kept.map((p) => (p < limit ? 0 : p));
+    normalise();
+  }
+  return kept;
+}
+
+function check(o: GenerationOptions): void {
+  const range = (name: string, value: number | undefined, ok: (x: number) => boolean, want: string) => {
+    if (value !== undefined && !ok(value)) throw new GenerationError(`${name} is ${value}; expected ${want}`);
+  };
+  const whole = (x: number) => Number.isInteger(x) && x >= 0;
+  range("maxNewTokens", o.maxNewTokens, whole, "a whole number from 0 on");
+  range("temperature", o.temperature, (x) => x >= 0 && x < 1e6, "a number from 0 on");
+  range("topK", o.topK, whole, "a whole number from 0 on");
+  range("topP", o.topP, (x) => x > 0 && x <= 1, "a number above 0, at most 1");
+  range("minP", o.minP, (x) => x >= 0 && x <= 1, "a number from 0 to 1");
+  range("repetitionPenalty", o.repetitionPenalty, (x) => x > 0 && x < 1e6, "a number above 0");
+  range("seed", o.seed, whole, "a whole number from 0 on");
+}
+
+/**
+ * Continues prompts token by token, each text with random numbers of its own: the same text comes out alone or in a batch.
+ * @param prompts token ids, each at least one long
+ * @returns the new ids of each prompt
+ * @throws GenerationError for settings out of range, an empty prompt, or ids outside the vocabulary.
+ */
+export function generate(
+  model: CausalLm,
+  prompts: readonly (readonly number[])[],
+  o: GenerationOptions = {},
+): number[][] {
+  check(o);
+  const { maxNewTokens = 100, seed = 0, eosTokenIds = [] } = o;
+  for (const prompt of prompts) {
+    if (prompt.length === 0) throw new GenerationError("the prompt is empty", "Give at least one token to begin with.");
+    const odd = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
+    if (odd !== undefined) throw new GenerationError(`token ${odd} is outside the vocabulary of ${model.vocabSize}`);
+  }
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    return prompts.map((prompt, text) => continueOne(model, prompt, text, { ...o, maxNewTokens, seed, eosTokenIds }));
+  } finally {
+    model.train(wasTraining);
+  }
+}
+
+function continueOne(
+  model: CausalLm,
+  prompt: readonly number[],
+  text: number,
+  o: GenerationOptions & { maxNewTokens: number; seed: number; eosTokenIds: readonly number[] },
+): number[] {
+  const all = [...prompt];
+  const out: number[] = [];
+  const words = new Uint32Array(4);
+  let past: LmState | undefined;
+  let pending = model.maxPositions < all.length ? all.slice(-model.maxPositions) : all.slice();
+  let held = 0;
+  const forget = () => {
+    for (const t of past ?? []) t.dispose();
+    past = undefined;
+    held = 0;
+  };
+  try {
+    for (let step = 0; step < o.maxNewTokens; step++) {
+      if (held + pending.length > model.maxPositions) {
+        // The window is full: begin again with its later half.
+        forget();
+        pending = all.slice(-Math.max(1, Math.floor(model.maxPositions / 2)));
+      }
+      const ids = tensor(Int32Array.from(pending), [1, pending.length]);
+      const before = past;
+      const { last, after } = noGrad(() => {
+        const { logits, past: after } = model.next(ids, before);
+        return { last: logits.select(1, pending.length - 1), after };
+      });
+      ids.dispose();
+      for (const t of before ?? []) if (!after.includes(t)) t.dispose();
+      past = after;
+      held += pending.length;
+      const p = nextProbabilities(Float64Array.from(last.data()), all, o);
+      last.dispose();
+      philox(step, 0, o.seed >>> 0, SAMPLING, words, 0);
+      const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
+      all.push(id);
+      out.push(id);
+      pending = [id];
+      if (o.onToken?.(text, id) === true || o.eosTokenIds.includes(id)) break;
+    }
+  } finally {
+    forget();
+  }
+  return out;
+}
+
+function draw(p: Float64Array, u: number): number {
+  let sum = 0;
+  let last = 0;
+  for (let id = 0; id < p.length; id++) {
+    if (p[id] === 0) continue;
+    sum += p[id];
+    last = id;
+    if (u < sum) return id;
+  }
+  return last;
+}

@@ -1,0 +1,77 @@
+import * as nn from "../../nn/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { CausalLm, LmState } from "../causal-lm.ts";
+
+export const RNN_CELLS = ["rnn", "gru", "lstm"] as const;
+
+export interface RnnLmConfig {
+  modelType: (typeof RNN_CELLS)[number];
+  vocabSize: number;
+  embeddingSize: number;
+  hiddenSize: number;
+  numHiddenLayers: number;
+  dropout: number;
+  /** The output layer shares the embedding's table (Press and Wolf, 2017); needs embeddingSize = hiddenSize. */
+  tieWordEmbeddings: boolean;
+}
+
+/**
+ * Recurrent language model: embedding, recurrent layers, a linear layer over the vocabulary, dropout between all of them
+ * (Zaremba et al., 2014). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
+ */
+export class RnnForCausalLM extends nn.Module implements CausalLm {
+  readonly encoder: nn.Embedding;
+  readonly rnn: nn.RNN | nn.GRU | nn.LSTM;
+  readonly decoder: nn.Linear;
+  readonly dropout: nn.Dropout;
+  readonly vocabSize: number;
+  readonly maxPositions = Number.POSITIVE_INFINITY;
+
+  /** Throws ShapeError for sizes below 1, or tied weights of two sizes. */
+  constructor(config: RnnLmConfig) {
+    super();
+    const { modelType, vocabSize, embeddingSize, hiddenSize, numHiddenLayers: numLayers, dropout } = config;
+    this.vocabSize = vocabSize;
+    this.encoder = new nn.Embedding(vocabSize, embeddingSize);
+    const Cell = { rnn: nn.RNN, gru: nn.GRU, lstm: nn.LSTM }[modelType];
+    this.rnn = new Cell(embeddingSize, hiddenSize, { numLayers, dropout });
+    this.decoder = new nn.Linear(hiddenSize, vocabSize);
+    this.dropout = new nn.Dropout(dropout);
+    nn.init.uniform_(this.encoder.weight, -0.1, 0.1);
+    if (config.tieWordEmbeddings) {
+      if (embeddingSize !== hiddenSize) {
+        throw new nn.StateDictError(
+          `tied weights need an embedding as wide as the hidden layer, found ${embeddingSize} and ${hiddenSize}`,
+        );
+      }
+      Object.assign(this.decoder, { weight: this.encoder.weight });
+    } else nn.init.uniform_(this.decoder.weight, -0.1, 0.1);
+    nn.init.zeros_(this.decoder.bias as nn.Parameter);
+  }
+
+  /**
+   * @param ids int32 [T, batch]
+   * @param state [layers, batch, hidden]: h, for an LSTM h and c; 0 when left out.
+   * @returns logits [T · batch, vocab] and the last state.
+   */
+  forward(ids: Tensor, state?: LmState): { logits: Tensor; state: Tensor[] } {
+    const x = this.dropout.forward(this.encoder.forward(ids));
+    const run = this.#run(x, state);
+    const h = this.dropout.forward(run.output).flatten(0, 1);
+    return { logits: this.decoder.forward(h), state: run.state };
+  }
+
+  #run(x: Tensor, state: LmState | undefined): { output: Tensor; state: Tensor[] } {
+    if (this.rnn instanceof nn.LSTM) {
+      return this.rnn.forward(x, state as [Tensor, Tensor] | undefined);
+    }
+    const { output, state: last } = this.rnn.forward(x, state?.[0]);
+    return { output, state: [last] };
+  }
+
+  next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
+    const [batch, steps] = ids.shape;
+    const { logits, state } = this.forward(ids.transpose(0, 1), past);
+    return { logits: logits.reshape([steps, batch, this.vocabSize]).transpose(0, 1), past: state };
+  }
+}

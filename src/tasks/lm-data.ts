@@ -1,0 +1,173 @@
+import {
+  DataError,
+  type Part,
+  readLines,
+  readRecords,
+  resolveSource,
+  type Source,
+  textExamples,
+} from "../data/index.ts";
+import { formatOf } from "../data/records.ts";
+import { tensor } from "../tensor/create.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Tokenizer, type TokenizerKind, trainTokenizer } from "../text/index.ts";
+
+/** The end of a line as a token, in vocabularies of words. */
+export const EOS = "<eos>";
+
+/** Lines of a part, without their ends. Rows of other formats give their text column. */
+export async function readPartLines(source: Source, part: Part, textColumn?: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const path of source.parts[part] ?? []) {
+    if (formatOf(path) === "text") for await (const { text } of readLines(path)) lines.push(text);
+    else {
+      const { examples } = textExamples(await readRecords(path), { textColumn }, false);
+      for (const { text } of examples) lines.push(...text.split("\n"));
+    }
+  }
+  return lines;
+}
+
+/** Lines to learn from and to validate on: the source's own parts, else the last tenth (or another share) held out in order. */
+export async function readCorpus(options: {
+  data: string;
+  validation?: string;
+  textColumn?: string;
+}): Promise<{ train: string[]; validation: string[] }> {
+  const { data, validation, textColumn } = options;
+  const source = resolveSource(data);
+  const train = await readPartLines(source, source.parts.train ? "train" : "validation", textColumn);
+  if (train.length === 0) throw new DataError(`${data}: no text`);
+  if (validation === "none") return { train, validation: [] };
+  const share = validation === undefined ? 0.1 : Number(validation);
+  if (validation !== undefined && !(share > 0 && share < 1)) {
+    const other = resolveSource(validation);
+    const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
+    return { train, validation: await readPartLines(other, part, textColumn) };
+  }
+  if (validation === undefined && source.parts.train && source.parts.validation) {
+    return { train, validation: await readPartLines(source, "validation", textColumn) };
+  }
+  // By characters, at a line's end; a text of one line is cut inside it.
+  const total = train.reduce((n, line) => n + line.length + 1, 0);
+  let at = 0;
+  let i = 0;
+  while (i < train.length && at + train[i].length + 1 <= total * (1 - share)) at += train[i++].length + 1;
+  if (i > 0) return { train: train.slice(0, i), validation: train.slice(i) };
+  const cut = Math.floor(train[0].length * (1 - share));
+  return { train: [train[0].slice(0, cut)], validation: [train[0].slice(cut), ...train.slice(1)] };
+}
+
+/** A tokenizer for a language model of these lines: trained, or read from a folder. */
+export async function makeTokenizer(kind: string, lines: readonly string[], vocabSize?: number): Promise<Tokenizer> {
+  switch (kind) {
+    case "character":
+      return trainTokenizer("character", withEnds(lines), {
+        vocabSize: vocabSize ?? 10_000,
+        specialTokens: ["<unk>", EOS],
+      });
+    case "word":
+      // The literature's corpora are cut into words already; their <unk> is ours.
+      return trainTokenizer("word", lines, {
+        vocabSize: vocabSize ?? 50_000,
+        specialTokens: ["<unk>", EOS],
+        splitPunctuation: false,
+      });
+    case "bpe":
+    case "unigram":
+    case "wordpiece":
+      return trainTokenizer(kind as TokenizerKind, withEnds(lines), { vocabSize: vocabSize ?? 8_000 });
+    default:
+      return Tokenizer.fromFile(kind);
+  }
+}
+
+function* withEnds(lines: readonly string[]): Generator<string> {
+  for (const line of lines) yield `${line}\n`;
+}
+
+/** The token that stands before a text: an end of line, or of text. */
+export function startToken(tokenizer: Tokenizer): number {
+  for (const name of [EOS, "<|endoftext|>", "</s>", "[SEP]"]) {
+    const id = tokenizer.tokenToId(name);
+    if (id !== undefined) return id;
+  }
+  return 0;
+}
+
+/** Lines as one stream of ids. Words: an end-of-sentence token for each line's end; else the line end itself is text. */
+export function encodeStream(tokenizer: Tokenizer, lines: readonly string[]): Int32Array {
+  const word = tokenizer.kind === "word";
+  const eos = startToken(tokenizer);
+  const parts: number[][] = [];
+  let length = 0;
+  for (const line of lines) {
+    const { ids } = tokenizer.encode(word ? line : `${line}\n`, { addSpecialTokens: false });
+    if (word) ids.push(eos);
+    parts.push(ids);
+    length += ids.length;
+  }
+  const out = new Int32Array(length);
+  let at = 0;
+  for (const ids of parts) {
+    out.set(ids, at);
+    at += ids.length;
+  }
+  return out;
+}
+
+export interface StreamBatch {
+  /** int32 [T, batch] */
+  x: Tensor;
+  /** The tokens that follow, int32 [T · batch]; −100 where there is none. */
+  y: Tensor;
+  /** Predictions that count. */
+  count: number;
+}
+
+/**
+ * A stream cut into `streams` parts that lie side by side, read in windows of `block` steps: column b of window w goes on
+ * where column b of window w − 1 ended, so that state can be carried. Every token is predicted once, the first from `start`.
+ */
+export class StreamWindows {
+  readonly length: number;
+  readonly windows: number;
+  readonly #ids: Int32Array;
+  readonly #per: number;
+  readonly #streams: number;
+  readonly #block: number;
+  readonly #start: number;
+
+  constructor(ids: Int32Array, { streams, block, start }: { streams: number; block: number; start: number }) {
+    this.#ids = ids;
+    this.#streams = streams;
+    this.#block = block;
+    this.#start = start;
+    this.#per = Math.ceil(ids.length / streams);
+    this.windows = Math.ceil(this.#per / block);
+    this.length = this.windows * streams;
+  }
+
+  /** The window that holds the first of these examples; an example is one column of one window. */
+  batch(indices: Int32Array): StreamBatch {
+    return this.window(Math.floor(indices[0] / this.#streams));
+  }
+  window(w: number): StreamBatch {
+    const [per, streams] = [this.#per, this.#streams];
+    const from = w * this.#block;
+    const steps = Math.min(this.#block, per - from);
+    const x = new Int32Array(steps * streams).fill(this.#start);
+    const y = new Int32Array(steps * streams).fill(-100);
+    let count = 0;
+    for (let b = 0; b < streams; b++) {
+      for (let t = 0; t < steps; t++) {
+        const at = b * per + from + t;
+        if (at >= Math.min(this.#ids.length, (b + 1) * per)) break;
+        x[t * streams + b] = at === 0 ? this.#start : this.#ids[at - 1];
+        y[t * streams + b] = this.#ids[at];
+        count++;
+      }
+    }
+    return { x: tensor(x, [steps, streams]), y: tensor(y, [steps * streams]), count };
+  }
+}

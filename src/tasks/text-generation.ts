@@ -1,0 +1,356 @@
+import { join } from "#platform";
+import { DataError, parseRange, resolveSource } from "../data/index.ts";
+import {
+  type CausalLm,
+  type GenerationOptions,
+  generate,
+  type LmState,
+  RNN_CELLS,
+  RnnForCausalLM,
+} from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import { manualSeed } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Tokenizer } from "../text/index.ts";
+import { type Carry, DEFAULTS, loadWeights, type Metrics, Trainer } from "../train/index.ts";
+import {
+  type ModelConfig,
+  type Predictor,
+  readJson,
+  saveModel,
+  type Task,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
+import {
+  encodeStream,
+  makeTokenizer,
+  readCorpus,
+  readPartLines,
+  type StreamBatch,
+  StreamWindows,
+  startToken,
+} from "./lm-data.ts";
+
+const NAME = "text-generation";
+const PRESETS = [...RNN_CELLS];
+
+function buildModel(config: ModelConfig): RnnForCausalLM {
+  const modelType = RNN_CELLS.find((cell) => cell === config.model_type);
+  if (modelType === undefined) {
+    throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
+  }
+  return new RnnForCausalLM({
+    modelType,
+    vocabSize: Number(config.vocab_size),
+    embeddingSize: Number(config.embedding_size),
+    hiddenSize: Number(config.hidden_size),
+    numHiddenLayers: Number(config.num_hidden_layers),
+    dropout: Number(config.dropout),
+    tieWordEmbeddings: config.tie_word_embeddings === true,
+  });
+}
+
+/** State that goes from window to window: truncated backpropagation through time. */
+class CarriedState implements Carry {
+  #state: Tensor[] = [];
+  #old: Tensor[] = [];
+  get current(): LmState | undefined {
+    return this.#state.length > 0 ? this.#state : undefined;
+  }
+  /** Keeps the numbers without their history; what was carried before goes when the next one comes. */
+  keep(state: readonly Tensor[]): void {
+    for (const t of this.#old) t.dispose();
+    this.#old = this.#state;
+    this.#state = state.map((t) => t.detach());
+  }
+  reset(): void {
+    for (const t of [...this.#old, ...this.#state]) t.dispose();
+    this.#old = [];
+    this.#state = [];
+  }
+  get() {
+    return new Map(this.#state.map((t, i) => [String(i), { shape: [...t.shape], data: t.data() as Float32Array }]));
+  }
+  set(state: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): void {
+    this.reset();
+    for (let i = 0; i < state.size; i++) {
+      const { shape, data } = state.get(String(i)) as { shape: readonly number[]; data: Float32Array };
+      this.#state.push(tensor(Float32Array.from(data), [...shape]));
+    }
+  }
+}
+
+/** Sizes of a text, for the units that a loss is given in. */
+interface Units {
+  words: number;
+  characters: number;
+}
+function unitsOf(lines: readonly string[]): Units {
+  let [words, characters] = [0, 0];
+  for (const line of lines) {
+    words += line.split(/\s+/).filter((w) => w !== "").length + 1;
+    characters += [...line].length + 1;
+  }
+  return { words, characters };
+}
+
+/**
+ * Loss of a stream, every token predicted once: `loss` per token in nats; `perplexity` per word with an end of sentence for
+ * each line (per character for models of characters); `tokenPerplexity`; `bitsPerCharacter`, line ends counted.
+ */
+async function scoreStream(
+  model: RnnForCausalLM,
+  ids: Int32Array,
+  units: Units,
+  options: { streams: number; block: number; start: number; characters: boolean },
+): Promise<Metrics> {
+  const windows = new StreamWindows(ids, options);
+  const carried = new CarriedState();
+  const wasTraining = model.training;
+  model.eval();
+  let total = 0;
+  try {
+    for (let w = 0; w < windows.windows; w++) {
+      const { x, y } = windows.window(w);
+      const { sum, state } = noGrad(() => {
+        const out = model.forward(x, carried.current);
+        return { sum: crossEntropy(out.logits, y, { reduction: "sum" }), state: out.state };
+      });
+      total += sum.item();
+      carried.keep(state);
+      for (const t of [x, y, sum]) t.dispose();
+    }
+  } finally {
+    carried.reset();
+    model.train(wasTraining);
+  }
+  const tokens = ids.length;
+  return {
+    loss: total / tokens,
+    perplexity: Math.exp(total / (options.characters ? units.characters : units.words)),
+    tokens,
+    tokenPerplexity: Math.exp(total / tokens),
+    bitsPerCharacter: total / Math.LN2 / units.characters,
+  };
+}
+
+/** Streams side by side while validating: the loss hardly differs from one stream's, and it is many times faster. */
+const VALIDATION_STREAMS = 16;
+
+async function train(options: TaskOptions): Promise<TaskReport> {
+  const preset = options.model ?? "lstm";
+  if (!PRESETS.includes(preset as "lstm"))
+    throw new TaskError(`${NAME} has no preset ${preset}`, `There are: ${PRESETS.join(", ")}.`);
+  const corpus = await readCorpus(options);
+  const [from, to] = parseRange(options.range);
+  const lines = corpus.train.slice(from, to);
+  const published = /(^|[/\\:])(ptb|wikitext)/i.test(options.data);
+  const kind = options.tokenizer ?? (published ? "word" : "character");
+  const tokenizer = await makeTokenizer(kind, lines, options.vocabSize);
+  const start = startToken(tokenizer);
+  const ids = encodeStream(tokenizer, lines);
+  const held = encodeStream(tokenizer, corpus.validation);
+  const recipe = tokenizer.kind === "character" ? CHARACTERS : WORDS;
+  const args = { ...recipe.args, ...options.args, outputDir: options.output };
+  const block = options.blockSize ?? recipe.block;
+  const streams = Math.min(
+    args.perDeviceTrainBatchSize ?? recipe.args.perDeviceTrainBatchSize,
+    Math.floor(ids.length / block),
+  );
+  if (block < 1 || streams < 1) {
+    throw new DataError(
+      `${options.data}: ${ids.length} tokens are fewer than one block of ${block}`,
+      "Give more text, or a smaller --block-size.",
+    );
+  }
+  args.perDeviceTrainBatchSize = streams;
+  options.say?.(
+    `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
+  );
+  const hidden = options.hiddenSize ?? recipe.hidden;
+  const config: ModelConfig = {
+    model_type: preset,
+    architectures: ["RnnForCausalLM"],
+    vocab_size: tokenizer.vocabSize,
+    embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
+    hidden_size: hidden,
+    num_hidden_layers: options.layers ?? recipe.layers,
+    dropout: options.dropout ?? recipe.dropout,
+    tie_word_embeddings: options.tieWeights ?? false,
+    block_size: block,
+  };
+  const windows = new StreamWindows(ids, { streams, block, start });
+  if (options.args?.numTrainEpochs === undefined) {
+    args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(40, Math.ceil(recipe.steps / windows.windows)));
+  }
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const model = buildModel(config);
+  const carried = new CarriedState();
+  const units = unitsOf(corpus.validation);
+  const characters = tokenizer.kind === "character";
+  const trainer = new Trainer<StreamWindows, StreamBatch>({
+    model,
+    trainDataset: windows,
+    shuffle: false,
+    carry: carried,
+    computeLoss: ({ x, y }) => {
+      const { logits, state } = model.forward(x, carried.current);
+      carried.keep(state);
+      return crossEntropy(logits, y);
+    },
+    evaluate:
+      held.length > 0
+        ? () =>
+            scoreStream(model, held, units, {
+              streams: Math.min(VALIDATION_STREAMS, held.length),
+              block,
+              start,
+              characters,
+            })
+        : undefined,
+    metricForBestModel: "loss",
+    callbacks: options.callbacks,
+    args,
+    fingerprint: JSON.stringify([config, options.data, kind]),
+  });
+  const result = await trainer.train();
+  carried.reset();
+  tokenizer.save(options.output);
+  return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
+}
+
+/** Zaremba et al. (2014), "small", with Adam and dropout; for characters as many steps as a minute or two allow. */
+const WORDS = {
+  block: 20,
+  hidden: 200,
+  embedding: 200,
+  layers: 2,
+  dropout: 0.25,
+  steps: 0,
+  args: {
+    numTrainEpochs: 6,
+    perDeviceTrainBatchSize: 20,
+    learningRate: 2e-3,
+    weightDecay: 0,
+    maxGradNorm: 5,
+    lrSchedulerType: "cosine" as const,
+  },
+};
+const CHARACTERS = {
+  block: 64,
+  hidden: 256,
+  embedding: 64,
+  layers: 1,
+  dropout: 0.1,
+  steps: 1500,
+  args: {
+    numTrainEpochs: 3,
+    perDeviceTrainBatchSize: 32,
+    learningRate: 3e-3,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    lrSchedulerType: "cosine" as const,
+  },
+};
+
+/** A language model in use. */
+export interface Generator extends Predictor {
+  readonly tokenizer: Tokenizer;
+  /**
+   * Continues a text. `onText` gets the new text piece by piece.
+   * @throws GenerationError for settings out of range.
+   */
+  generate(
+    prompt: string,
+    options?: GenerationOptions & { stop?: readonly string[]; onText?: (piece: string) => void },
+  ): string;
+}
+
+async function load(folder: string): Promise<Generator> {
+  const config = readJson(join(folder, "config.json")) as ModelConfig;
+  const tokenizer = Tokenizer.fromFile(join(folder, "tokenizer.json"));
+  if (tokenizer.vocabSize !== Number(config.vocab_size)) {
+    throw new TaskError(
+      `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocab_size}`,
+      "Both files must come from the same training.",
+    );
+  }
+  const model = buildModel(config);
+  loadWeights(model, join(folder, "model.safetensors"));
+  model.eval();
+  const start = startToken(tokenizer);
+  const word = tokenizer.kind === "word";
+  const textOf = (ids: readonly number[]) => {
+    const text = tokenizer.decode(ids, { skipSpecialTokens: !word });
+    return word ? text.replaceAll(/ ?<eos> ?/g, "\n") : text;
+  };
+  const write: Generator["generate"] = (prompt, { stop = [], onText, ...options } = {}) => {
+    const ids = tokenizer.encode(prompt, { addSpecialTokens: false }).ids;
+    const made: number[] = [];
+    let shown = 0;
+    const whole = () => {
+      // A character whose bytes are not all there yet waits.
+      const text = textOf([...ids, ...made]).slice(textOf(ids).length);
+      return text.endsWith("\ufffd") ? text.replace(/\ufffd+$/, "") : text;
+    };
+    const unknown = tokenizer.tokenToId("<unk>");
+    generate(model as CausalLm, [[start, ...ids]], {
+      suppressTokens: unknown === undefined ? [] : [unknown],
+      ...options,
+      onToken: (_, id) => {
+        made.push(id);
+        const text = whole();
+        const end = stop.map((s) => text.indexOf(s)).filter((at) => at >= 0);
+        if (end.length > 0) return true;
+        // Text that may be the beginning of a stop string waits.
+        const safe = text.length - Math.max(0, ...stop.map((s) => s.length - 1));
+        if (safe > shown) {
+          onText?.(text.slice(shown, safe));
+          shown = safe;
+        }
+        return options.onToken?.(0, id);
+      },
+    });
+    const text = whole();
+    const ends = stop.map((s) => text.indexOf(s)).filter((at) => at >= 0);
+    const result = ends.length > 0 ? text.slice(0, Math.min(...ends)) : text;
+    if (result.length > shown) onText?.(result.slice(shown));
+    return result;
+  };
+  const predict = async (inputs: readonly string[]) =>
+    inputs.map((text) => ({ generated_text: text + write(text) }));
+  return {
+    task: NAME,
+    model,
+    tokenizer,
+    generate: write,
+    predict,
+    async predictFile(path, { textColumn }) {
+      const source = resolveSource(path);
+      const lines = await readPartLines(source, source.parts.train ? "train" : "test", textColumn);
+      return predict(lines);
+    },
+    async evaluate(options) {
+      const begin = performance.now();
+      const source = resolveSource(options.data);
+      const part = source.parts.test ? "test" : source.parts.validation ? "validation" : "train";
+      const [from, to] = parseRange(options.range);
+      const lines = (await readPartLines(source, part, options.textColumn)).slice(from, to);
+      const ids = encodeStream(tokenizer, lines);
+      if (ids.length === 0) throw new DataError(`${options.data}: no text`);
+      const metrics = await scoreStream(model, ids, unitsOf(lines), {
+        streams: 1,
+        block: 512,
+        start,
+        characters: tokenizer.kind === "character",
+      });
+      return { task: NAME, examples: ids.length, seconds: (performance.now() - begin) / 1000, metrics };
+    },
+  };
+}
+
+export const textGeneration: Task = { name: NAME, presets: PRESETS, defaultPreset: "lstm", train, load };
