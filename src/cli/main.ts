@@ -17,6 +17,7 @@ import {
   whole,
 } from "./options.ts";
 import { describeEvaluation, describeTraining, line } from "./print.ts";
+import { addTokenizerCommands } from "./tokenizer.ts";
 
 const VERSION = "0.1.0";
 
@@ -130,6 +131,7 @@ export function program(): Command {
       const report = examine();
       print(options, report, () => describe(report));
     });
+  addTokenizerCommands(cli, print);
   for (const command of cli.commands) command.exitOverride();
   return cli;
 }

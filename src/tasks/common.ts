@@ -34,6 +34,8 @@ export interface TaskOptions {
   embeddingSize?: number;
   dropout?: number;
   vocabSize?: number;
+  /** Longest text in tokens; what is beyond is cut off. */
+  maxLength?: number;
   /** Language models: a kind (character, word, bpe, unigram, wordpiece) or a folder. */
   tokenizer?: string;
   /** Tokens of context that a step learns from. */

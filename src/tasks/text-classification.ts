@@ -2,7 +2,6 @@ import { join } from "#platform";
 import {
   ArrayDataset,
   builtinPart,
-  collateSparse,
   DataError,
   DataLoader,
   type Part,
@@ -17,14 +16,14 @@ import {
 import {
   BagOfWordsForSequenceClassification,
   MlpForSequenceClassification,
-  type SparseBatch,
+  RNN_CELLS,
+  RnnForSequenceClassification,
 } from "../models/index.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { BagOfWordsVectorizer, type SparseVector } from "../text/index.ts";
 import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
@@ -38,21 +37,20 @@ import {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
+import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
 
 const NAME = "text-classification";
-const PRESETS = ["mlp", "bag-of-words"] as const;
+const PRESETS = ["mlp", "bag-of-words", ...RNN_CELLS] as const;
+const cellOf = (type: unknown) => RNN_CELLS.find((cell) => cell === type);
 
 interface Encoded {
-  vector: SparseVector;
+  input: unknown;
   label: number;
 }
 
-const collate = (examples: readonly Encoded[]): SparseBatch & { labels: Tensor } => ({
-  ...collateSparse(examples.map((e) => e.vector)),
-  labels: tensor(
-    Int32Array.from(examples, (e) => e.label),
-    [examples.length],
-  ),
+const collateWith = (inputs: TextInputs) => (examples: readonly Encoded[]) => ({
+  ...inputs.collate(examples.map((e) => e.input)),
+  labels: tensor(Int32Array.from(examples, (e) => e.label)),
 });
 
 /** Examples of one part of a source, and what was chosen among its columns. */
@@ -78,6 +76,19 @@ function buildModel(config: ModelConfig): Module {
   const numLabels = Object.keys(config.id2label ?? {}).length;
   const vocabSize = Number(config.vocab_size);
   if (config.model_type === "bag-of-words") return new BagOfWordsForSequenceClassification({ vocabSize, numLabels });
+  const modelType = cellOf(config.model_type);
+  if (modelType !== undefined) {
+    return new RnnForSequenceClassification({
+      modelType,
+      vocabSize,
+      numLabels,
+      embeddingSize: Number(config.embedding_size),
+      hiddenSize: Number(config.hidden_size),
+      numHiddenLayers: Number(config.num_hidden_layers),
+      dropout: Number(config.dropout),
+      padTokenId: Number(config.pad_token_id),
+    });
+  }
   if (config.model_type !== "mlp")
     throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
   return new MlpForSequenceClassification({
@@ -90,9 +101,9 @@ function buildModel(config: ModelConfig): Module {
   });
 }
 
-async function score(model: Module, data: readonly Encoded[], classes: number) {
+async function score(model: Module, inputs: TextInputs, data: readonly Encoded[], classes: number) {
   const scorer = new ClassificationScorer(classes);
-  for await (const batch of new DataLoader(new ArrayDataset(data), { batchSize: 256, collate })) {
+  for await (const batch of new DataLoader(new ArrayDataset(data), { batchSize: 256, collate: collateWith(inputs) })) {
     scorer.add(() => model.forward(batch) as Tensor, batch.labels);
   }
   return scorer.metrics();
@@ -143,27 +154,33 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; labels: ${names.join(", ")}`,
   );
 
-  // Larger data can spare the words that occur only once.
-  const vectorizer = new BagOfWordsVectorizer({
-    minCount: data.train.length < 10_000 ? 1 : 2,
-    maxFeatures: options.vocabSize ?? 200_000,
-  });
-  vectorizer.fit(data.train.map((e) => e.text));
+  const texts = data.train.map((e) => e.text);
+  const recurrent = cellOf(preset) !== undefined;
+  const maxLength = options.maxLength ?? 256;
+  const inputs: TextInputs = recurrent
+    ? await SequenceInputs.fit(texts, maxLength, options.vocabSize)
+    : VectorInputs.fit(texts, options.vocabSize);
   const encode = (list: readonly TextExample[]): Encoded[] => {
     const ids = labelIds(
       list.map((e) => e.label),
       names,
       options.data,
     );
-    return list.map((e, i) => ({ vector: vectorizer.transform(e.text), label: ids[i] }));
+    return list.map((e, i) => ({ input: inputs.encode(e.text), label: ids[i] }));
   };
   const trainSet = encode(data.train);
   const validationSet = encode(data.validation);
 
   const config: ModelConfig = {
     model_type: preset,
-    architectures: [preset === "mlp" ? "MlpForSequenceClassification" : "BagOfWordsForSequenceClassification"],
-    vocab_size: vectorizer.size,
+    architectures: [
+      recurrent
+        ? "RnnForSequenceClassification"
+        : preset === "mlp"
+          ? "MlpForSequenceClassification"
+          : "BagOfWordsForSequenceClassification",
+    ],
+    vocab_size: inputs.size,
     id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     ...(preset === "mlp"
@@ -172,6 +189,16 @@ async function train(options: TaskOptions): Promise<TaskReport> {
           hidden_size: options.hiddenSize ?? 64,
           num_hidden_layers: options.layers ?? 1,
           dropout: options.dropout ?? 0.5,
+        }
+      : {}),
+    ...(recurrent
+      ? {
+          embedding_size: options.embeddingSize ?? 256,
+          hidden_size: options.hiddenSize ?? 128,
+          num_hidden_layers: options.layers ?? 1,
+          dropout: options.dropout ?? 0.5,
+          pad_token_id: (inputs as SequenceInputs).padTokenId,
+          max_length: maxLength,
         }
       : {}),
   };
@@ -194,10 +221,10 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const trainer = new Trainer({
     model,
     trainDataset: new ArrayDataset(trainSet),
-    collate,
+    collate: collateWith(inputs),
     computeLoss: (batch) =>
       crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: options.labelSmoothingFactor }),
-    evaluate: validationSet.length > 0 ? () => score(model, validationSet, names.length) : undefined,
+    evaluate: validationSet.length > 0 ? () => score(model, inputs, validationSet, names.length) : undefined,
     metricForBestModel: "accuracy",
     greaterIsBetter: true,
     callbacks: options.callbacks,
@@ -205,7 +232,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     fingerprint: JSON.stringify([config, options.data, options.labelSmoothingFactor, options.classWeights]),
   });
   const result = await trainer.train();
-  const files = { "vectorizer.json": vectorizer.toJSON() };
+  inputs.save?.(options.output);
   const majority = Math.max(...names.map((_, c) => trainSet.filter((e) => e.label === c).length)) / trainSet.length;
   const baseline = `For comparison: the most frequent class makes up ${(100 * majority).toFixed(1)} % of the training data.`;
   return saveModel(options.output, model, config, {
@@ -215,7 +242,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     options,
     result,
     baseline,
-    files,
+    files: inputs.files(),
   });
 }
 
@@ -225,21 +252,27 @@ const MIN_STEPS = 500;
 /** One recipe for each preset, whatever the data. */
 const RECIPES = {
   mlp: { numTrainEpochs: 6, learningRate: 2e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
+  rnn: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
+  gru: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
+  lstm: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
   "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
 };
 
 async function load(folder: string): Promise<Predictor> {
   const config = readJson(join(folder, "config.json")) as ModelConfig;
   const names = labelsOf(config, folder);
-  const vectorizer = BagOfWordsVectorizer.fromJSON(readJson(join(folder, "vectorizer.json")));
+  const inputs: TextInputs =
+    cellOf(config.model_type) === undefined
+      ? VectorInputs.load(folder)
+      : SequenceInputs.load(folder, Number(config.max_length ?? 256));
   const model = buildModel(config);
   loadWeights(model, join(folder, "model.safetensors"));
   model.eval();
   const predict = async (texts: readonly string[]) => {
     const out: { label: string; score: number }[] = [];
     for (let at = 0; at < texts.length; at += 256) {
-      const list = texts.slice(at, at + 256).map((text) => ({ vector: vectorizer.transform(text), label: 0 }));
-      const probabilities = noGrad(() => (model.forward(collate(list)) as Tensor).softmax());
+      const list = texts.slice(at, at + 256).map((text) => ({ input: inputs.encode(text), label: 0 }));
+      const probabilities = noGrad(() => (model.forward(collateWith(inputs)(list)) as Tensor).softmax());
       const data = probabilities.data();
       probabilities.dispose();
       list.forEach((_, i) => {
@@ -277,8 +310,8 @@ async function load(folder: string): Promise<Predictor> {
         names,
         options.data,
       );
-      const data = examples.map((e, i) => ({ vector: vectorizer.transform(e.text), label: ids[i] }));
-      const metrics = await score(model, data, names.length);
+      const data = examples.map((e, i) => ({ input: inputs.encode(e.text), label: ids[i] }));
+      const metrics = await score(model, inputs, data, names.length);
       return { task: NAME, examples: data.length, seconds: (performance.now() - begin) / 1000, metrics };
     },
   };

@@ -321,8 +321,7 @@ async function load(folder: string): Promise<Generator> {
     if (result.length > shown) onText?.(result.slice(shown));
     return result;
   };
-  const predict = async (inputs: readonly string[]) =>
-    inputs.map((text) => ({ generated_text: text + write(text) }));
+  const predict = async (inputs: readonly string[]) => inputs.map((text) => ({ generated_text: text + write(text) }));
   return {
     task: NAME,
     model,
