@@ -46,8 +46,23 @@ SH_INLINE vf fma(vf a, vf b, vf c) { return __builtin_wasm_relaxed_madd_f32x4(a,
 SH_INLINE vf fma(vf a, vf b, vf c) { return a * b + c; }
 #endif
 SH_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+// b where either is NaN, as x86's instructions have it (GCC would compare and blend).
+#if defined(__AVX512F__)
+SH_INLINE vf max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+SH_INLINE vf min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+SH_INLINE vf max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+SH_INLINE vf min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+#elif defined(__SSE__)
+SH_INLINE vf max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
+SH_INLINE vf min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
+#elif defined(__wasm__)
+SH_INLINE vf max(vf a, vf b) { return __builtin_wasm_pmax_f32x4(b, a); }
+SH_INLINE vf min(vf a, vf b) { return __builtin_wasm_pmin_f32x4(b, a); }
+#else
 SH_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 SH_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
+#endif
 // First n < W floats; the rest of the vector is `rest`.
 SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
   float lanes[W];

@@ -1,19 +1,22 @@
 // Row by row: softmax, cross-entropy, layer and RMS norm.
 #pragma once
 
+// NaN may be passed over: the sums of exp that follow meet it again.
 SH_INLINE float row_max(const float* x, int64_t n) {
-  vf best = splat(-__builtin_inff());
+  const vf lowest = splat(-__builtin_inff());
+  vf a = lowest, b = lowest, c = lowest, d = lowest;
   int64_t i = 0;
-  for (; i + W <= n; i += W) {
-    const vf v = load(x + i);
-    best = select((v > best) | is_nan(v), v, best);
+  for (; i + 4 * W <= n; i += 4 * W) {
+    a = max(load(x + i), a);
+    b = max(load(x + i + W), b);
+    c = max(load(x + i + 2 * W), c);
+    d = max(load(x + i + 3 * W), d);
   }
-  if (i < n) {
-    const vf v = load_part(x + i, (int)(n - i), -__builtin_inff());
-    best = select((v > best) | is_nan(v), v, best);
-  }
+  for (; i + W <= n; i += W) a = max(load(x + i), a);
+  if (i < n) b = max(load_part(x + i, (int)(n - i), -__builtin_inff()), b);
+  const vf best = max(max(a, b), max(c, d));
   float m = best[0];
-  for (int l = 1; l < W; l++) if (best[l] > m || best[l] != best[l]) m = best[l];
+  for (int l = 1; l < W; l++) if (best[l] > m) m = best[l];
   return m;
 }
 // Σ exp(x - shift); the terms go to `out` when there is one.
@@ -22,7 +25,7 @@ SH_INLINE float row_exp_sum(const float* x, float shift, int64_t n, float* out) 
   const vf m = splat(shift);
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
-    const vf u = vexp(load(x + i) - m), v = vexp(load(x + i + W) - m);
+    const vf u = vexp_negative(load(x + i) - m), v = vexp_negative(load(x + i + W) - m);
     a += u;
     b += v;
     if (out) {
@@ -32,7 +35,7 @@ SH_INLINE float row_exp_sum(const float* x, float shift, int64_t n, float* out) 
   }
   for (; i < n; i += W) {
     const int rest = (int)smaller(W, n - i);
-    const vf u = vexp(load_part(x + i, rest, -__builtin_inff()) - m);
+    const vf u = vexp_negative(load_part(x + i, rest, -__builtin_inff()) - m);
     if (out) store_part(out + i, u, rest);
     a += rest == W ? u : load_part((const float*)&u, rest);
   }
@@ -101,10 +104,11 @@ static void softmax_backward_part(void* context, int64_t part) {
       acc += j.log ? load_part(g + i, rest) : load_part(g + i, rest) * load_part(y + i, rest);
     }
     const vf sum = splat(hsum(acc));
-    for (i = 0; i < n; i += W) {
-      const int rest = (int)smaller(W, n - i);
-      const vf gv = load_part(g + i, rest), yv = load_part(y + i, rest);
-      store_part(dx + i, j.log ? gv - vexp(yv) * sum : yv * (gv - sum), rest);
+    const auto slope = [&](vf gv, vf yv) { return j.log ? gv - vexp(yv) * sum : yv * (gv - sum); };
+    for (i = 0; i + W <= n; i += W) store(dx + i, slope(load(g + i), load(y + i)));
+    if (i < n) {
+      const int rest = (int)(n - i);
+      store_part(dx + i, slope(load_part(g + i, rest), load_part(y + i, rest)), rest);
     }
   });
 }

@@ -44,9 +44,8 @@ SH_INLINE vf exp2_int(vf n) {
 // a / b for 2^-100 < |b| < 2^100, to about one unit in the last place.
 SH_INLINE vf divide(vf a, vf b) {
 #if defined(__AVX512F__)
-  // A 14-bit reciprocal and one Newton step; the last correction makes the quotient all but exact.
-  vf r = (vf)_mm512_rcp14_ps((__m512)b);
-  r = fma(fma(-b, r, splat(1.0f)), r, r);
+  // A quotient by a 14-bit reciprocal; the correction by its remainder doubles the bits.
+  const vf r = (vf)_mm512_rcp14_ps((__m512)b);
   const vf q = a * r;
   return fma(fma(-b, q, a), r, q);
 #else
@@ -76,14 +75,27 @@ SH_INLINE vf exp_tail(vf r) {
   return p * r * r;
 }
 
-SH_INLINE vf vexp(vf x) {
-  // Below -104 the result is 0, above 88.73 infinite; clamped so that the scaling below stays finite. NaN passes through.
-  vf c = min(splat(89.0f), max(splat(-104.0f), x));
-  vf n = round_small(c * splat(1.44269504088896341f));
+// e^c for -104 <= c <= 89; NaN passes through.
+SH_INLINE vf exp_within(vf c) {
+  const vf magic = splat(12582912.0f);
+  vf n = fma(c, splat(1.44269504088896341f), magic);
+  SH_OPAQUE(n);
+  n -= magic;
   vf r = fma(n, splat(-0.693359375f), c);
   r = fma(n, splat(2.12194440e-4f), r);
-  return scale(exp_tail(r) + r + splat(1.0f), n);
+  vf p = splat(1.9875691500e-4f);
+  p = fma(p, r, splat(1.3981999507e-3f));
+  p = fma(p, r, splat(8.3334519073e-3f));
+  p = fma(p, r, splat(4.1665795894e-2f));
+  p = fma(p, r, splat(1.6666665459e-1f));
+  p = fma(p, r, splat(5.0000001201e-1f));
+  return scale(fma(p * r, r, r) + splat(1.0f), n);
 }
+// Below -104 the result is 0, above 88.73 infinite; clamped so that the scaling stays finite. NaN is the second operand of
+// min and max, which is what they give then.
+SH_INLINE vf vexp(vf x) { return exp_within(min(splat(89.0f), max(splat(-104.0f), x))); }
+// The same for x <= 0, or NaN.
+SH_INLINE vf vexp_negative(vf x) { return exp_within(max(splat(-104.0f), x)); }
 
 SH_INLINE vf vexpm1(vf x) {
   vf c = min(max(x, splat(-30.0f)), splat(89.0f));
@@ -140,7 +152,7 @@ SH_INLINE vf vlog1p(vf x) {
 }
 
 SH_INLINE vf vsigmoid(vf x) {
-  vf e = vexp(-vabs(x));
+  vf e = vexp_negative(-vabs(x));
   vf d = divide(splat(1.0f), splat(1.0f) + e);
   return select(x >= splat(0.0f), d, e * d);
 }
@@ -158,7 +170,8 @@ SH_INLINE vf vtanh(vf x) {
 
 // erf on |x| < 4 as x·p(x²)/q(x²); beyond it is ±1 in float32.
 SH_INLINE vf verf(vf x) {
-  vf c = min(max(x, splat(-4.0f)), splat(4.0f));
+  // NaN is the second operand of min and max, which is what they give then.
+  vf c = min(splat(4.0f), max(splat(-4.0f), x));
   vf z = c * c;
   vf p = splat(-2.72614225801306e-10f);
   p = fma(p, z, splat(2.77068142495902e-08f));
@@ -172,8 +185,7 @@ SH_INLINE vf verf(vf x) {
   q = fma(q, z, splat(-1.68282697438203e-03f));
   q = fma(q, z, splat(-7.37332916720468e-03f));
   q = fma(q, z, splat(-1.42647390514189e-02f));
-  vf y = min(max(divide(c * p, q), splat(-1.0f)), splat(1.0f));
-  return select(is_nan(x), x, y);
+  return min(splat(1.0f), max(splat(-1.0f), divide(c * p, q)));
 }
 
 // sin and cos by reduction modulo π/2 in three parts (exact to |x| of about 10^4) and Cephes' polynomials.
@@ -213,8 +225,9 @@ SH_INLINE vf vcos(vf x) {
 }
 
 SH_INLINE vf vgelu(vf x) {
-  vf y = splat(0.5f) * x * (splat(1.0f) + verf(x * splat(0.70710678118654752f)));
-  return select(x == splat(-__builtin_inff()), splat(0.0f), y);
+  // Finite, because minus infinity times 0 would be NaN.
+  vf half = splat(0.5f) * max(splat(-3.0e38f), x);
+  return fma(half, verf(x * splat(0.70710678118654752f)), half);
 }
 SH_INLINE vf vgelu_tanh(vf x) {
   vf u = splat(0.79788456080286536f) * (x + splat(0.044715f) * x * x * x);
