@@ -39,6 +39,104 @@ const reviews = Array.from(
 ).join("\n");
 
 describe("the command line", () => {
+  it.each(["lstm", "gru", "rnn"])("reads the order of words with %s, and saves a tokenizer", async (model) => {
+    const names = ["Ann", "Bob", "Cem", "Dee", "Eve", "Flo"];
+    const rows = names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b]));
+    // Who comes first decides: no bag of words can tell.
+    const lines = Array.from({ length: 240 }, (_, i) => {
+      const [a, b] = rows[i % rows.length];
+      return `${a} beat ${b}${" again".repeat(i % 3)}\t${a < b ? "up" : "down"}`;
+    });
+    const dir = join(folder, `order-${model}`);
+    const args = ["train", "text-classification", "--data", file("order.tsv", lines.join("\n")), "--output", dir];
+    const shape = ["--hidden-size", "24", "--embedding-size", "16", "--dropout", "0", "--epochs", "40"];
+    const { status, out: printed } = await run(
+      ...args,
+      "--model",
+      model,
+      ...shape,
+      "--learning-rate",
+      "0.01",
+      "--json",
+      "--quiet",
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(printed).validation.accuracy).toBe(1);
+    expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toMatchObject({
+      model_type: model,
+      max_length: 256,
+    });
+    expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordPiece");
+    out = "";
+    expect((await run("predict", dir, "Ann beat Eve", "Eve beat Ann", "", "--json")).status).toBe(0);
+    expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["up", "down", expect.any(String)]);
+  });
+
+  it("writes on with a language model, and shows its tokens", async () => {
+    const dir = join(folder, "lm");
+    const text = file("lm.txt", "the cat sat on the mat\n".repeat(200));
+    const shape = [
+      "--hidden-size",
+      "32",
+      "--embedding-size",
+      "16",
+      "--block-size",
+      "16",
+      "--epochs",
+      "12",
+      "--batch-size",
+      "8",
+      "--learning-rate",
+      "0.01",
+    ];
+    const trained = await run(
+      "train",
+      "text-generation",
+      "--data",
+      text,
+      "--output",
+      dir,
+      ...shape,
+      "--json",
+      "--quiet",
+    );
+    expect(trained.status).toBe(0);
+    expect(JSON.parse(trained.out).validation.bitsPerCharacter).toBeLessThan(0.5);
+    out = "";
+    const asked = ["generate", dir, "--prompt", "the cat", "--max-new-tokens", "15", "--temperature", "0"];
+    expect((await run(...asked, "--json")).status).toBe(0);
+    expect(JSON.parse(out)).toEqual([{ generated_text: "the cat sat on the mat" }]);
+    out = "";
+    await run(...asked, "--stop", "mat");
+    expect(out).toBe("the cat sat on the \n");
+    out = "";
+    expect((await run("evaluate", dir, "--data", text, "--json")).status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ task: "text-generation", examples: 4600, metrics: { tokens: 4600 } });
+    out = "";
+    await run("tokenize", dir, "cat", "--json");
+    expect(JSON.parse(out).tokens).toEqual(["c", "a", "t"]);
+    expect((await run("generate", dir, "--temperature", "-1")).status).toBe(1);
+    expect((await run("generate", join(folder, "order-rnn"))).err).toMatch(/does not write/);
+    const tokens = join(folder, "tokens");
+    const made = await run(
+      "tokenizer",
+      "train",
+      "--data",
+      text,
+      "--type",
+      "bpe",
+      "--vocab-size",
+      "270",
+      "--output",
+      tokens,
+    );
+    expect(made.status).toBe(0);
+    expect(
+      (await run("tokenizer", "train", "--data", text, "--type", "bpe", "--vocab-size", "5", "--output", tokens))
+        .status,
+    ).toBe(2);
+  });
+
   it("trains, evaluates and predicts texts with one JSON object each", async () => {
     const data = file("reviews.tsv", reviews);
     const dir = join(folder, "text");

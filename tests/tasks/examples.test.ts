@@ -1,5 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { main } from "../../examples/feed-forward.ts";
+import { main as lstm } from "../../examples/lstm.ts";
 import { manualSeed, tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { Adam } from "../../src/optim/index.ts";
@@ -7,6 +8,12 @@ import { Adam } from "../../src/optim/index.ts";
 it("the worked example separates the spirals", async () => {
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
   expect(await main()).toBeGreaterThan(0.95);
+  log.mockRestore();
+});
+
+it("the LSTM example learns from reviews what holds for others too", async () => {
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  expect(await lstm()).toBeGreaterThan(0.55);
   log.mockRestore();
 });
 
