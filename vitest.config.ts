@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: "wasm",
           env: { SHOSHIN_BACKEND: "wasm" },
-          include: ["tests/{data,formats,nn,ops,tasks,text,train}/**/*.test.ts"],
+          include: ["tests/{data,formats,models,nn,ops,tasks,text,train}/**/*.test.ts"],
           testTimeout: 60_000,
         },
       },

@@ -57,7 +57,7 @@ export function addTraining(command: Command): Command {
     .requiredOption("--data <source>", "a file, a folder, builtin, glue:TASK")
     .requiredOption("--output <dir>", "where the model goes")
     .option("--validation <source>", "a source, a share like 0.2, or none")
-    .option("--model <preset>", "bag-of-words, mlp, linear, perceptron, rnn, gru, lstm: those that fit the task")
+    .option("--model <preset>", "bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, gpt: those that fit the task")
     .option("--text-column <name>")
     .option("--label-column <name>")
     .option("--range <a:b>", "rows or images A to B − 1")
@@ -92,6 +92,8 @@ export function addTraining(command: Command): Command {
     .option("--tokenizer <kind>", "character, word, bpe, unigram, wordpiece, or a folder")
     .option("--max-length <n>", "longest text in tokens", whole)
     .option("--block-size <n>", "tokens of context in a step", whole)
+    .option("--heads <n>", "of attention", whole)
+    .option("--intermediate-size <n>", "inside a Transformer's layer", whole)
     .option("--tie-weights", "input and output share a table")
     .option("--config <file>", "YAML or JSON with any of these; flags win");
 }
@@ -167,6 +169,8 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "maxLength",
     "blockSize",
     "tieWeights",
+    "heads",
+    "intermediateSize",
   ];
   const task = Object.fromEntries(rest.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
   return { ...task, args } as unknown as TaskOptions;

@@ -70,6 +70,8 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     const { batchSize, shuffle, seed, prefetch } = this.#options;
     const n = this.dataset.length;
     const order = shuffle ? shuffled(n, seed, this.#epoch) : Int32Array.from({ length: n }, (_, i) => i);
+    // Data sets that vary from epoch to epoch.
+    (this.dataset as { setEpoch?(epoch: number): void }).setEpoch?.(this.#epoch);
     const count = this.length;
     const first = this.#skip;
     this.#epoch++;

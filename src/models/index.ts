@@ -7,6 +7,7 @@ export {
 } from "./bag-of-words/index.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
 export { GenerationError, type GenerationOptions, generate, nextProbabilities } from "./generation.ts";
+export { type GptConfig, GptForCausalLM } from "./gpt/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";

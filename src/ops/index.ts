@@ -1,5 +1,6 @@
 export { add, sub } from "./add.ts";
 export { amax, amin, argmax, argmin } from "./amax.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export { binaryCrossEntropyWithLogits } from "./binary-cross-entropy.ts";
 export { to } from "./cast.ts";
 export { eq, ge, gt, le, lt, ne } from "./compare.ts";

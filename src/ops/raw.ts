@@ -1,7 +1,7 @@
 import type { DType } from "../backend/backend.ts";
 import type { BinaryOp, ReduceOp, UnaryOp } from "../backend/codes.ts";
 import { broadcastShapes, broadcastStrides, makeLoop, type Shape, ShapeError, sameShape } from "../tensor/shape.ts";
-import { dense, empty, type Tensor } from "../tensor/tensor.ts";
+import { dense, empty, Tensor } from "../tensor/tensor.ts";
 
 /** Kernels with shapes, for use inside operations: nothing here is recorded. */
 
@@ -75,5 +75,5 @@ export function reshaped(x: Tensor, shape: Shape): Tensor {
 }
 
 export function view(x: Tensor, shape: Shape, offset: number, strides?: readonly number[]): Tensor {
-  return new (x.constructor as typeof Tensor)(x.storage, shape, offset, strides);
+  return new Tensor(x.storage, shape, offset, strides);
 }

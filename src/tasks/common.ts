@@ -41,6 +41,9 @@ export interface TaskOptions {
   /** Tokens of context that a step learns from. */
   blockSize?: number;
   tieWeights?: boolean;
+  heads?: number;
+  /** Width inside a Transformer's feed-forward layer. */
+  intermediateSize?: number;
   args?: Partial<TrainingArguments>;
   /** Called as training goes on; may stop it. */
   callbacks?: TrainerCallbacks[];

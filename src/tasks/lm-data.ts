@@ -1,3 +1,4 @@
+import { philox } from "../backend/philox.ts";
 import {
   DataError,
   type Part,
@@ -117,7 +118,7 @@ export function encodeStream(tokenizer: Tokenizer, lines: readonly string[]): In
 }
 
 export interface StreamBatch {
-  /** int32 [T, batch] */
+  /** int32 [T, batch]; of {@link BlockWindows} [batch, T] */
   x: Tensor;
   /** The tokens that follow, int32 [T · batch]; −100 where there is none. */
   y: Tensor;
@@ -169,5 +170,62 @@ export class StreamWindows {
       }
     }
     return { x: tensor(x, [steps, streams]), y: tensor(y, [steps * streams]), count };
+  }
+}
+
+const SHIFT = 0xb10c;
+
+/** Blocks of a stream without state between them, for models that look back; where they begin changes from epoch to epoch. */
+export class BlockWindows {
+  readonly length: number;
+  readonly #ids: Int32Array;
+  readonly #block: number;
+  readonly #seed: number;
+  #shift = 0;
+
+  /** @param ids at least block + 1 of them */
+  constructor(ids: Int32Array, { block, seed }: { block: number; seed: number }) {
+    this.#ids = ids;
+    this.#block = block;
+    this.#seed = seed;
+    this.length = Math.max(1, Math.floor(ids.length / block) - 1);
+  }
+  setEpoch(epoch: number): void {
+    const words = new Uint32Array(4);
+    philox(epoch, 0, this.#seed >>> 0, SHIFT, words, 0);
+    const room = this.#ids.length - 1 - this.length * this.#block;
+    this.#shift = words[0] % (Math.min(this.#block, room) + 1);
+  }
+  batch(indices: Int32Array): StreamBatch {
+    const [block, n] = [this.#block, indices.length];
+    const [x, y] = [new Int32Array(n * block), new Int32Array(n * block)];
+    indices.forEach((index, i) => {
+      const from = this.#shift + index * block;
+      x.set(this.#ids.subarray(from, from + block), i * block);
+      y.set(this.#ids.subarray(from + 1, from + 1 + block), i * block);
+    });
+    return { x: tensor(x, [n, block]), y: tensor(y), count: n * block };
+  }
+}
+
+/**
+ * The whole stream in blocks side by side, every token predicted once, the first from `start`; the last block is filled up.
+ * x is [batch, T].
+ */
+export function* blocksOf(
+  ids: Int32Array,
+  { block, start, batch }: { block: number; start: number; batch: number },
+): Generator<StreamBatch> {
+  const total = Math.ceil(ids.length / block);
+  for (let b = 0; b < total; b += batch) {
+    const n = Math.min(batch, total - b);
+    const x = new Int32Array(n * block).fill(start);
+    const y = new Int32Array(n * block).fill(-100);
+    const from = b * block;
+    const part = ids.subarray(from, Math.min(ids.length, from + n * block));
+    y.set(part);
+    x[0] = from === 0 ? start : ids[from - 1];
+    x.set(part.subarray(0, Math.min(part.length, n * block - 1)), 1);
+    yield { x: tensor(x, [n, block]), y: tensor(y), count: part.length };
   }
 }

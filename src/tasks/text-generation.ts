@@ -3,6 +3,7 @@ import { DataError, parseRange, resolveSource } from "../data/index.ts";
 import {
   type CausalLm,
   type GenerationOptions,
+  GptForCausalLM,
   generate,
   type LmState,
   RNN_CELLS,
@@ -26,6 +27,8 @@ import {
   type TaskReport,
 } from "./common.ts";
 import {
+  BlockWindows,
+  blocksOf,
   encodeStream,
   makeTokenizer,
   readCorpus,
@@ -36,9 +39,21 @@ import {
 } from "./lm-data.ts";
 
 const NAME = "text-generation";
-const PRESETS = [...RNN_CELLS];
+const PRESETS = [...RNN_CELLS, "gpt"];
+type Model = RnnForCausalLM | GptForCausalLM;
 
-function buildModel(config: ModelConfig): RnnForCausalLM {
+function buildModel(config: ModelConfig): Model {
+  if (config.model_type === "gpt2") {
+    return new GptForCausalLM({
+      vocabSize: Number(config.vocab_size),
+      nPositions: Number(config.n_positions),
+      nEmbd: Number(config.n_embd),
+      nLayer: Number(config.n_layer),
+      nHead: Number(config.n_head),
+      nInner: Number(config.n_inner),
+      dropout: Number(config.resid_pdrop),
+    });
+  }
   const modelType = RNN_CELLS.find((cell) => cell === config.model_type);
   if (modelType === undefined) {
     throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
@@ -103,26 +118,35 @@ function unitsOf(lines: readonly string[]): Units {
  * each line (per character for models of characters); `tokenPerplexity`; `bitsPerCharacter`, line ends counted.
  */
 async function scoreStream(
-  model: RnnForCausalLM,
+  model: Model,
   ids: Int32Array,
   units: Units,
   options: { streams: number; block: number; start: number; characters: boolean },
 ): Promise<Metrics> {
-  const windows = new StreamWindows(ids, options);
-  const carried = new CarriedState();
   const wasTraining = model.training;
+  const carried = new CarriedState();
   model.eval();
   let total = 0;
   try {
-    for (let w = 0; w < windows.windows; w++) {
-      const { x, y } = windows.window(w);
-      const { sum, state } = noGrad(() => {
-        const out = model.forward(x, carried.current);
-        return { sum: crossEntropy(out.logits, y, { reduction: "sum" }), state: out.state };
-      });
-      total += sum.item();
-      carried.keep(state);
-      for (const t of [x, y, sum]) t.dispose();
+    if (model instanceof GptForCausalLM) {
+      const block = Math.min(options.block, model.maxPositions);
+      for (const { x, y } of blocksOf(ids, { block, start: options.start, batch: 32 })) {
+        const sum = noGrad(() => crossEntropy(model.forward(x), y, { reduction: "sum" }));
+        total += sum.item();
+        for (const t of [x, y, sum]) t.dispose();
+      }
+    } else {
+      const windows = new StreamWindows(ids, options);
+      for (let w = 0; w < windows.windows; w++) {
+        const { x, y } = windows.window(w);
+        const { sum, state } = noGrad(() => {
+          const out = model.forward(x, carried.current);
+          return { sum: crossEntropy(out.logits, y, { reduction: "sum" }), state: out.state };
+        });
+        total += sum.item();
+        carried.keep(state);
+        for (const t of [x, y, sum]) t.dispose();
+      }
     }
   } finally {
     carried.reset();
@@ -154,7 +178,8 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const start = startToken(tokenizer);
   const ids = encodeStream(tokenizer, lines);
   const held = encodeStream(tokenizer, corpus.validation);
-  const recipe = tokenizer.kind === "character" ? CHARACTERS : WORDS;
+  const gpt = preset === "gpt";
+  const recipe = gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
   const args = { ...recipe.args, ...options.args, outputDir: options.output };
   const block = options.blockSize ?? recipe.block;
   const streams = Math.min(
@@ -172,32 +197,52 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
   const hidden = options.hiddenSize ?? recipe.hidden;
-  const config: ModelConfig = {
-    model_type: preset,
-    architectures: ["RnnForCausalLM"],
-    vocab_size: tokenizer.vocabSize,
-    embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
-    hidden_size: hidden,
-    num_hidden_layers: options.layers ?? recipe.layers,
-    dropout: options.dropout ?? recipe.dropout,
-    tie_word_embeddings: options.tieWeights ?? false,
-    block_size: block,
-  };
-  const windows = new StreamWindows(ids, { streams, block, start });
+  const config: ModelConfig = gpt
+    ? {
+        model_type: "gpt2",
+        architectures: ["GPT2LMHeadModel"],
+        vocab_size: tokenizer.vocabSize,
+        n_positions: block,
+        n_embd: hidden,
+        n_layer: options.layers ?? recipe.layers,
+        n_head: options.heads ?? 4,
+        n_inner: options.intermediateSize ?? 4 * hidden,
+        activation_function: "gelu_new",
+        resid_pdrop: options.dropout ?? recipe.dropout,
+        embd_pdrop: options.dropout ?? recipe.dropout,
+        attn_pdrop: options.dropout ?? recipe.dropout,
+        tie_word_embeddings: true,
+        block_size: block,
+      }
+    : {
+        model_type: preset,
+        architectures: ["RnnForCausalLM"],
+        vocab_size: tokenizer.vocabSize,
+        embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
+        hidden_size: hidden,
+        num_hidden_layers: options.layers ?? recipe.layers,
+        dropout: options.dropout ?? recipe.dropout,
+        tie_word_embeddings: options.tieWeights ?? false,
+        block_size: block,
+      };
+  const seed = args.seed ?? DEFAULTS.seed;
+  const windows = gpt ? new BlockWindows(ids, { block, seed }) : new StreamWindows(ids, { streams, block, start });
   if (options.args?.numTrainEpochs === undefined) {
-    args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(40, Math.ceil(recipe.steps / windows.windows)));
+    const perEpoch = Math.ceil(windows.length / streams);
+    args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(40, Math.ceil(recipe.steps / perEpoch)));
   }
-  manualSeed(args.seed ?? DEFAULTS.seed);
+  manualSeed(seed);
   const model = buildModel(config);
   const carried = new CarriedState();
   const units = unitsOf(corpus.validation);
   const characters = tokenizer.kind === "character";
-  const trainer = new Trainer<StreamWindows, StreamBatch>({
+  const trainer = new Trainer<StreamWindows | BlockWindows, StreamBatch>({
     model,
     trainDataset: windows,
-    shuffle: false,
-    carry: carried,
+    shuffle: gpt,
+    carry: gpt ? undefined : carried,
     computeLoss: ({ x, y }) => {
+      if (model instanceof GptForCausalLM) return crossEntropy(model.forward(x), y);
       const { logits, state } = model.forward(x, carried.current);
       carried.keep(state);
       return crossEntropy(logits, y);
@@ -237,6 +282,24 @@ const WORDS = {
     learningRate: 2e-3,
     weightDecay: 0,
     maxGradNorm: 5,
+    lrSchedulerType: "cosine" as const,
+  },
+};
+/** nanoGPT's recipe for a CPU (Karpathy): 4 layers of 128, blocks of 64. */
+const GPT = {
+  block: 64,
+  hidden: 128,
+  embedding: 128,
+  layers: 4,
+  dropout: 0,
+  steps: 2000,
+  args: {
+    numTrainEpochs: 1,
+    perDeviceTrainBatchSize: 12,
+    learningRate: 1e-3,
+    weightDecay: 0.1,
+    maxGradNorm: 1,
+    warmupSteps: 100,
     lrSchedulerType: "cosine" as const,
   },
 };

@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, tensor } from "../../src/index.ts";
 import { GenerationError, generate, nextProbabilities, RNN_CELLS, RnnForCausalLM } from "../../src/models/index.ts";
 import { type Generator, getTask, loadGenerator } from "../../src/tasks/index.ts";
-import { encodeStream, makeTokenizer, readCorpus, StreamWindows, startToken } from "../../src/tasks/lm-data.ts";
+import {
+  blocksOf,
+  encodeStream,
+  makeTokenizer,
+  readCorpus,
+  StreamWindows,
+  startToken,
+} from "../../src/tasks/lm-data.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -215,6 +222,48 @@ describe("text-generation", () => {
     await train("straight7", { args: { saveSteps: 7 } });
     const weights = (name: string) => readFileSync(join(folder, name, "model.safetensors"));
     expect(new Uint8Array(weights("stopped"))).toEqual(new Uint8Array(weights("straight7")));
+  });
+  it("trains a GPT, measures every token once, and resumes it to the same bits", async () => {
+    const shape = { model: "gpt", hiddenSize: 32, layers: 2, heads: 2, args: { numTrainEpochs: 3, saveSteps: 40 } };
+    const report = await train("gpt", shape);
+    const characters = lines.slice(-Math.round(lines.length / 10)).reduce((n, line) => n + [...line].length + 1, 0);
+    expect(Math.abs((report.validation?.tokens ?? 0) - characters)).toBeLessThan(60);
+    expect(report.validation?.bitsPerCharacter).toBeLessThan(3);
+    let steps = 0;
+    const boom = {
+      onStepEnd: () => {
+        if (++steps === 100) throw new Error("the power failed");
+      },
+    };
+    await expect(train("gpt2", { ...shape, callbacks: [boom] })).rejects.toThrow("the power failed");
+    await train("gpt2", { ...shape, args: { ...shape.args, resume: true } });
+    const weights = (name: string) => new Uint8Array(readFileSync(join(folder, name, "model.safetensors")));
+    expect(weights("gpt2")).toEqual(weights("gpt"));
+    const gpt = await loadGenerator(join(folder, "gpt"));
+    expect(gpt.generate("the ", { maxNewTokens: 60 }).length).toBeGreaterThan(40);
+  });
+  it("cuts a whole stream into blocks, every token predicted once from the one before", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 4 }),
+        (n, block, batch) => {
+          const ids = Int32Array.from({ length: n }, (_, i) => i + 1);
+          const seen: number[] = [];
+          for (const { x, y, count } of blocksOf(ids, { block, start: 0, batch })) {
+            const [xs, ys] = [x.data(), y.data()];
+            const here = [...ys].flatMap((id, i) => (id === -100 ? [] : [[xs[i], id]]));
+            expect(here).toHaveLength(count);
+            for (const [before, id] of here) expect(before).toBe(id - 1);
+            seen.push(...here.map(([, id]) => id));
+            x.dispose();
+            y.dispose();
+          }
+          expect(seen).toEqual([...ids]);
+        },
+      ),
+    );
   });
   it("names what is wrong", async () => {
     writeFileSync(join(folder, "short.txt"), "ab\n");
