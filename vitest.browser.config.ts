@@ -44,7 +44,10 @@ export default defineConfig({
   test: {
     name: isolated ? "chromium, isolated" : "chromium",
     // What starts processes or needs a disk, a compiler or Python's files stays in Node.
-    include: ["tests/{backend,models,nn,ops,optim,tensor,train,formats,text,browser}/**/*.test.ts", "tests/data/loader.test.ts"],
+    include: [
+      "tests/{backend,models,nn,ops,optim,tensor,train,formats,text,browser}/**/*.test.ts",
+      "tests/data/loader.test.ts",
+    ],
     exclude: ["tests/backend/{header,wasm}.test.ts", "tests/train/kill.test.ts"],
     setupFiles: ["tests/browser/setup.ts"],
     testTimeout: 60_000,

@@ -10,8 +10,8 @@ constexpr int MR = 14;
 constexpr int MR = 6;
 #elif defined(__aarch64__)
 constexpr int MR = 8;
-#elif defined(__wasm__)
-constexpr int MR = 4;  // more rows spill in V8
+#elif defined(__wasm__) && !defined(__wasm_relaxed_simd__)
+constexpr int MR = 4;  // more rows spill in V8, where a product needs a register of its own
 #else
 constexpr int MR = 6;
 #endif
@@ -110,7 +110,7 @@ static void tile_bf16(const float* a, const float* b, int64_t bstep, int64_t pai
 typedef void (*Tile)(const float*, const float*, int64_t, int64_t, const Store&, int);
 #if SHOSHIN_WIDTH == 16
 #define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>, F<5, V>, F<6, V>, F<7, V>, F<8, V>, F<9, V>, F<10, V>, F<11, V>, F<12, V>, F<13, V>, F<14, V>}
-#elif defined(__wasm__)
+#elif defined(__wasm__) && !defined(__wasm_relaxed_simd__)
 #define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>}
 #elif SHOSHIN_WIDTH == 8 || !defined(__aarch64__)
 #define SH_TILES(F, V) {F<1, V>, F<2, V>, F<3, V>, F<4, V>, F<5, V>, F<6, V>}

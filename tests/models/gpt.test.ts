@@ -14,8 +14,9 @@ import { GptForCausalLM, generate } from "../../src/models/index.ts";
 import { crossEntropy } from "../../src/nn/index.ts";
 import { scaledDotProductAttention } from "../../src/ops/index.ts";
 
-const close = (got: ArrayLike<number>, want: readonly number[], digits = 5) =>
-  want.forEach((w, i) => expect(got[i]).toBeCloseTo(w, digits));
+const close = (got: ArrayLike<number>, want: readonly number[], digits = 5) => {
+  for (const [i, w] of want.entries()) expect(got[i]).toBeCloseTo(w, digits);
+};
 const waves = (s: number) =>
   tensor(
     Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * s)),
@@ -121,8 +122,8 @@ describe("GptForCausalLM", () => {
     expect(loss.item()).toBeCloseTo(2.450854778, 5);
     loss.backward();
     const norm = (name: string) => {
-      const p = new Map(model.namedParameters()).get(name);
-      return Math.hypot(...(p?.grad as Tensor).data());
+      const p = new Map<string, Tensor>(model.namedParameters()).get(name) as Tensor;
+      return Math.hypot(...(p.grad as Tensor).data());
     };
     expect(norm("transformer.h.0.attn.c_attn.weight")).toBeCloseTo(0.0134605, 6);
     expect(norm("transformer.wte.weight")).toBeCloseTo(0.2427508, 5);

@@ -132,7 +132,7 @@ describe.each(RNN_CELLS)("%s language model", (modelType) => {
       const step = noGrad(() => model.next(tensor(Int32Array.of(id), [1, 1]), past));
       past = step.past;
       const row = [...step.logits.data()];
-      row.forEach((x, v) => expect(x).toBeCloseTo(whole[0][t][v], 5));
+      for (const [v, x] of row.entries()) expect(x).toBeCloseTo(whole[0][t][v], 5);
     });
   });
   it("shares one table when tied, and refuses two sizes", () => {
@@ -190,7 +190,9 @@ describe("text-generation", () => {
     const text = generator.generate("the ", {
       maxNewTokens: 80,
       temperature: 0.3,
-      onText: (piece) => void (pieces += piece),
+      onText: (piece) => {
+        pieces += piece;
+      },
     });
     expect(pieces).toBe(text);
     expect(text).toMatch(/cat sat|sun rose/);
