@@ -2,23 +2,12 @@
 import { backend, crossEntropy, manualSeed, memory, randn, tensor } from "../dist/index.js";
 import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
+import { attentionCase, gptStep } from "./attention-cases.mjs";
+import { seconds } from "./seconds.mjs";
 
 const b = backend();
 b.threads = 2;
 const native = b.name === "native";
-
-/** Seconds of one call, over enough calls to fill the budget. */
-function seconds(step, budget = 0.15) {
-  step();
-  let count = 0;
-  const start = performance.now();
-  for (;;) {
-    step();
-    count++;
-    const spent = (performance.now() - start) / 1000;
-    if (spent > budget) return spent / count;
-  }
-}
 
 function matmulCase(name, m, k, n, { precision = "float32", ta = false, tb = false } = {}) {
   manualSeed(0);
@@ -250,4 +239,6 @@ export const CASES = {
   "op-overhead": async () => [opOverhead()],
   "mlp-step": async () => [mlpStep(), rssCase()],
   "lstm-step": async () => [lstmStep()],
+  "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
+  attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
 };

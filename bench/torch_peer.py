@@ -46,6 +46,53 @@ def mlp():
     return step
 
 
+class Block(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.qkv, self.proj = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.fc, self.out = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        b, t, c = x.shape
+        q, k, v = (y.view(b, t, self.heads, -1).transpose(1, 2) for y in self.qkv(self.ln_1(x)).split(c, 2))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, c)
+        x = x + self.proj(y)
+        return x + self.out(F.gelu(self.fc(self.ln_2(x)), approximate="tanh"))
+
+
+def gpt(r):
+    torch.manual_seed(0)
+    batch, steps, width, vocabulary = 16, 128, 256, 1024
+    tokens, positions = torch.nn.Embedding(vocabulary, width), torch.nn.Embedding(steps, width)
+    net = torch.nn.Sequential(*[Block(width, 4) for _ in range(4)], torch.nn.LayerNorm(width))
+    opt = torch.optim.AdamW([*tokens.parameters(), *positions.parameters(), *net.parameters()], lr=1e-3, fused=True)
+    ids = torch.arange(batch * (steps + 1)) * 7919 % vocabulary
+    x, y, at = ids[: batch * steps].view(batch, steps), ids[batch:], torch.arange(steps)
+
+    def step():
+        opt.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=r["precision"] == "bf16"):
+            loss = F.cross_entropy((net(tokens(x) + positions(at)) @ tokens.weight.t()).flatten(0, 1), y)
+        loss.backward()
+        opt.step()
+
+    return step
+
+
+def attention(r):
+    q, k, v, g = (torch.randn(1, r["heads"], r["length"], r["size"]) for _ in range(4))
+    for x in (q, k, v):
+        x.requires_grad_()
+
+    def step():
+        F.scaled_dot_product_attention(q, k, v, is_causal=r["causal"]).backward(g)
+        q.grad = k.grad = v.grad = None
+
+    return step
+
+
 def lstm():
     torch.manual_seed(0)
     batch, steps, width, vocabulary = 32, 64, 256, 1000
@@ -106,6 +153,10 @@ for line in sys.stdin:
         answer = 1e3 * timed(line, mlp, 0.5)
     elif r["op"] == "lstm-step":
         answer = 1e3 * timed(line, lstm, 1.0)
+    elif r["op"] == "gpt-step":
+        answer = 1e3 * timed(line, lambda: gpt(r), 1.5)
+    elif r["op"] == "attention":
+        answer = 1e3 * timed(line, lambda: attention(r), 0.5)
     elif r["op"] == "op-overhead":
         answer = 1e6 * timed(line, small) / 100
     else:

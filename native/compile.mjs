@@ -56,7 +56,7 @@ export async function compileAddon({ cxx, arch, include, work }) {
       if (flags.length === 0) throw error;
     }
   });
-  for (const name of ["threads", "storage", "gate", "gate_recurrent"])
+  for (const name of ["threads", "storage", "gate", "gate_recurrent", "gate_attention"])
     queue.push(async () => objects.push(await compile(`${name}.cc`, name, [])));
   queue.push(async () => objects.push(await compile("addon.cc", "addon", [`-I${include}`])));
   await Promise.all(

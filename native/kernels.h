@@ -78,6 +78,29 @@ inline int64_t cell_gates(int cell) { return cell == LSTM ? 4 : cell == GRU ? 3 
 inline int64_t cell_saved(int cell) { return cell == LSTM || cell == GRU ? 4 : 0; }
 inline int64_t cell_work(int cell) { return cell == LSTM ? 4 : cell == GRU ? 6 : 1; }
 
+// Scaled dot-product attention; src/backend/attention.ts has the shapes, reference-attention.ts the equations.
+struct HeadStrides {
+  int64_t batch, head, row;  // in elements; the elements of a row are neighbours
+};
+struct AttentionArgs {
+  int64_t batch, heads, groups, queries, keys, size, valueSize;  // groups: heads of k and v, of which each serves heads/groups of q
+  const float *q, *k, *v;
+  float *out, *lse;  // lse [batch, heads, queries], log of the sum of a query's exponentials, or null: no gradient will be asked for
+  HeadStrides qs, ks, vs, os;
+  const uint8_t* mask;        // 0 hides; or null
+  const float* bias;          // added to the scores; or null
+  int64_t ms[4], bs[4];       // their strides over batch, head, query, key
+  const float* slopes;        // [heads]: ALiBi, or null
+  int causal;                 // query i sees keys up to i + keys - queries
+  float scale, dropout;
+  uint32_t key0, key1, site;  // of dropout; element (row, j) of the weights counts as row · 4⌈keys/4⌉ + j
+};
+struct AttentionGradients {
+  const float* dout;  // laid out as ds says
+  float *dq, *dk, *dv;
+  HeadStrides ds, dqs, dks, dvs;
+};
+
 struct AdamArgs {
   float *p, *m, *v, *vmax;  // vmax null unless AMSGrad
   const float* g;
@@ -169,6 +192,11 @@ struct Kernels {
   int64_t (*recurrent_workspace)(const RecurrentArgs&, const RecurrentGradients* d);
   void (*recurrent)(const RecurrentArgs&, void* workspace);
   void (*recurrent_backward)(const RecurrentArgs&, const RecurrentGradients&, void* workspace);
+
+  // d null: the forward pass.
+  int64_t (*attention_workspace)(const AttentionArgs&, const AttentionGradients* d);
+  void (*attention)(const AttentionArgs&, void* workspace);
+  void (*attention_backward)(const AttentionArgs&, const AttentionGradients&, void* workspace);
 
   // Philox4x32-10, counter (i/4, site, 0, 0) key (key0, key1), lane i%4; element i is kept when its word ≥ p·2^32 and
   // scaled by 1/(1-p). The same in src/tensor/random.ts. add: out += .

@@ -25,6 +25,7 @@ namespace SHOSHIN_ISA_NAME {
 #include "repeated.h"
 #include "recurrent.h"
 #include "dropout.h"
+#include "attention.h"
 #include "optim.h"
 #endif
 
@@ -47,6 +48,7 @@ extern const Kernels SHOSHIN_TABLE(SHOSHIN_ISA_NAME) = [] {
   SET(cast) SET(reduce) SET(arg_reduce) SET(softmax) SET(softmax_backward) SET(cross_entropy) SET(cross_entropy_backward)
   SET(norm) SET(norm_backward_workspace) SET(norm_backward) SET(gather) SET(scatter_add) SET(embedding_bag)
   SET(embedding_bag_backward) SET(recurrent_workspace) SET(recurrent) SET(recurrent_backward)
+  SET(attention_workspace) SET(attention) SET(attention_backward)
   SET(dropout) SET(adam) SET(sgd) SET(rmsprop) SET(adagrad)
 #endif
 #undef SET

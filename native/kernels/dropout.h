@@ -25,12 +25,12 @@ SH_INLINE void philox(uint32_t block, uint32_t site, uint32_t k0, uint32_t k1, u
   out[2] = c2;
   out[3] = c3;
 }
-// Sixteen blocks side by side, so that the compiler can do them in vectors.
+// Sixteen blocks, `step` apart, side by side, so that the compiler can do them in vectors.
 constexpr int BLOCKS = 16;
-SH_INLINE void philox_many(uint32_t block, uint32_t site, uint32_t key0, uint32_t key1, uint32_t (*out)[4]) {
+SH_INLINE void philox_many(uint32_t block, uint32_t step, uint32_t site, uint32_t key0, uint32_t key1, uint32_t (*out)[4]) {
   uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
   for (int i = 0; i < BLOCKS; i++) {
-    c0[i] = block + (uint32_t)i;
+    c0[i] = block + (uint32_t)i * step;
     c1[i] = site;
     c2[i] = c3[i] = 0;
   }
@@ -59,7 +59,7 @@ static void dropout_part(void* context, int64_t part) {
   int64_t at = begin;
   uint32_t words[BLOCKS][4];
   for (; at + 4 * BLOCKS <= end; at += 4 * BLOCKS) {
-    philox_many((uint32_t)(at / 4), j.site, j.key0, j.key1, words);
+    philox_many((uint32_t)(at / 4), 1, j.site, j.key0, j.key1, words);
     for (int i = 0; i < 4 * BLOCKS; i++) j.out[at + i] = (double)words[i / 4][i % 4] >= j.threshold ? j.x[at + i] * j.scale : 0.0f;
   }
   for (; at < end; at += 4) {

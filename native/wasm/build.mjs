@@ -85,6 +85,7 @@ try {
         compile("kernels/all.cc", "all", [`-DSHOSHIN_ISA_NAME=${set}`]),
         compile("gate.cc", "gate"),
         compile("gate_recurrent.cc", "gate_recurrent"),
+        compile("gate_attention.cc", "gate_attention"),
         compile("storage.cc", "storage"),
         compile("dispatch.cc", "dispatch", [`-DSHOSHIN_HAS_${set.toUpperCase()}`]),
         compile("wasm/threads.cc", "threads"),

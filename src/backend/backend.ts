@@ -1,3 +1,4 @@
+import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "./attention.ts";
 import type { Activation, BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
 import type {
   RecurrentGradients,
@@ -228,6 +229,19 @@ export interface Backend {
     saved: RecurrentSaved,
     inputs: RecurrentInputs,
     shape: RecurrentShape,
+  ): void;
+  /**
+   * Scaled dot-product attention; `reference-attention.ts` has the equations. `lse` [batch, heads, queries] is kept for the
+   * backward pass; left out when there will be none.
+   */
+  attention(out: Rows, lse: Operand | undefined, inputs: AttentionInputs, shape: AttentionShape): void;
+  attentionBackward(
+    gradients: AttentionGradients,
+    dout: Rows,
+    out: Rows,
+    lse: Operand,
+    inputs: AttentionInputs,
+    shape: AttentionShape,
   ): void;
   /** Keeps element i where its Philox word ≥ p·2³², scaled by 1/(1−p); key and site as in `philox.ts`. */
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void;

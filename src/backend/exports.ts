@@ -35,6 +35,8 @@ export const ARITY = {
   embedding_bag_backward: 16,
   recurrent: 15,
   recurrent_backward: 19,
+  attention: 8,
+  attention_backward: 12,
   dropout: 9,
   adam: 8,
   sgd: 6,

@@ -1,3 +1,4 @@
+import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "./attention.ts";
 import type {
   AdagradSettings,
   AdamSettings,
@@ -15,6 +16,7 @@ import type {
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import type { NativeExports } from "./exports.ts";
+import { callAttention, callAttentionBackward } from "./kernels-attention.ts";
 import { callRecurrent, callRecurrentBackward } from "./kernels-recurrent.ts";
 import type {
   RecurrentGradients,
@@ -449,6 +451,20 @@ export class KernelBackend implements Backend {
         shape,
       ),
     );
+  }
+  attention(out: Rows, lse: Operand | undefined, inputs: AttentionInputs, shape: AttentionShape): void {
+    this.#done(callAttention(this.#native, this.#native.params(), out, lse, inputs, shape));
+  }
+  attentionBackward(
+    gradients: AttentionGradients,
+    dout: Rows,
+    out: Rows,
+    lse: Operand,
+    inputs: AttentionInputs,
+    shape: AttentionShape,
+  ): void {
+    const block = this.#native.params();
+    this.#done(callAttentionBackward(this.#native, block, gradients, dout, out, lse, inputs, shape));
   }
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void {
     const [o, v] = [out.storage.handle, x.storage.handle];

@@ -1,3 +1,4 @@
+import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "./attention.ts";
 import type {
   AdagradSettings,
   AdamSettings,
@@ -21,6 +22,7 @@ import type {
   RecurrentShape,
   RecurrentUpstream,
 } from "./recurrent.ts";
+import * as attention from "./reference-attention.ts";
 import { ACTIVATION, BINARY, roundToBf16, UNARY } from "./reference-math.ts";
 import * as optim from "./reference-optim.ts";
 import * as recurrent from "./reference-recurrent.ts";
@@ -378,6 +380,19 @@ export class ReferenceBackend implements Backend {
     shape: RecurrentShape,
   ): void {
     recurrent.backward(gradients, upstream, saved, inputs, shape);
+  }
+  attention(out: Rows, lse: Operand | undefined, inputs: AttentionInputs, shape: AttentionShape): void {
+    attention.forward(out, lse, inputs, shape);
+  }
+  attentionBackward(
+    gradients: AttentionGradients,
+    dout: Rows,
+    out: Rows,
+    lse: Operand,
+    inputs: AttentionInputs,
+    shape: AttentionShape,
+  ): void {
+    attention.backward(gradients, dout, out, lse, inputs, shape);
   }
   dropout(out: Operand, x: Operand, n: number, p: number, key0: number, key1: number, site: number): void {
     const [o, a] = [float(out, n), float(x, n)];

@@ -1,15 +1,21 @@
+import type { AttentionInputs, AttentionShape } from "../backend/attention.ts";
 import { tensor } from "../tensor/create.ts";
-import { ShapeError, showShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { dropout as drop } from "./dropout.ts";
-import { matmul } from "./matmul.ts";
-import { softmax } from "./softmax.ts";
+import { nextMask } from "../tensor/random.ts";
+import { broadcastStrides, denseStrides, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
+import { defineOp } from "../tensor/tape.ts";
+import { contiguousCopy, empty, type Tensor } from "../tensor/tensor.ts";
+import { view } from "./raw.ts";
 
 export interface AttentionOptions {
   /** Query i sees keys up to i + S − T: itself and what is before. */
   isCausal?: boolean;
-  /** uint8, broadcasting to [batch, heads, T, S]: 0 hides the key. A query that sees nothing gives 0. */
+  /**
+   * Broadcasting to [batch, heads, T, S]: uint8, where 0 hides the key, or float, added to the scores (−∞ hides). A float mask
+   * gets no gradient. A query that sees nothing gives 0.
+   */
   attnMask?: Tensor;
+  /** ALiBi (Press et al., 2022), [heads]: slope · |i + S − T − j| is taken from the scores. No gradient. */
+  alibiSlopes?: Tensor;
   /** $1/\sqrt d$ when left out. */
   scale?: number;
   /** Probability of dropout on the weights. */
@@ -17,34 +23,95 @@ export interface AttentionOptions {
   training?: boolean;
 }
 
-/** Far below every score, yet finite: rows that hide everything stay numbers. */
-const HIDDEN = -1e30;
+/** The rows of a [batch, heads, n, size] tensor as the kernels read them: neighbours within a row. */
+function rows(x: Tensor): Tensor {
+  return x.strides[3] === 1 || x.shape[3] <= 1 ? x : contiguousCopy(x);
+}
+/** [batch, heads, n, size], in memory [batch, n, heads, size], so that heads join without a copy. */
+function headRows(like: Tensor, [batch, heads, n, size]: readonly number[]): Tensor {
+  const whole = empty([batch, n, heads, size], like.dtype, like.backend);
+  return view(whole, [batch, heads, n, size], 0, [n * heads * size, size, heads * size, 1]);
+}
+function spread(x: Tensor, shape: readonly number[]): Tensor {
+  return view(x, shape, x.offset, broadcastStrides(x.shape, x.strides, shape));
+}
 
-// A model asks for the same few sizes again and again.
-const masks = new Map<string, Tensor>();
-const MASKS = 8;
+interface Memo {
+  shape: AttentionShape;
+  inputs: AttentionInputs & { q: Tensor; k: Tensor; v: Tensor };
+  out: Tensor;
+  lse: Tensor;
+}
 
-/** [T, S]: 0 where query i may look, {@link HIDDEN} after it. */
-function causalMask(t: number, s: number, like: Tensor): Tensor {
-  const key = `${like.backend.name} ${like.dtype} ${t} ${s}`;
-  const known = masks.get(key);
-  if (known?.storage.alive) return known;
-  const values = new Float32Array(t * s);
-  for (let i = 0; i < t; i++) values.fill(HIDDEN, i * s + Math.max(0, i + s - t + 1), (i + 1) * s);
-  const made = tensor(values, [t, s], { dtype: like.dtype }).keep();
-  const oldest = masks.keys().next().value;
-  if (masks.size >= MASKS && oldest !== undefined) {
-    masks.get(oldest)?.dispose();
-    masks.delete(oldest);
+function prepare(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [AttentionShape, AttentionInputs] {
+  const { isCausal = false, attnMask, alibiSlopes, dropout = 0, training = true } = options;
+  const [batch, heads, queries, size] = q.shape;
+  const p = training ? dropout : 0;
+  const shape: AttentionShape = {
+    ...{ batch, heads, groups: k.shape[1], queries, keys: k.shape[2], size, valueSize: v.shape[3] },
+    causal: isCausal,
+    scale: options.scale ?? 1 / Math.sqrt(size),
+    dropout: p,
+    ...(p > 0 ? nextMask() : { key0: 0, key1: 0, site: 0 }),
+  };
+  const mask = attnMask && spread(attnMask, [batch, heads, queries, k.shape[2]]);
+  const inputs: AttentionInputs = {
+    ...{ q, k, v },
+    [mask?.dtype === "uint8" ? "mask" : "bias"]: mask,
+    slopes: alibiSlopes && (alibiSlopes.isContiguous ? alibiSlopes : contiguousCopy(alibiSlopes)),
+  };
+  return [shape, inputs];
+}
+
+const attentionOp = defineOp("scaledDotProductAttention", {
+  forward(ctx, ...[q0, k0, v0, options]: [Tensor, Tensor, Tensor, AttentionOptions]) {
+    const [q, k, v] = [rows(q0), rows(k0), rows(v0)];
+    const [shape, inputs] = prepare(q, k, v, options);
+    const out = headRows(q, [...q.shape.slice(0, 3), v.shape[3]]);
+    const recorded = [0, 1, 2].some((i) => ctx.needs(i));
+    const lse = recorded ? empty(q.shape.slice(0, 3), q.dtype, q.backend) : undefined;
+    q.backend.attention(out, lse, inputs, shape);
+    if (lse === undefined) return out;
+    for (const t of [q, k, v, out, lse, inputs.mask, inputs.bias, inputs.slopes]) ctx.save(t as Tensor | undefined);
+    ctx.memo = { shape, inputs: { ...inputs, q, k, v }, out, lse } satisfies Memo;
+    return out;
+  },
+  backward(ctx, dy) {
+    const { shape, inputs, out, lse } = ctx.memo as Memo;
+    const gradients = {
+      q: headRows(inputs.q, inputs.q.shape),
+      k: headRows(inputs.k, inputs.k.shape),
+      v: headRows(inputs.v, inputs.v.shape),
+    };
+    out.backend.attentionBackward(gradients, rows(dy as Tensor), out, lse, inputs, shape);
+    return [gradients.q, gradients.k, gradients.v];
+  },
+});
+
+function checkOptions(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
+  const { attnMask, alibiSlopes, dropout = 0 } = options;
+  if (!(dropout >= 0 && dropout <= 1)) throw new ShapeError(`${name}: dropout ${dropout} is outside 0 to 1`);
+  if (alibiSlopes !== undefined && !sameShape(alibiSlopes.shape, [grid[1]])) {
+    throw new ShapeError(`${name}: expected alibiSlopes [${grid[1]}], found ${showShape(alibiSlopes.shape)}`);
   }
-  masks.set(key, made);
-  return made;
+  if (attnMask === undefined) return;
+  if (attnMask.dtype !== "uint8" && attnMask.dtype !== dtype) {
+    throw new ShapeError(`${name}: expected a mask of uint8 or ${dtype}, found ${attnMask.dtype}`);
+  }
+  const lead = grid.length - attnMask.ndim;
+  if (lead < 0 || attnMask.shape.some((n, d) => n !== 1 && n !== grid[d + lead])) {
+    throw new ShapeError(`${name}: a mask of ${showShape(attnMask.shape)} does not broadcast to ${showShape(grid)}`);
+  }
 }
 
 /**
  * Scaled dot-product attention $\mathrm{softmax}(QK^\top/\sqrt d + M)\,V$ (Vaswani et al., 2017), as PyTorch's function of this
- * name. Built from multiplies and a softmax: the weights [batch, heads, T, S] are kept for the backward pass.
- * @param q [batch, heads, T, d] @param k [batch, heads, S, d] @param v [batch, heads, S, dv]
+ * name, computed by blocks: the weights [T, S] are never stored, neither here nor in the backward pass, and blocks that a mask
+ * hides are skipped. `attentionWeights` gives them, for plots. With fewer heads of k and v than of q, each serves
+ * heads / groups neighbouring heads of q (grouped-query attention, Ainslie et al., 2023).
+ * With $P$ the weights and $D_i = \partial o_i\cdot o_i$: $\partial V = P^\top\partial O$,
+ * $\partial S = P\circ(\partial O V^\top - D)$, $\partial Q = \partial S K/\sqrt d$, $\partial K = \partial S^\top Q/\sqrt d$.
+ * @param q [batch, heads, T, d] @param k [batch, groups, S, d] @param v [batch, groups, S, dv]
  * @returns [batch, heads, T, dv]
  * @throws ShapeError unless the sizes agree.
  */
@@ -53,24 +120,83 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     q.ndim === 4 &&
     k.ndim === 4 &&
     v.ndim === 4 &&
-    [0, 1].every((i) => q.shape[i] === k.shape[i] && k.shape[i] === v.shape[i]) &&
-    q.shape[3] === k.shape[3] &&
-    k.shape[2] === v.shape[2];
+    q.shape[0] === k.shape[0] &&
+    sameShape(k.shape.slice(0, 3), v.shape.slice(0, 3)) &&
+    k.shape[1] > 0 &&
+    q.shape[1] % k.shape[1] === 0 &&
+    q.shape[3] === k.shape[3];
   if (!fits) {
     throw new ShapeError(
-      `scaledDotProductAttention: expected q [batch, heads, T, d], k [batch, heads, S, d] and v [batch, heads, S, dv], found ${[q, k, v].map((t) => showShape(t.shape)).join(", ")}`,
+      `scaledDotProductAttention: expected q [batch, heads, T, d], k [batch, groups, S, d] and v [batch, groups, S, dv], found ${[q, k, v].map((t) => showShape(t.shape)).join(", ")}`,
+      "The heads of k and v are those of q, or divide them.",
     );
   }
-  const { isCausal = false, attnMask, dropout = 0, training = true } = options;
-  const [t, s] = [q.shape[2], k.shape[2]];
-  let scores = matmul(q, k.transpose(-1, -2)).mul(options.scale ?? 1 / Math.sqrt(q.shape[3]));
-  if (isCausal && t > 1) scores = scores.add(causalMask(t, s, q));
-  let keep: Tensor | undefined;
-  if (attnMask !== undefined) {
-    keep = attnMask.to(q.dtype);
-    scores = scores.add(keep.sub(1).mul(-HIDDEN));
+  const grid = [q.shape[0], q.shape[1], q.shape[2], k.shape[2]];
+  checkOptions("scaledDotProductAttention", grid, q.dtype, options);
+  return attentionOp(q, k, v, options);
+}
+
+/** q, k and v side by side in one tensor, so that their gradients need not be brought together again. */
+const packedOp = defineOp("attentionPacked", {
+  forward(ctx, ...[qkv, heads, groups, options]: [Tensor, number, number, AttentionOptions]) {
+    const whole = qkv.isContiguous ? qkv : contiguousCopy(qkv);
+    const [q, k, v] = parts(whole, heads, groups);
+    const [shape, inputs] = prepare(q, k, v, options);
+    const out = headRows(q, q.shape);
+    const lse = ctx.needs(0) ? empty(q.shape.slice(0, 3), q.dtype, q.backend) : undefined;
+    q.backend.attention(out, lse, inputs, shape);
+    const joined = view(out, [q.shape[0], q.shape[2], heads * q.shape[3]], 0);
+    if (lse === undefined) return joined;
+    for (const t of [whole, out, lse, inputs.mask, inputs.bias, inputs.slopes]) ctx.save(t as Tensor | undefined);
+    ctx.memo = { shape, inputs: { ...inputs, q, k, v }, out, lse } satisfies Memo;
+    return joined;
+  },
+  backward(ctx, dy) {
+    const { shape, inputs, out, lse } = ctx.memo as Memo;
+    const { heads, groups, size, batch, queries } = shape;
+    const gradient = empty([batch, queries, (heads + 2 * groups) * size], out.dtype, out.backend);
+    const [q, k, v] = parts(gradient, heads, groups);
+    const g = dy as Tensor;
+    const whole = g.isContiguous ? g : contiguousCopy(g);
+    const dout = view(whole, out.shape, whole.offset, out.strides);
+    out.backend.attentionBackward({ q, k, v }, dout, out, lse, inputs, shape);
+    return [gradient];
+  },
+});
+
+/** Views [batch, heads or groups, T, d] of [batch, T, (heads + 2 groups)·d]. */
+function parts(qkv: Tensor, heads: number, groups: number): [Tensor, Tensor, Tensor] {
+  const [batch, t, width] = qkv.shape;
+  const size = width / (heads + 2 * groups);
+  const [, , one] = denseStrides(qkv.shape);
+  const part = (n: number, from: number) =>
+    view(qkv, [batch, n, t, size], qkv.offset + from * size, [t * width, size, width, one]);
+  return [part(heads, 0), part(groups, heads), part(groups, heads + groups)];
+}
+
+/**
+ * {@link scaledDotProductAttention} of a tensor to itself, from one that holds a token's queries, keys and values side by side.
+ * @param qkv [batch, T, (heads + 2·groups)·d]: queries of every head, then keys, then values of every group.
+ * @returns [batch, T, heads·d]
+ * @throws ShapeError unless heads + 2·groups divide the width and groups divide heads.
+ */
+export function attentionPacked(qkv: Tensor, heads: number, groups = heads, options: AttentionOptions = {}): Tensor {
+  const whole = Number.isInteger(heads) && heads > 0 && Number.isInteger(groups) && groups > 0;
+  if (qkv.ndim !== 3 || !whole || heads % groups !== 0 || qkv.shape[2] % (heads + 2 * groups) !== 0) {
+    throw new ShapeError(
+      `attentionPacked: expected [batch, T, (${heads} + 2 · ${groups})·d], found ${showShape(qkv.shape)}`,
+    );
   }
-  let weights = softmax(scores, -1);
-  if (keep !== undefined) weights = weights.mul(keep);
-  return matmul(drop(weights, dropout, training), v);
+  const grid = [qkv.shape[0], heads, qkv.shape[1], qkv.shape[1]];
+  checkOptions("attentionPacked", grid, qkv.dtype, options);
+  return packedOp(qkv, heads, groups, options);
+}
+
+/** [heads]: the slopes $2^{-8i/n}$ of ALiBi, with the paper's rule for numbers of heads that are no power of 2. */
+export function alibiSlopes(heads: number): Tensor {
+  const power = 2 ** Math.floor(Math.log2(heads));
+  const slopes = Array.from({ length: heads }, (_, i) =>
+    i < power ? 2 ** ((-8 * (i + 1)) / power) : 2 ** ((-8 * (2 * (i - power) + 1)) / (2 * power)),
+  );
+  return tensor(slopes);
 }

@@ -1,6 +1,12 @@
 export { add, sub } from "./add.ts";
 export { amax, amin, argmax, argmin } from "./amax.ts";
-export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
+export {
+  type AttentionOptions,
+  alibiSlopes,
+  attentionPacked,
+  scaledDotProductAttention,
+} from "./attention.ts";
+export { attentionWeights } from "./attention-weights.ts";
 export { binaryCrossEntropyWithLogits } from "./binary-cross-entropy.ts";
 export { to } from "./cast.ts";
 export { eq, ge, gt, le, lt, ne } from "./compare.ts";

@@ -75,6 +75,22 @@ const cases: Case[] = [
   ["concat", (a, b) => S.concat([a, b, a], 1), () => [r(2, 3), r(2, 1)]],
   ["stack", (a, b) => S.stack([a, b], 1), () => [r(2, 3), r(2, 3)]],
   ["where", (a, b) => S.where(tensor([1, 0, 1], { dtype: "uint8" }), a, b), () => [r(2, 3), r(3)]],
+  [
+    "attention, causal, with a mask and ALiBi",
+    (q, k, v) => {
+      const attnMask = tensor([1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 0], [3, 4], { dtype: "uint8" });
+      const alibi = S.alibiSlopes(2).to(q.dtype);
+      return S.scaledDotProductAttention(q, k, v, { isCausal: true, attnMask, alibiSlopes: alibi });
+    },
+    () => [r(2, 2, 3, 2), r(2, 2, 4, 2), r(2, 2, 4, 3)],
+  ],
+  [
+    "attention, grouped, with a bias",
+    (q, k, v) => S.scaledDotProductAttention(q, k, v, { attnMask: tensor([0.1, -1, 0.5, 0]).to(q.dtype), scale: 1.3 }),
+    () => [r(1, 4, 3, 2), r(1, 2, 4, 2), r(1, 2, 4, 2)],
+  ],
+  ["attention, transposed", (q) => S.scaledDotProductAttention(q, q.transpose(-1, -2), q), () => [r(1, 2, 3, 3)]],
+  ["attentionPacked", (x) => S.attentionPacked(x, 4, 2, { isCausal: true }), () => [r(2, 3, 16)]],
   ["matmul", (a, b) => a.matmul(b), () => [r(3, 4), r(4, 2)]],
   ["matmul, transposed", (a, b) => a.T.matmul(b.T), () => [r(4, 3), r(2, 4)]],
   ["matmul, batched", (a, b) => a.matmul(b), () => [r(2, 3, 4), r(2, 4, 2)]],

@@ -1,5 +1,5 @@
 import * as nn from "../../nn/index.ts";
-import { concat, scaledDotProductAttention } from "../../ops/index.ts";
+import { attentionPacked, concat, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -43,8 +43,13 @@ class Attention extends nn.Module {
     this.#heads = nHead;
     this.#dropout = dropout;
   }
+  /** x [batch, T, d] */
+  forward(x: Tensor): Tensor {
+    const options = { isCausal: true, dropout: this.#dropout, training: this.training };
+    return this.c_proj.forward(attentionPacked(this.c_attn.forward(x), this.#heads, this.#heads, options));
+  }
   /** x [batch, T, d]; past: keys and values [batch, heads, S, d / heads] of what came before. */
-  forward(x: Tensor, past?: readonly [Tensor, Tensor]): { y: Tensor; past: [Tensor, Tensor] } {
+  next(x: Tensor, past?: readonly [Tensor, Tensor]): { y: Tensor; past: [Tensor, Tensor] } {
     const [batch, t, width] = x.shape;
     const size = width / this.#heads;
     const all = this.c_attn.forward(x).reshape([batch, t, 3, this.#heads, size]);
@@ -53,7 +58,7 @@ class Attention extends nn.Module {
       k = concat([past[0], k], 2);
       v = concat([past[1], v], 2);
     }
-    const y = scaledDotProductAttention(q, k, v, { isCausal: true, dropout: this.#dropout, training: this.training });
+    const y = scaledDotProductAttention(q, k, v, { isCausal: true });
     return { y: this.c_proj.forward(y.transpose(1, 2).reshape([batch, t, width])), past: [k, v] };
   }
 }
@@ -85,10 +90,16 @@ class Block extends nn.Module {
     this.mlp = new Mlp(config);
     this.dropout = new nn.Dropout(config.dropout);
   }
-  forward(x: Tensor, past?: readonly [Tensor, Tensor]): { x: Tensor; past: [Tensor, Tensor] } {
-    const attended = this.attn.forward(this.ln_1.forward(x), past);
-    const h = x.add(this.dropout.forward(attended.y));
-    return { x: h.add(this.dropout.forward(this.mlp.forward(this.ln_2.forward(h)))), past: attended.past };
+  forward(x: Tensor): Tensor {
+    return this.#rest(x, this.attn.forward(this.ln_1.forward(x)));
+  }
+  next(x: Tensor, past?: readonly [Tensor, Tensor]): { x: Tensor; past: [Tensor, Tensor] } {
+    const attended = this.attn.next(this.ln_1.forward(x), past);
+    return { x: this.#rest(x, attended.y), past: attended.past };
+  }
+  #rest(x: Tensor, attended: Tensor): Tensor {
+    const h = x.add(this.dropout.forward(attended));
+    return h.add(this.dropout.forward(this.mlp.forward(this.ln_2.forward(h))));
   }
 }
 
@@ -109,9 +120,21 @@ class Transformer extends nn.Module {
     this.ln_f = new nn.LayerNorm(config.nEmbd);
     this.drop = new nn.Dropout(config.dropout);
   }
-  forward(ids: Tensor, past?: LmState): { x: Tensor; past: Tensor[] } {
+  forward(ids: Tensor): Tensor {
+    return this.ln_f.forward(this.h.reduce((x, block) => block.forward(x), this.#embed(ids, 0)));
+  }
+  next(ids: Tensor, past?: LmState): { x: Tensor; past: Tensor[] } {
+    let x = this.#embed(ids, past === undefined ? 0 : past[0].shape[2]);
+    const kept: Tensor[] = [];
+    this.h.forEach((block, i) => {
+      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]]);
+      x = out.x;
+      kept.push(...out.past);
+    });
+    return { x: this.ln_f.forward(x), past: kept };
+  }
+  #embed(ids: Tensor, before: number): Tensor {
     const t = ids.shape[1];
-    const before = past === undefined ? 0 : past[0].shape[2];
     if (before + t > this.wpe.weight.shape[0]) {
       throw new ShapeError(
         `GptForCausalLM: ${before + t} tokens, but the model has ${this.wpe.weight.shape[0]} positions`,
@@ -119,14 +142,7 @@ class Transformer extends nn.Module {
       );
     }
     const positions = this.#positions.slice(0, before, before + t);
-    let x = this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
-    const kept: Tensor[] = [];
-    this.h.forEach((block, i) => {
-      const out = block.forward(x, past && [past[2 * i], past[2 * i + 1]]);
-      x = out.x;
-      kept.push(...out.past);
-    });
-    return { x: this.ln_f.forward(x), past: kept };
+    return this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
   }
 }
 
@@ -154,10 +170,10 @@ export class GptForCausalLM extends nn.Module implements CausalLm {
   }
   /** ids int32 [batch, T] → logits [batch · T, vocab]. Throws ShapeError for more tokens than positions. */
   forward(ids: Tensor): Tensor {
-    return this.#head(this.transformer.forward(ids).x.flatten(0, 1));
+    return this.#head(this.transformer.forward(ids).flatten(0, 1));
   }
   next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
-    const out = this.transformer.forward(ids, past);
+    const out = this.transformer.next(ids, past);
     return { logits: this.#head(out.x), past: out.past.map((t) => t.contiguous()) };
   }
 }
