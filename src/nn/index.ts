@@ -12,6 +12,13 @@ export {
   Softplus,
   Tanh,
 } from "./activation.ts";
+export {
+  type Attended,
+  type AttentionMasks,
+  BahdanauAttention,
+  LuongAttention,
+  MultiheadAttention,
+} from "./attention.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, EmbeddingBag } from "./embedding.ts";
 export * as init from "./init.ts";
@@ -30,6 +37,17 @@ export {
 export { Module, Parameter, type StateDict, StateDictError } from "./module.ts";
 export { Perceptron, ReluNeuron, SigmoidNeuron } from "./neuron.ts";
 export { LayerNorm, RMSNorm } from "./norm.ts";
+export { RotaryEmbedding, sinusoidalPositions } from "./positions.ts";
 export { GRU, LSTM, type RecurrentForwardOptions, type RecurrentModuleOptions, RNN } from "./recurrent.ts";
 export { Sequential } from "./sequential.ts";
 export { estimateMemory, formatBytes, type LayerSummary, layers, type MemoryEstimate, summary } from "./summary.ts";
+export { SwiGLU } from "./swiglu.ts";
+export {
+  type DecoderMasks,
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./transformer.ts";

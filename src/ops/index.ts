@@ -22,7 +22,7 @@ export { gatherLast } from "./gather.ts";
 export { gelu } from "./gelu.ts";
 export { gru } from "./gru.ts";
 export { leakyRelu } from "./leaky-relu.ts";
-export { linear } from "./linear.ts";
+export { affine, linear } from "./linear.ts";
 export { lstm } from "./lstm.ts";
 export { abs, clamp, neg, sign, step } from "./magnitude.ts";
 export { matmul } from "./matmul.ts";

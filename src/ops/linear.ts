@@ -9,25 +9,25 @@ import { dense, empty, type Tensor } from "../tensor/tensor.ts";
 const FROM_OUTPUT: readonly Activation[] = ["relu", "tanh", "sigmoid"];
 
 const linearOp = defineOp("linear", {
-  forward(ctx, input: Tensor, weight: Tensor, bias: Tensor | undefined, activation: Activation) {
+  forward(ctx, input: Tensor, weight: Tensor, bias: Tensor | undefined, activation: Activation, inFirst: boolean) {
     const x = dense(input);
     const w = dense(weight);
-    const [n, k] = weight.shape;
+    const [n, k] = inFirst ? [weight.shape[1], weight.shape[0]] : weight.shape;
     const m = k === 0 ? x.shape.slice(0, -1).reduce((p, s) => p * s, 1) : x.numel / k;
     const y = empty([...x.shape.slice(0, -1), n], x.dtype, x.backend);
     const keepsInput = activation !== "none" && !FROM_OUTPUT.includes(activation);
     const before = keepsInput && ctx.inputs.length > 0 ? empty(y.shape, y.dtype, y.backend) : undefined;
-    x.backend.gemm(y, x, w, bias, before, problem(m, n, k, k, false, k, true, false, activation));
+    x.backend.gemm(y, x, w, bias, before, problem(m, n, k, k, false, inFirst ? n : k, !inFirst, false, activation));
     ctx.save(x);
     ctx.save(w);
     if (activation !== "none") ctx.save(before ?? y);
-    ctx.memo = activation;
+    ctx.memo = [activation, inFirst];
     return y;
   },
   backward(ctx, dy) {
     const [x, w, s] = ctx.saved;
-    const activation = ctx.memo as Activation;
-    const [n, k] = w.shape;
+    const [activation, inFirst] = ctx.memo as [Activation, boolean];
+    const [n, k] = inFirst ? [w.shape[1], w.shape[0]] : w.shape;
     let g = dense(dy as Tensor);
     const m = n === 0 ? x.shape.slice(0, -1).reduce((p, size) => p * size, 1) : g.numel / n;
     if (activation !== "none") {
@@ -36,10 +36,11 @@ const linearOp = defineOp("linear", {
       g = dz;
     }
     const dx = ctx.into(0, (out, add) => {
-      out.backend.gemm(out, g, w, undefined, undefined, problem(m, k, n, n, false, k, false, add));
+      out.backend.gemm(out, g, w, undefined, undefined, problem(m, k, n, n, false, inFirst ? n : k, inFirst, add));
     });
     const dw = ctx.into(1, (out, add) => {
-      out.backend.gemm(out, g, x, undefined, undefined, problem(n, k, m, n, true, k, false, add));
+      if (inFirst) out.backend.gemm(out, x, g, undefined, undefined, problem(k, n, m, k, true, n, false, add));
+      else out.backend.gemm(out, g, x, undefined, undefined, problem(n, k, m, n, true, k, false, add));
     });
     if (ctx.inputs.length < 3) return [dx, dw];
     const db = ctx.into(2, (out, add) => {
@@ -91,17 +92,39 @@ function problem(
  * @throws ShapeError unless the sizes agree.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Activation = "none"): Tensor {
-  const [out, inner] = weight.shape;
-  if (weight.ndim !== 2) throw new ShapeError(`linear: expected a weight [out, in], found ${showShape(weight.shape)}`);
+  return checked("linear", x, weight, bias, activation, false);
+}
+
+/**
+ * {@link linear} with the weight the other way round, as GPT-2 and Keras keep it: $y = f(x W + b)$.
+ * @param weight $W$, [in, out]
+ */
+export function affine(x: Tensor, weight: Tensor, bias?: Tensor, activation: Activation = "none"): Tensor {
+  return checked("affine", x, weight, bias, activation, true);
+}
+
+function checked(
+  name: string,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  activation: Activation,
+  inFirst: boolean,
+): Tensor {
+  if (weight.ndim !== 2) {
+    const order = inFirst ? "[in, out]" : "[out, in]";
+    throw new ShapeError(`${name}: expected a weight ${order}, found ${showShape(weight.shape)}`);
+  }
+  const [out, inner] = inFirst ? [weight.shape[1], weight.shape[0]] : weight.shape;
   if (x.ndim === 0 || x.shape[x.ndim - 1] !== inner) {
     const flat = x.shape.slice(1).reduce((p, s) => p * s, 1);
     throw new ShapeError(
-      `linear: expected input [..., ${inner}], found ${showShape(x.shape)}`,
+      `${name}: expected input [..., ${inner}], found ${showShape(x.shape)}`,
       x.ndim > 2 && flat === inner ? "Flatten it first: x.flatten(1)." : undefined,
     );
   }
   if (bias !== undefined && (bias.ndim !== 1 || bias.shape[0] !== out)) {
-    throw new ShapeError(`linear: expected a bias [${out}], found ${showShape(bias.shape)}`);
+    throw new ShapeError(`${name}: expected a bias [${out}], found ${showShape(bias.shape)}`);
   }
-  return linearOp(x, weight, bias, activation);
+  return linearOp(x, weight, bias, activation, inFirst);
 }

@@ -91,6 +91,7 @@ const cases: Case[] = [
   ],
   ["attention, transposed", (q) => S.scaledDotProductAttention(q, q.transpose(-1, -2), q), () => [r(1, 2, 3, 3)]],
   ["attentionPacked", (x) => S.attentionPacked(x, 4, 2, { isCausal: true }), () => [r(2, 3, 16)]],
+  ["affine, geluTanh", (x, w, b) => S.affine(x, w, b, "geluTanh"), () => [r(2, 3, 4), r(4, 5), r(5)]],
   ["matmul", (a, b) => a.matmul(b), () => [r(3, 4), r(4, 2)]],
   ["matmul, transposed", (a, b) => a.T.matmul(b.T), () => [r(4, 3), r(2, 4)]],
   ["matmul, batched", (a, b) => a.matmul(b), () => [r(2, 3, 4), r(2, 4, 2)]],

@@ -1,5 +1,6 @@
+import type { Activation } from "../../backend/codes.ts";
 import * as nn from "../../nn/index.ts";
-import { attentionPacked, concat, scaledDotProductAttention } from "../../ops/index.ts";
+import { affine, attentionPacked, concat, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -26,8 +27,8 @@ class Conv1D extends nn.Module {
     nn.init.normal_(this.weight, 0, std);
     this.bias = new nn.Parameter(zeros([output]));
   }
-  forward(x: Tensor): Tensor {
-    return x.matmul(this.weight).add(this.bias);
+  forward(x: Tensor, activation: Activation = "none"): Tensor {
+    return affine(x, this.weight, this.bias, activation);
   }
 }
 
@@ -72,7 +73,7 @@ class Mlp extends nn.Module {
     this.c_proj = new Conv1D(nInner, nEmbd, 0.02 / Math.sqrt(2 * nLayer));
   }
   forward(x: Tensor): Tensor {
-    return this.c_proj.forward(this.c_fc.forward(x).gelu("tanh"));
+    return this.c_proj.forward(this.c_fc.forward(x, "geluTanh"));
   }
 }
 
