@@ -18,6 +18,7 @@ import {
   MlpForSequenceClassification,
   RNN_CELLS,
   RnnForSequenceClassification,
+  TransformerForSequenceClassification,
 } from "../models/index.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
@@ -40,7 +41,7 @@ import {
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
 
 const NAME = "text-classification";
-const PRESETS = ["mlp", "bag-of-words", ...RNN_CELLS] as const;
+const PRESETS = ["mlp", "bag-of-words", ...RNN_CELLS, "transformer"] as const;
 const cellOf = (type: unknown) => RNN_CELLS.find((cell) => cell === type);
 
 interface Encoded {
@@ -85,6 +86,19 @@ function buildModel(config: ModelConfig): Module {
       embeddingSize: Number(config.embedding_size),
       hiddenSize: Number(config.hidden_size),
       numHiddenLayers: Number(config.num_hidden_layers),
+      dropout: Number(config.dropout),
+      padTokenId: Number(config.pad_token_id),
+    });
+  }
+  if (config.model_type === "transformer") {
+    return new TransformerForSequenceClassification({
+      vocabSize,
+      numLabels,
+      maxPositionEmbeddings: Number(config.max_length),
+      hiddenSize: Number(config.hidden_size),
+      numHiddenLayers: Number(config.num_hidden_layers),
+      numAttentionHeads: Number(config.num_attention_heads),
+      intermediateSize: Number(config.intermediate_size),
       dropout: Number(config.dropout),
       padTokenId: Number(config.pad_token_id),
     });
@@ -156,8 +170,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
 
   const texts = data.train.map((e) => e.text);
   const recurrent = cellOf(preset) !== undefined;
+  const inOrder = recurrent || preset === "transformer";
   const maxLength = options.maxLength ?? 256;
-  const inputs: TextInputs = recurrent
+  const inputs: TextInputs = inOrder
     ? await SequenceInputs.fit(texts, maxLength, options.vocabSize)
     : VectorInputs.fit(texts, options.vocabSize);
   const encode = (list: readonly TextExample[]): Encoded[] => {
@@ -173,13 +188,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
 
   const config: ModelConfig = {
     model_type: preset,
-    architectures: [
-      recurrent
-        ? "RnnForSequenceClassification"
-        : preset === "mlp"
-          ? "MlpForSequenceClassification"
-          : "BagOfWordsForSequenceClassification",
-    ],
+    architectures: [recurrent ? "RnnForSequenceClassification" : ARCHITECTURES[preset as keyof typeof ARCHITECTURES]],
     vocab_size: inputs.size,
     id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
@@ -197,10 +206,18 @@ async function train(options: TaskOptions): Promise<TaskReport> {
           hidden_size: options.hiddenSize ?? 128,
           num_hidden_layers: options.layers ?? 1,
           dropout: options.dropout ?? 0.5,
-          pad_token_id: (inputs as SequenceInputs).padTokenId,
-          max_length: maxLength,
         }
       : {}),
+    ...(preset === "transformer"
+      ? {
+          hidden_size: options.hiddenSize ?? 128,
+          num_hidden_layers: options.layers ?? 2,
+          num_attention_heads: options.heads ?? 4,
+          intermediate_size: options.intermediateSize ?? 4 * (options.hiddenSize ?? 128),
+          dropout: options.dropout ?? 0.2,
+        }
+      : {}),
+    ...(inOrder ? { pad_token_id: (inputs as SequenceInputs).padTokenId, max_length: maxLength } : {}),
   };
   const recipe = RECIPES[preset as "mlp"];
   const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
@@ -246,6 +263,12 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   });
 }
 
+const ARCHITECTURES = {
+  mlp: "MlpForSequenceClassification",
+  "bag-of-words": "BagOfWordsForSequenceClassification",
+  transformer: "TransformerForSequenceClassification",
+};
+
 /** Small data is passed over until so many steps are done (40 epochs at most). */
 const MIN_STEPS = 500;
 
@@ -255,6 +278,13 @@ const RECIPES = {
   rnn: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
   gru: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
   lstm: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
+  transformer: {
+    numTrainEpochs: 5,
+    learningRate: 5e-4,
+    weightDecay: 0.01,
+    perDeviceTrainBatchSize: 32,
+    maxGradNorm: 1,
+  },
   "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
 };
 
@@ -262,9 +292,9 @@ async function load(folder: string): Promise<Predictor> {
   const config = readJson(join(folder, "config.json")) as ModelConfig;
   const names = labelsOf(config, folder);
   const inputs: TextInputs =
-    cellOf(config.model_type) === undefined
+    config.max_length === undefined
       ? VectorInputs.load(folder)
-      : SequenceInputs.load(folder, Number(config.max_length ?? 256));
+      : SequenceInputs.load(folder, Number(config.max_length));
   const model = buildModel(config);
   loadWeights(model, join(folder, "model.safetensors"));
   model.eval();

@@ -39,7 +39,7 @@ const reviews = Array.from(
 ).join("\n");
 
 describe("the command line", () => {
-  it.each(["lstm", "gru", "rnn"])("reads the order of words with %s, and saves a tokenizer", async (model) => {
+  it.each(["lstm", "gru", "rnn", "transformer"])("reads the order of words with %s, and saves a tokenizer", async (model) => {
     const names = ["Ann", "Bob", "Cem", "Dee", "Eve", "Flo"];
     const rows = names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b]));
     // Who comes first decides: no bag of words can tell.
