@@ -39,38 +39,41 @@ const reviews = Array.from(
 ).join("\n");
 
 describe("the command line", () => {
-  it.each(["lstm", "gru", "rnn", "transformer"])("reads the order of words with %s, and saves a tokenizer", async (model) => {
-    const names = ["Ann", "Bob", "Cem", "Dee", "Eve", "Flo"];
-    const rows = names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b]));
-    // Who comes first decides: no bag of words can tell.
-    const lines = Array.from({ length: 240 }, (_, i) => {
-      const [a, b] = rows[i % rows.length];
-      return `${a} beat ${b}${" again".repeat(i % 3)}\t${a < b ? "up" : "down"}`;
-    });
-    const dir = join(folder, `order-${model}`);
-    const args = ["train", "text-classification", "--data", file("order.tsv", lines.join("\n")), "--output", dir];
-    const shape = ["--hidden-size", "24", "--embedding-size", "16", "--dropout", "0", "--epochs", "40"];
-    const { status, out: printed } = await run(
-      ...args,
-      "--model",
-      model,
-      ...shape,
-      "--learning-rate",
-      "0.01",
-      "--json",
-      "--quiet",
-    );
-    expect(status).toBe(0);
-    expect(JSON.parse(printed).validation.accuracy).toBe(1);
-    expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toMatchObject({
-      model_type: model,
-      max_length: 256,
-    });
-    expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordPiece");
-    out = "";
-    expect((await run("predict", dir, "Ann beat Eve", "Eve beat Ann", "", "--json")).status).toBe(0);
-    expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["up", "down", expect.any(String)]);
-  });
+  it.each(["lstm", "gru", "rnn", "transformer"])(
+    "reads the order of words with %s, and saves a tokenizer",
+    async (model) => {
+      const names = ["Ann", "Bob", "Cem", "Dee", "Eve", "Flo"];
+      const rows = names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b]));
+      // Who comes first decides: no bag of words can tell.
+      const lines = Array.from({ length: 240 }, (_, i) => {
+        const [a, b] = rows[i % rows.length];
+        return `${a} beat ${b}${" again".repeat(i % 3)}\t${a < b ? "up" : "down"}`;
+      });
+      const dir = join(folder, `order-${model}`);
+      const args = ["train", "text-classification", "--data", file("order.tsv", lines.join("\n")), "--output", dir];
+      const shape = ["--hidden-size", "24", "--embedding-size", "16", "--dropout", "0", "--epochs", "40"];
+      const { status, out: printed } = await run(
+        ...args,
+        "--model",
+        model,
+        ...shape,
+        "--learning-rate",
+        "0.01",
+        "--json",
+        "--quiet",
+      );
+      expect(status).toBe(0);
+      expect(JSON.parse(printed).validation.accuracy).toBe(1);
+      expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toMatchObject({
+        model_type: model,
+        max_length: 256,
+      });
+      expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordPiece");
+      out = "";
+      expect((await run("predict", dir, "Ann beat Eve", "Eve beat Ann", "", "--json")).status).toBe(0);
+      expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["up", "down", expect.any(String)]);
+    },
+  );
 
   it("writes on with a language model, and shows its tokens", async () => {
     const dir = join(folder, "lm");
