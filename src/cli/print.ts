@@ -17,8 +17,18 @@ export function describeTraining(r: TaskReport): string {
 export const describeEvaluation = (r: EvaluateReport): string =>
   `${r.task}: ${r.examples} examples in ${r.seconds.toFixed(1)} s\n${metrics(r.metrics)}`;
 
+interface TaggedWord {
+  entity?: string;
+  entity_group?: string;
+  score: number;
+  word: string;
+}
+const tagged = ({ entity, entity_group, score, word }: TaggedWord): string =>
+  entity_group === undefined ? `${word}/${entity}` : `${word} (${entity_group} ${score.toFixed(4)})`;
+
 /** One line for one prediction. */
 export function line(result: unknown): string {
+  if (Array.isArray(result)) return result.map(tagged).join(" ");
   const { label, score, value } = result as { label?: string; score?: number; value?: number };
   if (label !== undefined) return `${label}\t${(score ?? 0).toFixed(4)}`;
   if (value !== undefined) return String(Number(value.toPrecision(7)));

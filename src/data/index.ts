@@ -26,4 +26,5 @@ export {
   type TableSplit,
 } from "./table.ts";
 export { isMissing, TabularEncoder, type TabularState } from "./tabular.ts";
+export { readTagged, type TaggedSentence, taggedFormatOf } from "./tagged.ts";
 export { type RawTensor, WorkerDataset, type WorkerSource } from "./worker.ts";

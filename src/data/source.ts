@@ -1,6 +1,7 @@
 import { assetPath, basename, env, existsSync, join, readdirSync, statSync } from "#platform";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
+import { taggedFiles } from "./tagged.ts";
 
 export type Part = "train" | "validation" | "test";
 
@@ -14,8 +15,8 @@ export interface Source {
 
 const PART_NAMES: [RegExp, Part][] = [
   [/(^|[^a-z])(train|training)([^a-z]|$)/, "train"],
-  [/(^|[^a-z])(dev|valid|validation|val)([^a-z]|$)/, "validation"],
-  [/(^|[^a-z])(test|t10k|eval)([^a-z]|$)/, "test"],
+  [/(^|[^a-z])(dev|valid|validation|val|testa)([^a-z]|$)/, "validation"],
+  [/(^|[^a-z])(test|testb|t10k|eval)([^a-z]|$)/, "test"],
 ];
 const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation)([._-]|$)/i;
 
@@ -29,13 +30,22 @@ export function builtinPart(row: number): Part {
 
 const GLUE = ["CoLA", "SST-2", "MRPC", "QQP", "STS-B", "MNLI", "QNLI", "RTE", "WNLI"];
 
-function folderSource(folder: string, isData: (name: string) => boolean): Source {
+/** What a source holds. */
+export type SourceKind = "rows" | "images" | "tagged";
+
+/** The files in a folder that are data. */
+const DATA_FILES: Record<SourceKind, (names: readonly string[]) => string[]> = {
+  rows: (names) => names.filter((name) => formatOf(name) !== undefined),
+  images: (names) => names.filter((name) => /-?idx[13]-ubyte(\.gz)?$|\.idx[13]?(\.gz)?$/.test(name)),
+  tagged: taggedFiles,
+};
+
+function folderSource(folder: string, kind: SourceKind): Source {
   const parts: Source["parts"] = {};
-  const files = readdirSync(folder)
-    .filter(
-      (name) => !name.startsWith(".") && !NOT_DATA.test(name) && isData(name) && statSync(join(folder, name)).isFile(),
-    )
-    .sort();
+  const names = readdirSync(folder).filter(
+    (name) => !name.startsWith(".") && !NOT_DATA.test(name) && statSync(join(folder, name)).isFile(),
+  );
+  const files = DATA_FILES[kind](names).sort();
   const untold: string[] = [];
   for (const name of files) {
     const part = PART_NAMES.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1];
@@ -56,15 +66,13 @@ function folderSource(folder: string, isData: (name: string) => boolean): Source
  * Finds the files behind a SOURCE: `builtin`, a file, a folder in a published layout, `glue:TASK`, or a name inside the folder
  * that SHOSHIN_DATA gives. Throws {@link DataError} that lists what is known.
  */
-export function resolveSource(source: string, kind: "rows" | "images" = "rows"): Source {
-  const isData = (name: string) =>
-    kind === "rows" ? formatOf(name) !== undefined : /-?idx[13]-ubyte(\.gz)?$|\.idx[13]?(\.gz)?$/.test(name);
+export function resolveSource(source: string, kind: SourceKind = "rows"): Source {
   if (source === "builtin") {
     const files = [reviews("en"), reviews("zh")].filter((path) => existsSync(path));
     return { name: "builtin", parts: { train: files, validation: files, test: files }, builtin: true };
   }
   if (existsSync(source)) {
-    if (statSync(source).isDirectory()) return folderSource(source, isData);
+    if (statSync(source).isDirectory()) return folderSource(source, kind);
     return { name: basename(source), parts: { train: [source] }, builtin: false };
   }
   if (source.startsWith("hub:") || source.startsWith("wikitext:")) {
@@ -91,7 +99,7 @@ export function resolveSource(source: string, kind: "rows" | "images" = "rows"):
   }
   if (data !== undefined && /^[\w:.-]+([/\\][\w.-]+)*$/.test(inside) && existsSync(join(data, inside))) {
     const path = join(data, inside);
-    return statSync(path).isDirectory() ? folderSource(path, isData) : resolveSource(path, kind);
+    return statSync(path).isDirectory() ? folderSource(path, kind) : resolveSource(path, kind);
   }
   throw new DataError(
     `${source}: no such file or folder`,

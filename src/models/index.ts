@@ -11,6 +11,7 @@ export { type GptConfig, GptForCausalLM } from "./gpt/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
+export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
 export {
   type TransformerClassifierConfig,
   TransformerForSequenceClassification,

@@ -4,6 +4,7 @@ import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
 import { type Generator, textGeneration } from "./text-generation.ts";
+import { tokenClassification } from "./token-classification.ts";
 
 export {
   type EvaluateReport,
@@ -17,6 +18,7 @@ export type { Generator } from "./text-generation.ts";
 
 export const TASKS: readonly Task[] = [
   textClassification,
+  tokenClassification,
   tabularClassification,
   tabularRegression,
   imageClassification,
@@ -25,6 +27,7 @@ export const TASKS: readonly Task[] = [
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",
   "sentiment-analysis": "text-classification",
+  ner: "token-classification",
 };
 
 /** A task by Hugging Face's name or an alias. Throws {@link TaskError} that lists what there is. */

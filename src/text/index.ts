@@ -5,9 +5,11 @@ export {
   type SparseVector,
   VectorizerError,
 } from "./bag-of-words.ts";
+export { splitWords, type WordSpan } from "./split-words.ts";
 export type { OnTokenizerProgress } from "./tokenizers/count-words.ts";
 export { TOKENIZER_KINDS, type TokenizerKind } from "./tokenizers/kinds.ts";
 export type { TokenizerJson } from "./tokenizers/schema.ts";
 export { type Encoding, Tokenizer } from "./tokenizers/tokenizer.ts";
 export { type TokenizerTrainOptions, trainTokenizer } from "./tokenizers/train.ts";
+export { wordFeatures } from "./word-features.ts";
 export { words } from "./words.ts";

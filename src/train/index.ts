@@ -8,6 +8,7 @@ export {
   saveWeights,
   type TrainerState,
 } from "./checkpoint.ts";
+export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./entities.ts";
 export { readLog } from "./log.ts";
 export {
   accuracy,

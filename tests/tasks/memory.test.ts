@@ -11,6 +11,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const table = join(folder, "table.csv");
 const rows = Array.from({ length: 200 }, (_, i) => `${Math.sin(i)},${Math.cos(i * 2.3)},good bad ${i % 9},${i % 2}`);
 writeFileSync(table, `a,b,text,label\n${rows.join("\n")}\n`);
+const tagged = join(folder, "tagged.conll");
+writeFileSync(
+  tagged,
+  Array.from({ length: 600 }, (_, i) => (i % 7 ? `word${i % 40}\t${i % 3 ? "X" : "Y"}` : "")).join("\n"),
+);
 const images = join(folder, "images");
 const idx = (shape: number[], data: number[]) => {
   const head = new Uint8Array(4 + 4 * shape.length);
@@ -28,8 +33,10 @@ it.each([
   ["text-classification", "bag-of-words"],
   ["text-classification", "mlp"],
   ["image-classification", "mlp"],
+  ["token-classification", "lstm"],
+  ["token-classification", "gru"],
 ])("%s with %s holds as many tensors after every epoch", async (task, model) => {
-  let data = table;
+  let data = task === "token-classification" ? tagged : table;
   if (task === "image-classification") {
     const { mkdirSync } = await import("node:fs");
     mkdirSync(images, { recursive: true });

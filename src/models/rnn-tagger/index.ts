@@ -1,0 +1,69 @@
+import * as nn from "../../nn/index.ts";
+import { concat } from "../../ops/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { SequenceBatch } from "../rnn-classifier/index.ts";
+import type { RNN_CELLS } from "../rnn-lm/index.ts";
+
+/**
+ * Sentences side by side, word by word: ids int32 [T, batch] filled up with the padding id, lengths int32 [batch]; of each word
+ * (in the order of ids) a bag of features: features int32 [n], offsets int32 [T · batch]. Padding has empty bags.
+ */
+export interface TaggerBatch extends SequenceBatch {
+  features: Tensor;
+  offsets: Tensor;
+}
+
+export interface RnnTaggerConfig {
+  modelType: (typeof RNN_CELLS)[number];
+  vocabSize: number;
+  numLabels: number;
+  embeddingSize: number;
+  /** Rows of the table of features, and their width; see `wordFeatures`. */
+  featureBuckets: number;
+  featureSize: number;
+  hiddenSize: number;
+  numHiddenLayers: number;
+  dropout: number;
+  padTokenId: number;
+}
+
+/**
+ * Reads a sentence in both directions and classifies every word (Huang, Xu and Yu 2015, without the conditional random field).
+ * A word is its own vector beside the mean of its features' vectors, so that unknown words are known by their letters. Padding
+ * has no influence. Dropout on words, between layers and before the classifier.
+ */
+export class RnnForTokenClassification extends nn.Module {
+  readonly embeddings: nn.Embedding;
+  readonly features: nn.EmbeddingBag;
+  readonly rnn: nn.RNN | nn.GRU | nn.LSTM;
+  readonly dropout: nn.Dropout;
+  readonly classifier: nn.Linear;
+
+  constructor(config: RnnTaggerConfig) {
+    super();
+    const { modelType, vocabSize, embeddingSize, hiddenSize, numHiddenLayers: numLayers, dropout, padTokenId } = config;
+    this.embeddings = new nn.Embedding(vocabSize, embeddingSize, { paddingIdx: padTokenId });
+    // Smaller than PyTorch's standard normal: what was learned must show against what is random.
+    nn.init.normal_(this.embeddings.weight, 0, 0.1);
+    this.embeddings.weight.detach().select(0, padTokenId).zero_();
+    this.features = new nn.EmbeddingBag(config.featureBuckets, config.featureSize, { mode: "mean" });
+    nn.init.normal_(this.features.weight, 0, 0.3);
+    const Cell = { rnn: nn.RNN, gru: nn.GRU, lstm: nn.LSTM }[modelType];
+    const width = embeddingSize + config.featureSize;
+    this.rnn = new Cell(width, hiddenSize, { numLayers, dropout, bidirectional: true });
+    this.dropout = new nn.Dropout(dropout);
+    this.classifier = new nn.Linear(2 * hiddenSize, config.numLabels);
+  }
+
+  /** → logits [T, batch, numLabels]; those of padding mean nothing. */
+  forward({ ids, lengths, features, offsets }: TaggerBatch): Tensor {
+    const words = this.embeddings.forward(ids);
+    const looks = this.features.forward(features, offsets).reshape([...ids.shape, -1]);
+    const x = this.dropout.forward(concat([words, looks], 2));
+    const { output } =
+      this.rnn instanceof nn.LSTM
+        ? this.rnn.forward(x, undefined, { lengths })
+        : this.rnn.forward(x, undefined, { lengths });
+    return this.classifier.forward(this.dropout.forward(output));
+  }
+}

@@ -1,0 +1,87 @@
+import {
+  type ColumnOptions,
+  DataError,
+  type Part,
+  readTagged,
+  resolveSource,
+  type Source,
+  stratifiedSplit,
+  type TaggedSentence,
+} from "../data/index.ts";
+import { DEFAULTS } from "../train/index.ts";
+import { collectLabels } from "./classes.ts";
+import { TaskError, type TaskOptions } from "./common.ts";
+
+/** A sentence and the file that it is from. */
+export interface Sentence extends TaggedSentence {
+  path: string;
+}
+
+/** Finds a source of tagged words. Throws DataError for one that is none. */
+export function taggedSource(data: string): Source {
+  const source = resolveSource(data, "tagged");
+  if (source.builtin) {
+    throw new TaskError("builtin are reviews without tags", "Name a file or folder: CoNLL-U, CoNLL columns or JSONL.");
+  }
+  return source;
+}
+
+/** Sentences of one part of a source, and what was chosen among its columns. */
+export async function readPart(
+  source: Source,
+  part: Part,
+  options: ColumnOptions,
+  needsTags = true,
+): Promise<{ sentences: Sentence[]; chosen: string }> {
+  const sentences: Sentence[] = [];
+  let chosen = "";
+  for (const path of source.parts[part] ?? []) {
+    const read = await readTagged(path, options, needsTags);
+    chosen = read.chosen;
+    for (const sentence of read.sentences) sentences.push({ ...sentence, path });
+  }
+  return { sentences, chosen };
+}
+
+/** Training and validation sentences, as `--validation` says. */
+export async function heldOut(
+  options: TaskOptions,
+  source: Source,
+  train: Sentence[],
+): Promise<{ train: Sentence[]; validation: Sentence[] }> {
+  const { validation } = options;
+  if (validation === "none") return { train, validation: [] };
+  const share = validation === undefined ? 0.1 : Number(validation);
+  if (validation !== undefined && !(share > 0 && share < 1)) {
+    const other = taggedSource(validation);
+    const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
+    return { train, validation: (await readPart(other, part, options)).sentences };
+  }
+  if (validation === undefined && source.parts.train && source.parts.validation) {
+    return { train, validation: (await readPart(source, "validation", options)).sentences };
+  }
+  const split = stratifiedSplit(train.length, share, options.args?.seed ?? DEFAULTS.seed);
+  return { train: split.train.map((i) => train[i]), validation: split.held.map((i) => train[i]) };
+}
+
+/** The tags of all sentences in a fixed order. Throws {@link DataError} unless there are two or more. */
+export const collectTags = (sentences: readonly Sentence[], path: string): string[] =>
+  collectLabels([...new Set(sentences.flatMap(({ tags }) => tags ?? []))], path);
+
+/**
+ * Ids of each sentence's tags: names, or whole numbers that mean ids where they are no names.
+ * @throws DataError naming file and line of the first unknown tag.
+ */
+export function tagIds(sentences: readonly Sentence[], names: readonly string[]): Int32Array[] {
+  const ids = new Map(names.map((name, i) => [name, i]));
+  return sentences.map(({ tokens, tags = [], path, line }) =>
+    Int32Array.from(tags, (tag, w) => {
+      const id = ids.get(tag) ?? (/^\d+$/.test(tag) && Number(tag) < names.length ? Number(tag) : undefined);
+      if (id !== undefined) return id;
+      throw new DataError(
+        `${path}: the sentence from line ${line} has the unknown tag ${JSON.stringify(tag)} (${tokens[w]})`,
+        `The model knows: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}.`,
+      );
+    }),
+  );
+}

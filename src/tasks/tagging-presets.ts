@@ -1,0 +1,55 @@
+import { RNN_CELLS, RnnForTokenClassification, type TaggerBatch } from "../models/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { TrainingArguments } from "../train/index.ts";
+import type { ModelConfig, TaskOptions } from "./common.ts";
+
+/** A model of the task: logits [T, batch, numLabels] of a batch of sentences. */
+export interface Tagger extends Module {
+  forward(batch: TaggerBatch): Tensor;
+}
+
+export interface TaggerPreset {
+  architecture: string;
+  /** What config.json holds besides the vocabulary and the labels. */
+  shape(options: TaskOptions): Record<string, unknown>;
+  build(config: ModelConfig): Tagger;
+  /** One recipe, whatever the data. */
+  recipe: Partial<TrainingArguments>;
+}
+
+const recurrent = (modelType: (typeof RNN_CELLS)[number]): TaggerPreset => ({
+  architecture: "RnnForTokenClassification",
+  shape: (options) => ({
+    embedding_size: options.embeddingSize ?? 100,
+    feature_size: 100,
+    hidden_size: options.hiddenSize ?? 128,
+    num_hidden_layers: options.layers ?? 1,
+    dropout: options.dropout ?? 0.5,
+  }),
+  build: (config) =>
+    new RnnForTokenClassification({
+      modelType,
+      vocabSize: Number(config.vocab_size),
+      numLabels: Object.keys(config.id2label ?? {}).length,
+      embeddingSize: Number(config.embedding_size),
+      featureBuckets: Number(config.feature_buckets),
+      featureSize: Number(config.feature_size),
+      hiddenSize: Number(config.hidden_size),
+      numHiddenLayers: Number(config.num_hidden_layers),
+      dropout: Number(config.dropout),
+      padTokenId: Number(config.pad_token_id),
+    }),
+  recipe: {
+    numTrainEpochs: 6,
+    learningRate: 4e-3,
+    weightDecay: 0.01,
+    perDeviceTrainBatchSize: 32,
+    maxGradNorm: 1,
+  },
+});
+
+/** The presets by name, which is also the `model_type` in config.json. */
+export const TAGGER_PRESETS: Readonly<Record<string, TaggerPreset>> = Object.fromEntries(
+  ["lstm" as const, ...RNN_CELLS.filter((cell) => cell !== "lstm")].map((cell) => [cell, recurrent(cell)]),
+);

@@ -1,0 +1,275 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
+import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/tagging-inputs.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = (name: string, contents: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, contents);
+  return path;
+};
+
+let out = "";
+let err = "";
+beforeEach(() => {
+  out = "";
+  err = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
+    out += s;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
+    // CI turns colours on.
+    err += String(s).replace(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+// "Anna Berg met Carl in New Ostow ." in many variations.
+const first = ["Anna", "Carl", "Dora", "Emil", "Fritz", "Greta", "Hanna", "Ivo"];
+const last = ["Berg", "Stein", "Feld", "Busch"];
+const places = [["Ostow"], ["New", "Ostow"], ["Wesbury"], ["Port", "Wesbury"]];
+const verbs = ["met", "saw", "called", "visited"];
+type Row = [word: string, entity: string, pos: string];
+function sentence(i: number): Row[] {
+  const person = (n: number): Row[] => [
+    [first[n % 8], "B-person", "PROPN"],
+    ...(n % 3 ? ([[last[n % 4], "I-person", "PROPN"]] as Row[]) : []),
+  ];
+  const place = places[(i >> 1) % 4].map((w, k): Row => [w, k ? "I-place" : "B-place", "PROPN"]);
+  const more = i % 4 === 0 ? ([["yesterday", "O", "ADV"]] as Row[]) : [];
+  return [
+    ...person(i),
+    [verbs[i % 4], "O", "VERB"],
+    ...person(i * 3 + 1),
+    ["in", "O", "ADP"],
+    ...place,
+    ...more,
+    [".", "O", "PUNCT"],
+  ];
+}
+const conll = (from: number, to: number, column: 1 | 2) =>
+  Array.from({ length: to - from }, (_, i) =>
+    sentence(from + i)
+      .map((row) => `${row[0]}\t${row[column]}\n`)
+      .join(""),
+  ).join("\n");
+const conllu = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) =>
+    sentence(from + i)
+      .map(([word, entity, pos], w) => `${w + 1}\t${word}\t_\t${pos}\t${entity}\t_\t_\t_\t_\t_\n`)
+      .join(""),
+  ).join("\n");
+
+const small = [
+  "--hidden-size",
+  "16",
+  "--embedding-size",
+  "12",
+  "--dropout",
+  "0.2",
+  "--epochs",
+  "12",
+  "--batch-size",
+  "8",
+];
+const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+
+describe("entities", () => {
+  const dir = join(folder, "ner");
+  const data = join(folder, "ner-data");
+  let report: { validation: Record<string, number> };
+  beforeAll(async () => {
+    mkdirSync(data);
+    writeFileSync(join(data, "train.conll"), conll(0, 120, 1));
+    writeFileSync(join(data, "dev.conll"), conll(120, 150, 1));
+    writeFileSync(join(data, "test.conll"), conll(150, 180, 1));
+    const args = { numTrainEpochs: 15, perDeviceTrainBatchSize: 8, quiet: true };
+    const shape = { hiddenSize: 16, embeddingSize: 12, dropout: 0.2 };
+    report = (await getTask("ner").train({ data, output: dir, ...shape, args })) as unknown as typeof report;
+  }, 60_000);
+
+  it("are learned, saved as Hugging Face does, and measured on the test part", async () => {
+    expect(Object.keys(report.validation)).toEqual(["loss", "accuracy", "precision", "recall", "f1"]);
+    expect(report.validation.f1).toBeGreaterThan(0.9);
+    const config = JSON.parse(readFileSync(join(dir, "config.json"), "utf8"));
+    expect(config).toMatchObject({
+      model_type: "lstm",
+      architectures: ["RnnForTokenClassification"],
+      id2label: { 0: "B-person", 1: "B-place", 2: "I-person", 3: "I-place", 4: "O" },
+      label2id: { O: 4 },
+    });
+    expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordLevel");
+    expect(readFileSync(join(dir, "README.md"), "utf8")).toMatch(/\| f1 \| [\s\S]*most frequent tag, O/);
+    expect((await run("evaluate", dir, "--data", data, "--json")).status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ task: "token-classification", examples: 30 });
+    expect(JSON.parse(out).metrics.f1).toBeGreaterThan(0.9);
+    // Validated again, the saved model gives what training reported.
+    const again = await (await loadModel(dir)).evaluate({ data: join(data, "dev.conll") });
+    expect(again.metrics).toEqual(report.validation);
+  });
+
+  it("are found in texts, with their places", async () => {
+    const text = "Greta Busch saw Emil in Port  Wesbury.";
+    const [found] = (await (await pipeline("token-classification", dir))(text)) as Record<string, unknown>[][];
+    expect(found.map(({ entity_group, word, start, end }) => [entity_group, word, start, end])).toEqual([
+      ["person", "Greta Busch", 0, 11],
+      ["person", "Emil", 16, 20],
+      ["place", "Port  Wesbury", 24, 37],
+    ]);
+    for (const { score } of found) expect(score).toBeGreaterThan(0.3);
+    expect((await run("predict", dir, text, "", "in .")).status).toBe(0);
+    expect(out).toMatch(
+      /^Greta Busch \(person 0\.\d{4}\) Emil \(person 0\.\d{4}\) Port {2}Wesbury \(place 0\.\d{4}\)\n\n/,
+    );
+    out = "";
+    await run("predict", dir, "--input", file("texts.txt", `${text}\nAnna met Ivo in Ostow.\n`), "--json");
+    expect(JSON.parse(out)[0].map((e: { word: string }) => e.word)).toEqual(["Greta Busch", "Emil", "Port  Wesbury"]);
+    expect(JSON.parse(out)).toHaveLength(2);
+  });
+
+  it("are found in files of words, as the words stand there", async () => {
+    await run("predict", dir, "--input", file("words.conll", "Anna\nmet\nIvo\n\nOstow\n"), "--json");
+    const [a, b] = JSON.parse(out);
+    expect(a.map((e: Record<string, unknown>) => [e.word, e.start, e.end])).toEqual([
+      ["Anna", 0, 4],
+      ["Ivo", 9, 12],
+    ]);
+    expect(b).toHaveLength(1);
+    out = "";
+    await run("predict", dir, "--input", file("words.jsonl", '{"tokens":["Anna","met","Ivo"]}\n'), "--json");
+    expect(JSON.parse(out)).toEqual([a]);
+    out = "";
+    await run("predict", dir, "--input", file("texts.jsonl", '{"text":"Anna met Ivo"}\n'), "--json");
+    expect(JSON.parse(out)).toEqual([a]);
+  });
+
+  it("do not depend on the sentences beside, nor much on where a long one is cut", async () => {
+    const model = await loadModel(dir);
+    const texts = ["Ivo met Anna Berg in New Ostow .", "Dora", "Carl saw Hanna Feld in Wesbury yesterday . ".repeat(9)];
+    const together = (await model.predict(texts)) as { word: string; score: number }[][];
+    for (const [i, text] of texts.entries()) {
+      const [alone] = (await model.predict([text])) as { word: string; score: number }[][];
+      expect(alone.map((e) => e.word)).toEqual(together[i].map((e) => e.word));
+      alone.forEach((e, k) => {
+        expect(e.score).toBeCloseTo(together[i][k].score, 4);
+      });
+    }
+    const path = join(dir, "config.json");
+    const config = readFileSync(path, "utf8");
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(config), max_length: 8 }));
+    const [cut] = (await (await loadModel(dir)).predict([texts[2]])) as { word: string }[][];
+    writeFileSync(path, config);
+    expect(cut.length).toBeGreaterThanOrEqual(27);
+  });
+
+  it.each([
+    [
+      "unknown tag",
+      "Anna\tB-animal\n",
+      /line 1 has the unknown tag "B-animal" \(Anna\)[\s\S]*hint: The model knows: B-person/,
+    ],
+    ["no tags", "Anna\nmet\n", /no tagged sentences|words without tags/],
+    ["empty", "", /empty/],
+    ["wrong columns", "Anna\tO\nmet\n", /line 2: 1 columns/],
+  ])("are not measured with a file of %s", async (name, contents, message) => {
+    const result = await run("evaluate", dir, "--data", file(`${name}.conll`, contents));
+    expect(result.status).toBe(1);
+    expect(result.err).toMatch(message);
+    expect(result.err).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe("plain tags", () => {
+  it.each(["gru", "rnn"])("are learned with %s from CoNLL-U by name", async (model) => {
+    const data = file("pos.conllu", conllu(0, 120));
+    const dir = join(folder, `pos-${model}`);
+    const trained = await run(
+      "train",
+      "token-classification",
+      "--data",
+      data,
+      "--output",
+      dir,
+      "--model",
+      model,
+      ...small,
+      "--json",
+      "--quiet",
+    );
+    expect(trained.status, trained.err).toBe(0);
+    const report = JSON.parse(trained.out);
+    expect(report).toMatchObject({ task: "token-classification", model, epochs: 12 });
+    expect(Object.keys(report.validation)).toEqual(["loss", "accuracy"]);
+    expect(report.validation.accuracy).toBeGreaterThan(0.95);
+    out = "";
+    await run("predict", dir, "Anna saw Emil.", "--json");
+    const [words] = JSON.parse(out);
+    expect(words[1]).toEqual({ entity: "VERB", score: expect.any(Number), index: 2, word: "saw", start: 5, end: 8 });
+    expect(words.map((w: { entity: string }) => w.entity)).toEqual(["PROPN", "VERB", "PROPN", "PUNCT"]);
+    out = "";
+    await run("predict", dir, "Anna saw Emil.");
+    expect(out).toBe("Anna/PROPN saw/VERB Emil/PROPN ./PUNCT\n");
+  });
+
+  it("come from the column that was trained on, in evaluation too", async () => {
+    const data = file("xpos.conllu", conllu(0, 60));
+    const dir = join(folder, "xpos");
+    const args = ["--data", data, "--output", dir, "--label-column", "xpos", "--validation", "none", ...small];
+    expect((await run("train", "ner", ...args, "--json", "--quiet")).status).toBe(0);
+    expect(JSON.parse(out).validation).toBeNull();
+    out = "";
+    await run("evaluate", dir, "--data", data, "--range", "0:20", "--json");
+    expect(JSON.parse(out)).toMatchObject({ examples: 20, metrics: { f1: expect.any(Number) } });
+  });
+
+  it.each([
+    [["--data", "builtin"], /reviews without tags/],
+    [["--data", "DATA", "--model", "gpt"], /no preset gpt[\s\S]*lstm/],
+    [["--data", "DATA", "--model", "constructor"], /no preset constructor/],
+    [["--data", "DATA", "--max-length", "0"], /expected at least 1/],
+    [["--data", "ONE"], /only one class/],
+    [["--data", "BARE"], /words without tags/],
+  ])("refuse %j", async (argv, message) => {
+    const files = new Map(
+      Object.entries({
+        DATA: file("some.conll", conll(0, 20, 2)),
+        ONE: file("one.conll", "a\tX\nb\tX\n\nc\tX\n"),
+        BARE: file("bare.txt", "a\nb\n"),
+      }),
+    );
+    const args = argv.map((arg) => files.get(arg) ?? arg);
+    const result = await run("train", "token-classification", ...args, "--output", join(folder, "refused"), "--quiet");
+    expect(result.status).toBe(1);
+    expect(result.err).toMatch(message);
+  });
+});
+
+it("forgets rare words now and then, the same ones for the same seed and epoch", async () => {
+  const sentences = Array.from({ length: 400 }, (_, i) => ["the", `rare${i}`, "the", "the", "the"]);
+  const inputs = await TaggerInputs.fit(sentences, 100);
+  const items = sentences.map((s) => inputs.encode(s));
+  const { size: vocabSize, unkTokenId } = inputs;
+  const of = (seed: number, epoch: number, alpha = 0.25) => {
+    const data = new WordDropoutDataset(items, { vocabSize, unkTokenId, seed, alpha });
+    data.setEpoch(epoch);
+    return items.map((_, i) => Array.from(data.get(i).ids));
+  };
+  expect(of(1, 2)).toEqual(of(1, 2));
+  expect(of(1, 2)).not.toEqual(of(1, 3));
+  expect(of(1, 2)).not.toEqual(of(2, 2));
+  const share = (words: number[]) => words.filter((id) => id === unkTokenId).length / words.length;
+  const rare = Array.from({ length: 20 }, (_, epoch) => share(of(1, epoch).map((ids) => ids[1])));
+  // 0.25 / 1.25 of 8,000 words.
+  expect(rare.reduce((a, b) => a + b, 0) / 20).toBeCloseTo(0.2, 1);
+  expect(share(of(1, 0).flatMap((ids) => ids.filter((_, w) => w !== 1)))).toBeLessThan(0.005);
+  expect(share(of(1, 0, 0).flat())).toBe(0);
+  // The training data is left as it was.
+  expect(items[0].ids[1]).not.toBe(unkTokenId);
+});
