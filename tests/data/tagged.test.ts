@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { parquetWriteFile } from "hyparquet-writer";
 import { afterAll, describe, expect, it } from "vitest";
@@ -171,4 +172,20 @@ it("finds the parts of published folders", () => {
   mkdirSync(join(folder, "none"));
   writeFileSync(join(folder, "none", "a.csv"), "");
   expect(() => resolveSource(join(folder, "none"), "tagged")).toThrow(/no data files/);
+});
+
+const shared = process.env.SHOSHIN_DATA ?? fileURLToPath(new URL("../../../shared/data", import.meta.url));
+// grep -c '^# sent_id' and grep -cE '^[0-9]+\t' of the treebank's files; grep -cE '^.+\t.' of WNUT-17's, sentences as published.
+describe.each([
+  ["ud_english_ewt", { train: [12544, 204577], validation: [2001, 25147] }],
+  ["ner_wnut17", { train: [3394, 62730], validation: [1009, 15733] }],
+])("published data: %s", (name, sizes) => {
+  it.skipIf(!existsSync(join(shared, name)))("has the sentences and words that it should", async () => {
+    const { parts } = resolveSource(join(shared, name), "tagged");
+    for (const [part, [sentences, words]] of Object.entries(sizes)) {
+      const [path] = parts[part as "train"] ?? [];
+      const list = (await readTagged(path)).sentences;
+      expect([list.length, list.reduce((n, s) => n + s.tokens.length, 0)]).toEqual([sentences, words]);
+    }
+  });
 });
