@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
-import type { GenerationOptions } from "../models/index.ts";
+import type { BeamOptions, GenerationOptions } from "../models/index.ts";
 import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import {
@@ -18,6 +18,8 @@ import {
 } from "./options.ts";
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
+
+type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; stop?: string[] };
 
 const VERSION = "0.1.0";
 
@@ -107,12 +109,21 @@ export function program(): Command {
     .option("--top-p <x>", "only the likeliest tokens that make up this share", number)
     .option("--min-p <x>", "only tokens at least so likely as this share of the likeliest", number)
     .option("--repetition-penalty <x>", "", number)
+    .option("--num-beams <n>", "beam search for the likeliest text, in place of drawing", whole)
+    .option("--length-penalty <x>", "of beam search: above 0 favours long texts", number)
     .option("--seed <n>", "", whole, 0)
     .option("--stop <text...>", "ends before any of these")
     .addHelpText("after", '\nExample:\n  shoshin generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7\n')
-    .action(async (dir: string, options: CommonOptions & GenerationOptions & { prompt: string; stop?: string[] }) => {
+    .action(async (dir: string, options: CommonOptions & GenerateOptions) => {
       applyCommon(options);
       const model = await loadGenerator(dir);
+      const { numBeams, lengthPenalty = 1 } = options;
+      if (numBeams !== undefined) {
+        const found = model.beamSearch(options.prompt, { numBeams, lengthPenalty, maxNewTokens: options.maxNewTokens });
+        const texts = found.map(({ text, score }) => ({ generated_text: options.prompt + text, score }));
+        print(options, texts, () => texts[0]?.generated_text ?? options.prompt);
+        return;
+      }
       const live = !options.json;
       if (live) process.stdout.write(options.prompt);
       const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;

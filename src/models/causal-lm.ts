@@ -9,6 +9,8 @@ export interface CausalLm extends Module {
   readonly vocabSize: number;
   /** Longest text that it can look back on, in tokens; Infinity for recurrent nets. */
   readonly maxPositions: number;
+  /** Which dimension of the state's tensors counts the texts. */
+  readonly stateBatchDim: 0 | 1;
   /**
    * Logits of the next token after each of `ids`.
    * @param ids int32 [batch, T], T ≥ 1

@@ -5,6 +5,7 @@ export {
   type MlpTextConfig,
   type SparseBatch,
 } from "./bag-of-words/index.ts";
+export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
 export { GenerationError, type GenerationOptions, generate, nextProbabilities } from "./generation.ts";
 export { type GptConfig, GptForCausalLM } from "./gpt/index.ts";

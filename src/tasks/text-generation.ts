@@ -1,6 +1,8 @@
 import { join } from "#platform";
 import { DataError, parseRange, resolveSource } from "../data/index.ts";
 import {
+  type BeamOptions,
+  beamSearch,
   type CausalLm,
   type GenerationOptions,
   GptForCausalLM,
@@ -339,6 +341,8 @@ export interface Generator extends Predictor {
     prompt: string,
     options?: GenerationOptions & { stop?: readonly string[]; onText?: (piece: string) => void },
   ): string;
+  /** The likeliest continuations by beam search, best first. Throws GenerationError for settings out of range. */
+  beamSearch(prompt: string, options?: BeamOptions): { text: string; score: number }[];
 }
 
 async function load(folder: string): Promise<Generator> {
@@ -398,6 +402,13 @@ async function load(folder: string): Promise<Generator> {
     model,
     tokenizer,
     generate: write,
+    beamSearch(prompt, options = {}) {
+      const { ids } = tokenizer.encode(prompt, { addSpecialTokens: false });
+      const unknown = tokenizer.tokenToId("<unk>");
+      const suppressTokens = unknown === undefined ? [] : [unknown];
+      const found = beamSearch(model as CausalLm, [start, ...ids], { suppressTokens, ...options });
+      return found.map((h) => ({ text: textOf([...ids, ...h.ids]).slice(textOf(ids).length), score: h.score }));
+    },
     predict,
     async predictFile(path, { textColumn }) {
       const source = resolveSource(path);

@@ -110,6 +110,11 @@ describe("the command line", () => {
     expect((await run(...asked, "--json")).status).toBe(0);
     expect(JSON.parse(out)).toEqual([{ generated_text: "the cat sat on the mat" }]);
     out = "";
+    expect((await run(...asked, "--num-beams", "3", "--json")).status).toBe(0);
+    const found = JSON.parse(out);
+    expect(found[0]).toEqual({ generated_text: "the cat sat on the mat", score: expect.any(Number) });
+    expect(found).toHaveLength(3);
+    out = "";
     await run(...asked, "--stop", "mat");
     expect(out).toBe("the cat sat on the \n");
     out = "";

@@ -155,6 +155,7 @@ export class GptForCausalLM extends nn.Module implements CausalLm {
   readonly transformer: Transformer;
   readonly vocabSize: number;
   readonly maxPositions: number;
+  readonly stateBatchDim = 0;
 
   /** Throws ShapeError unless the heads divide the width. */
   constructor(config: GptConfig) {

@@ -69,6 +69,7 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
     return { output, state: [last] };
   }
 
+  readonly stateBatchDim = 1;
   next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
     const [batch, steps] = ids.shape;
     const { logits, state } = this.forward(ids.transpose(0, 1), past);
