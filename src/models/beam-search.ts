@@ -67,7 +67,7 @@ export function beamSearch(model: CausalLm, prompt: readonly number[], options: 
   model.eval();
   let past: LmState = [];
   const replace = (state: LmState) => {
-    for (const t of past) if (!state.includes(t)) t.dispose();
+    for (const t of past) if (!state.some((s) => s.storage === t.storage)) t.dispose();
     past = state;
   };
   try {

@@ -14,7 +14,8 @@ export interface CausalLm extends Module {
   /**
    * Logits of the next token after each of `ids`.
    * @param ids int32 [batch, T], T ≥ 1
-   * @param past what `next` returned for the tokens before; left out at the start of a text.
+   * @param past what `next` returned for the tokens before; left out at the start of a text. It is used up: its memory may go
+   *   over to the new state.
    * @returns logits [batch, T, vocab] and the new state.
    */
   next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState };

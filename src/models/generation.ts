@@ -144,7 +144,7 @@ function continueOne(
         return { last: logits.select(1, pending.length - 1), after };
       });
       ids.dispose();
-      for (const t of before ?? []) if (!after.includes(t)) t.dispose();
+      for (const t of before ?? []) if (!after.some((a) => a.storage === t.storage)) t.dispose();
       past = after;
       held += pending.length;
       const p = nextProbabilities(Float64Array.from(last.data()), all, o);

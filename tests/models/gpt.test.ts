@@ -137,6 +137,28 @@ describe("GptForCausalLM", () => {
     }
   });
 
+  it("grows its cache without copying what is there, until the room is used up", () => {
+    const config = { vocabSize: 11, nPositions: 100, nEmbd: 8, nLayer: 1, nHead: 2, nInner: 8, dropout: 0 };
+    const model = new GptForCausalLM(config).eval();
+    const long = tensor(
+      Int32Array.from({ length: 100 }, (_, i) => (i * 7) % 11),
+      [1, 100],
+    );
+    const whole = noGrad(() => model.next(long).logits).data();
+    const storages = new Set<unknown>();
+    let past: ReturnType<typeof model.next>["past"] | undefined;
+    for (let at = 0; at < 100; at++) {
+      const part = noGrad(() => model.next(long.slice(1, at, at + 1), past));
+      const got = part.logits.data();
+      for (let i = 0; i < 11; i++) expect(got[i]).toBeCloseTo(whole[at * 11 + i], 4);
+      past = part.past;
+      expect(past[0].shape).toEqual([1, 2, at + 1, 4]);
+      storages.add(past[0].storage);
+    }
+    // Room for 32, 66 and 100 rows.
+    expect(storages.size).toBe(3);
+  });
+
   it("writes past its positions, keeps no tensors, and refuses longer batches by name", () => {
     const model = build().eval();
     generate(model, [[1]], { maxNewTokens: 2 });

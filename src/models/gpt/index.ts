@@ -1,10 +1,11 @@
 import type { Activation } from "../../backend/codes.ts";
 import * as nn from "../../nn/index.ts";
-import { affine, attentionPacked, concat, scaledDotProductAttention } from "../../ops/index.ts";
+import { affine, attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
+import { extend } from "../key-value-cache.ts";
 
 /** The keys of Hugging Face's GPT2Config, in camelCase. */
 export interface GptConfig {
@@ -37,8 +38,10 @@ class Attention extends nn.Module {
   readonly c_proj: Conv1D;
   readonly #heads: number;
   readonly #dropout: number;
-  constructor({ nEmbd, nHead, nLayer, dropout }: GptConfig) {
+  readonly #positions: number;
+  constructor({ nEmbd, nHead, nLayer, nPositions, dropout }: GptConfig) {
     super();
+    this.#positions = nPositions;
     this.c_attn = new Conv1D(nEmbd, 3 * nEmbd, 0.02);
     this.c_proj = new Conv1D(nEmbd, nEmbd, 0.02 / Math.sqrt(2 * nLayer));
     this.#heads = nHead;
@@ -54,11 +57,8 @@ class Attention extends nn.Module {
     const [batch, t, width] = x.shape;
     const size = width / this.#heads;
     const all = this.c_attn.forward(x).reshape([batch, t, 3, this.#heads, size]);
-    let [q, k, v] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
-    if (past !== undefined) {
-      k = concat([past[0], k], 2);
-      v = concat([past[1], v], 2);
-    }
+    const [q, newK, newV] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
+    const [k, v] = [extend(past?.[0], newK, this.#positions), extend(past?.[1], newV, this.#positions)];
     const y = scaledDotProductAttention(q, k, v, { isCausal: true });
     return { y: this.c_proj.forward(y.transpose(1, 2).reshape([batch, t, width])), past: [k, v] };
   }
@@ -176,6 +176,6 @@ export class GptForCausalLM extends nn.Module implements CausalLm {
   }
   next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
     const out = this.transformer.next(ids, past);
-    return { logits: this.#head(out.x), past: out.past.map((t) => t.contiguous()) };
+    return { logits: this.#head(out.x), past: out.past };
   }
 }
