@@ -32,9 +32,19 @@ export interface OptimizerState {
 }
 
 /** What clipping writes and steps read: one factor, on the device. */
-const scales = new WeakMap<Tensor, Tensor>();
+const scales = new WeakMap<Tensor, { factor: Tensor; waiting: number }>();
+/** The factor's memory goes back after the last of its parameters. */
+function applied(p: Tensor): void {
+  const scale = scales.get(p);
+  scales.delete(p);
+  if (scale !== undefined && --scale.waiting === 0) scale.factor.dispose();
+}
 export function setGradScale(parameters: readonly Tensor[], scale: Tensor): void {
-  for (const p of parameters) scales.set(p, scale);
+  const shared = { factor: scale, waiting: new Set(parameters).size };
+  for (const p of new Set(parameters)) {
+    applied(p);
+    scales.set(p, shared);
+  }
 }
 
 /**
@@ -85,7 +95,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   step(): void {
     for (const group of this.#groups) {
       this.#gather(group);
-      const scale = scales.get(group.params[0]);
+      const scale = scales.get(group.params[0])?.factor;
       group.arena.values.version++;
       for (const segment of this.#sameAge(group)) {
         this.update(
@@ -98,7 +108,7 @@ export abstract class Optimizer<O extends GroupOptions> {
         );
       }
     }
-    for (const { params } of this.#groups) for (const p of params) scales.delete(p);
+    for (const { params } of this.#groups) for (const p of params) applied(p);
     advanceStep();
   }
 

@@ -8,6 +8,7 @@ import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import { clipGradNorm, getScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
+import { tidy } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { checkArguments, DEFAULTS, makeOptimizer, type TrainingArguments } from "./arguments.ts";
@@ -294,9 +295,12 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       for await (const batch of loader) {
         run.batch++;
         const group = Math.min(accumulate, loader.length - (Math.ceil(run.batch / accumulate) - 1) * accumulate);
-        const loss = computeLoss(batch);
-        (group > 1 ? loss.div(group) : loss).backward();
-        stepLoss += loss.item() / group;
+        // Frees at once what the loss was made of and no graph holds.
+        stepLoss += tidy(() => {
+          const loss = computeLoss(batch);
+          (group > 1 ? loss.div(group) : loss).backward();
+          return loss.item() / group;
+        });
         examples += Math.min(
           args.perDeviceTrainBatchSize,
           trainDataset.length - (run.batch - 1) * args.perDeviceTrainBatchSize,
@@ -310,7 +314,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
             `Lower the learning rate (now ${args.learningRate}), or clip gradients: --max-grad-norm 1. The last good checkpoint is kept.`,
           );
         }
-        if (args.maxGradNorm > 0) clipGradNorm(parameters, args.maxGradNorm);
+        if (args.maxGradNorm > 0) clipGradNorm(parameters, args.maxGradNorm).dispose();
         const learningRate = optimizer.paramGroups[0].lr;
         optimizer.step();
         optimizer.zeroGrad();

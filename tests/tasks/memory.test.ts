@@ -32,6 +32,7 @@ it.each([
   ["tabular-regression", "mlp"],
   ["text-classification", "bag-of-words"],
   ["text-classification", "mlp"],
+  ["text-classification", "gru"],
   ["image-classification", "mlp"],
   ["token-classification", "lstm"],
   ["token-classification", "gru"],
