@@ -7,8 +7,29 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
 
-function set(t: Tensor, values: Float64Array): Tensor {
-  return noGrad(() => t.copy_(t.dtype === "float64" ? values : Float32Array.from(values)));
+/** Initialisers that wait: they run only for what a checkpoint turns out to lack. */
+let deferred: Map<Tensor, () => void> | undefined;
+
+/**
+ * Runs `make`; the initialisers in it draw nothing but are returned with it, by tensor. Filling a model with random values
+ * that a checkpoint then overwrites takes longer than reading the checkpoint.
+ */
+export function deferInit<T>(make: () => T): { value: T; pending: Map<Tensor, () => void> } {
+  const outer = deferred;
+  const pending = new Map<Tensor, () => void>();
+  deferred = pending;
+  try {
+    return { value: make(), pending };
+  } finally {
+    deferred = outer;
+  }
+}
+
+function set(t: Tensor, values: () => Float64Array): Tensor {
+  const run = () => noGrad(() => t.copy_(t.dtype === "float64" ? values() : Float32Array.from(values())));
+  if (deferred === undefined) return run();
+  deferred.set(t, run);
+  return t;
 }
 
 /** Inputs and outputs of one unit of a weight [out, in, ...]. */
@@ -34,15 +55,21 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
   }
 }
 
-export const uniform_ = (t: Tensor, low = 0, high = 1): Tensor => set(t, uniform(t.numel, low, high));
-export const normal_ = (t: Tensor, mean = 0, std = 1): Tensor => set(t, normal(t.numel, mean, std));
-export const constant_ = (t: Tensor, value: number): Tensor => noGrad(() => t.fill_(value));
+export const uniform_ = (t: Tensor, low = 0, high = 1): Tensor => set(t, () => uniform(t.numel, low, high));
+export const normal_ = (t: Tensor, mean = 0, std = 1): Tensor => set(t, () => normal(t.numel, mean, std));
+export function constant_(t: Tensor, value: number): Tensor {
+  deferred?.delete(t);
+  return noGrad(() => t.fill_(value));
+}
 export const zeros_ = (t: Tensor): Tensor => constant_(t, 0);
 export const ones_ = (t: Tensor): Tensor => constant_(t, 1);
 
 /** Normal, drawn again until within [low, high] (absolute bounds, as in PyTorch). */
 export function truncNormal_(t: Tensor, mean = 0, std = 1, low = -2, high = 2): Tensor {
-  const values = normal(t.numel, mean, std);
+  return set(t, () => drawTruncated(t.numel, mean, std, low, high));
+}
+function drawTruncated(length: number, mean: number, std: number, low: number, high: number): Float64Array {
+  const values = normal(length, mean, std);
   for (let rest = [...values.keys()].filter((i) => values[i] < low || values[i] > high); rest.length > 0; ) {
     const again = normal(rest.length, mean, std);
     rest = rest.filter((at, j) => {
@@ -50,7 +77,7 @@ export function truncNormal_(t: Tensor, mean = 0, std = 1, low = -2, high = 2): 
       return again[j] < low || again[j] > high;
     });
   }
-  return set(t, values);
+  return values;
 }
 
 /** Glorot & Bengio 2010: uniform within $\pm g\sqrt{6/(f_{in}+f_{out})}$. */
@@ -86,6 +113,9 @@ export const kaimingNormal_ = (t: Tensor, options: KaimingOptions = {}): Tensor 
 /** Saxe et al. 2013: a random (semi-)orthogonal matrix [out, rest], by Gram and Schmidt on normal rows. */
 export function orthogonal_(t: Tensor, gain = 1): Tensor {
   if (t.ndim < 2) throw new ShapeError(`orthogonal_ needs two dimensions, found ${showShape(t.shape)}`);
+  return set(t, () => orthogonalRows(t, gain));
+}
+function orthogonalRows(t: Tensor, gain: number): Float64Array {
   const rows = t.shape[0];
   const cols = t.numel / Math.max(1, rows);
   const [count, length] = rows <= cols ? [rows, cols] : [cols, rows];
@@ -108,5 +138,5 @@ export function orthogonal_(t: Tensor, gain = 1): Tensor {
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) out[r * cols + c] = gain * (rows <= cols ? q[r * length + c] : q[c * length + r]);
   }
-  return set(t, out);
+  return out;
 }

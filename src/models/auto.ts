@@ -1,0 +1,49 @@
+import type { Module } from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { bert } from "./bert/index.ts";
+import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
+import type { PretrainedConfig } from "./pretrained/config.ts";
+import type {
+  EncoderInputs,
+  EncoderOutput,
+  HeadOutput,
+  QuestionAnsweringInputs,
+  QuestionAnsweringOutput,
+} from "./pretrained/inputs.ts";
+import type { PreTrainedModel } from "./pretrained/model.ts";
+
+/** The kinds of models that are known. */
+export const autoModels = new AutoModels([bert]);
+
+/** A pretrained model that is called with `I` and answers `O`. */
+export interface Pretrained<I, O> extends PreTrainedModel, Module {
+  forward(inputs: I): O;
+}
+type Labelled<I> = I & { labels?: Tensor };
+
+export type Encoder = Pretrained<EncoderInputs, EncoderOutput>;
+export type SequenceClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
+export type TokenClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
+export type MaskedLm = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
+export type QuestionAnswerer = Pretrained<QuestionAnsweringInputs, QuestionAnsweringOutput>;
+
+const auto = <M>(head: Head) => ({
+  /**
+   * Opens a folder in Hugging Face's layout: config.json and the weights. What the checkpoint lacks, a new head say, starts
+   * with random values.
+   * @throws ConfigError for an unknown architecture, StateDictError or SafetensorsError for weights that do not fit.
+   */
+  async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<M> {
+    return autoModels.load(folder, head, options).model as M;
+  },
+});
+
+export const AutoConfig = {
+  /** The configuration of a folder. Throws {@link ConfigError}. */
+  fromPretrained: async (folder: string): Promise<PretrainedConfig> => autoModels.config(folder),
+};
+export const AutoModel = auto<Encoder>("base");
+export const AutoModelForSequenceClassification = auto<SequenceClassifier>("sequenceClassification");
+export const AutoModelForTokenClassification = auto<TokenClassifier>("tokenClassification");
+export const AutoModelForQuestionAnswering = auto<QuestionAnswerer>("questionAnswering");
+export const AutoModelForMaskedLM = auto<MaskedLm>("maskedLm");

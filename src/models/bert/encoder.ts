@@ -1,0 +1,175 @@
+import * as nn from "../../nn/index.ts";
+import { scaledDotProductAttention } from "../../ops/index.ts";
+import { arange, empty, zeros } from "../../tensor/create.ts";
+import { ShapeError } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import type { BertConfig } from "./config.ts";
+
+/** A linear layer as BERT begins: normal weights, no bias. */
+export function bertLinear(
+  input: number,
+  output: number,
+  { initializerRange }: { initializerRange: number },
+): nn.Linear {
+  const layer = new nn.Linear(input, output);
+  nn.init.normal_(layer.weight, 0, initializerRange);
+  if (layer.bias) nn.init.zeros_(layer.bias);
+  return layer;
+}
+
+export function bertTable(rows: number, size: number, std: number, paddingIdx?: number | null): nn.Embedding {
+  const table = new nn.Embedding(rows, size, { paddingIdx: paddingIdx ?? undefined });
+  nn.init.normal_(table.weight, 0, std);
+  return table;
+}
+
+export class BertEmbeddings extends nn.Module {
+  readonly word_embeddings: nn.Embedding;
+  readonly position_embeddings: nn.Embedding;
+  readonly token_type_embeddings: nn.Embedding;
+  readonly LayerNorm: nn.LayerNorm;
+  readonly dropout: nn.Dropout;
+  readonly #positions: Tensor;
+
+  constructor(config: BertConfig, size = config.hiddenSize) {
+    super();
+    const std = config.initializerRange;
+    this.word_embeddings = bertTable(config.vocabSize, size, std, config.padTokenId);
+    this.position_embeddings = bertTable(config.maxPositionEmbeddings, size, std);
+    this.token_type_embeddings = bertTable(config.typeVocabSize, size, std);
+    this.LayerNorm = new nn.LayerNorm(size, { eps: config.layerNormEps });
+    this.dropout = new nn.Dropout(config.hiddenDropoutProb);
+    this.#positions = arange(config.maxPositionEmbeddings).keep();
+  }
+  /** → [batch, T, size]. Throws ShapeError for more tokens than positions. */
+  forward({ inputIds, tokenTypeIds, positionIds }: EncoderInputs): Tensor {
+    const [batch, t] = inputIds.shape;
+    const most = this.position_embeddings.weight.shape[0];
+    if (positionIds === undefined && t > most) {
+      throw new ShapeError(
+        `${t} tokens, but the model has ${most} positions`,
+        "Cut the text: --max-length, truncation.",
+      );
+    }
+    const positions = this.position_embeddings.forward(positionIds ?? this.#positions.slice(0, 0, t));
+    const types = this.token_type_embeddings.forward(tokenTypeIds ?? zeros([1, 1], { dtype: "int32" }));
+    const x = this.word_embeddings.forward(inputIds).add(positions.add(types));
+    return this.dropout.forward(this.LayerNorm.forward(x.reshape([batch, t, -1])));
+  }
+}
+
+class BertSelfAttention extends nn.Module {
+  readonly query: nn.Linear;
+  readonly key: nn.Linear;
+  readonly value: nn.Linear;
+  readonly #heads: number;
+  readonly #dropout: number;
+  constructor(config: BertConfig) {
+    super();
+    const size = config.hiddenSize;
+    this.query = bertLinear(size, size, config);
+    this.key = bertLinear(size, size, config);
+    this.value = bertLinear(size, size, config);
+    this.#heads = config.numAttentionHeads;
+    this.#dropout = config.attentionProbsDropoutProb;
+  }
+  /** x [batch, T, size]; attnMask uint8 [batch, 1, 1, T], 0 hides. */
+  forward(x: Tensor, attnMask: Tensor | undefined): Tensor {
+    const [batch, t, size] = x.shape;
+    const split = (y: Tensor) => y.reshape([batch, t, this.#heads, size / this.#heads]).transpose(1, 2);
+    const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(x)));
+    const options = { attnMask, dropout: this.#dropout, training: this.training };
+    return scaledDotProductAttention(q, k, v, options).transpose(1, 2).reshape([batch, t, size]);
+  }
+}
+
+/** Linear, dropout, and the normalised sum with what came in. */
+class BertOutput extends nn.Module {
+  readonly dense: nn.Linear;
+  readonly LayerNorm: nn.LayerNorm;
+  readonly dropout: nn.Dropout;
+  constructor(input: number, config: BertConfig) {
+    super();
+    this.dense = bertLinear(input, config.hiddenSize, config);
+    this.LayerNorm = new nn.LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
+    this.dropout = new nn.Dropout(config.hiddenDropoutProb);
+  }
+  forward(x: Tensor, residual: Tensor): Tensor {
+    return this.LayerNorm.forward(this.dropout.forward(this.dense.forward(x)).add(residual));
+  }
+}
+
+class BertAttention extends nn.Module {
+  readonly self: BertSelfAttention;
+  readonly output: BertOutput;
+  constructor(config: BertConfig) {
+    super();
+    this.self = new BertSelfAttention(config);
+    this.output = new BertOutput(config.hiddenSize, config);
+  }
+  forward(x: Tensor, mask: Tensor | undefined): Tensor {
+    return this.output.forward(this.self.forward(x, mask), x);
+  }
+}
+
+class BertIntermediate extends nn.Module {
+  readonly dense: nn.Linear;
+  readonly #activation: string;
+  constructor(config: BertConfig) {
+    super();
+    this.dense = bertLinear(config.hiddenSize, config.intermediateSize, config);
+    this.#activation = config.hiddenAct;
+  }
+  forward(x: Tensor): Tensor {
+    return this.dense.forward(x, ACTIVATIONS[this.#activation]);
+  }
+}
+
+class BertLayer extends nn.Module {
+  readonly attention: BertAttention;
+  readonly intermediate: BertIntermediate;
+  readonly output: BertOutput;
+  constructor(config: BertConfig) {
+    super();
+    this.attention = new BertAttention(config);
+    this.intermediate = new BertIntermediate(config);
+    this.output = new BertOutput(config.intermediateSize, config);
+  }
+  forward(x: Tensor, mask: Tensor | undefined): Tensor {
+    const attended = this.attention.forward(x, mask);
+    return this.output.forward(this.intermediate.forward(attended), attended);
+  }
+}
+
+/** Post-norm layers (Devlin et al., 2019): `layer.0` … */
+export class BertEncoder extends nn.Module {
+  readonly layer: BertLayer[];
+  constructor(config: BertConfig) {
+    super();
+    this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config));
+  }
+  /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
+  forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
+    for (const layer of this.layer) {
+      x = layer.forward(x, mask);
+      each?.(x);
+    }
+    return x;
+  }
+}
+
+/** The first token through a tanh layer. */
+export class BertPooler extends nn.Module {
+  readonly dense: nn.Linear;
+  constructor(config: { hiddenSize: number; initializerRange: number }) {
+    super();
+    this.dense = bertLinear(config.hiddenSize, config.hiddenSize, config);
+  }
+  forward(x: Tensor): Tensor {
+    return this.dense.forward(x.select(1, 0), "tanh");
+  }
+}
+
+/** A bias that begins at 0. */
+export const zeroBias = (size: number): nn.Parameter => new nn.Parameter(nn.init.zeros_(empty([size])));

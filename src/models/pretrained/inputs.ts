@@ -1,0 +1,66 @@
+import type { Activation } from "../../backend/codes.ts";
+import { ShapeError, showShape } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** What an encoder reads; made by a tokenizer. */
+export interface EncoderInputs {
+  /** int32 [batch, T] */
+  inputIds: Tensor;
+  /** int32 or uint8 [batch, T]: 0 hides a token (padding). Left out: all count. */
+  attentionMask?: Tensor;
+  /** int32 [batch, T]: which of two texts a token belongs to. */
+  tokenTypeIds?: Tensor;
+  /** int32 [batch, T] or [T] */
+  positionIds?: Tensor;
+}
+
+export interface EncoderOutput {
+  /** [batch, T, width] */
+  lastHiddenState: Tensor;
+  /** [batch, width], where the model has a pooler. */
+  poolerOutput?: Tensor;
+  /** Embeddings and every layer's output, with `outputHiddenStates`. */
+  hiddenStates?: Tensor[];
+}
+
+/** Answer of a model with a head; `loss` where labels were given. */
+export interface HeadOutput {
+  loss?: Tensor;
+  logits: Tensor;
+}
+
+/** Where each token may look: uint8 [batch, 1, 1, T]. Throws ShapeError unless the mask has the shape of the ids. */
+export function paddingMask(ids: Tensor, mask: Tensor | undefined): Tensor | undefined {
+  if (mask === undefined) return undefined;
+  if (mask.ndim !== 2 || mask.shape[0] !== ids.shape[0] || mask.shape[1] !== ids.shape[1]) {
+    throw new ShapeError(`attentionMask: expected ${showShape(ids.shape)}, found ${showShape(mask.shape)}`);
+  }
+  return mask.to("uint8").reshape([mask.shape[0], 1, 1, mask.shape[1]]);
+}
+
+/** Hugging Face's names of activations, as the kernels call them. */
+export const ACTIVATIONS: Record<string, Activation> = {
+  gelu: "gelu",
+  gelu_new: "geluTanh",
+  gelu_pytorch_tanh: "geluTanh",
+  gelu_fast: "geluTanh",
+  relu: "relu",
+  silu: "silu",
+  swish: "silu",
+  tanh: "tanh",
+};
+
+export interface QuestionAnsweringInputs extends EncoderInputs {
+  /** int32 [batch]: the answer's first token. */
+  startPositions?: Tensor;
+  /** int32 [batch]: the answer's last token. */
+  endPositions?: Tensor;
+}
+
+export interface QuestionAnsweringOutput {
+  loss?: Tensor;
+  /** [batch, T] */
+  startLogits: Tensor;
+  /** [batch, T] */
+  endLogits: Tensor;
+}
