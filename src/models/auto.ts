@@ -1,6 +1,8 @@
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bert } from "./bert/index.ts";
+import { distilbert } from "./distilbert/index.ts";
+import { electra } from "./electra/index.ts";
 import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type {
@@ -11,9 +13,10 @@ import type {
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
 import type { PreTrainedModel } from "./pretrained/model.ts";
+import { roberta, xlmRoberta } from "./roberta/index.ts";
 
 /** The kinds of models that are known. */
-export const autoModels = new AutoModels([bert]);
+export const autoModels = new AutoModels([bert, roberta, xlmRoberta, distilbert, electra]);
 
 /** A pretrained model that is called with `I` and answers `O`. */
 export interface Pretrained<I, O> extends PreTrainedModel, Module {

@@ -1,22 +1,11 @@
 import * as nn from "../../nn/index.ts";
-import { scaledDotProductAttention } from "../../ops/index.ts";
-import { arange, empty, zeros } from "../../tensor/create.ts";
+import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { bertLinear } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import { multiHead } from "../pretrained/multi-head.ts";
 import type { BertConfig } from "./config.ts";
-
-/** A linear layer as BERT begins: normal weights, no bias. */
-export function bertLinear(
-  input: number,
-  output: number,
-  { initializerRange }: { initializerRange: number },
-): nn.Linear {
-  const layer = new nn.Linear(input, output);
-  nn.init.normal_(layer.weight, 0, initializerRange);
-  if (layer.bias) nn.init.zeros_(layer.bias);
-  return layer;
-}
 
 export function bertTable(rows: number, size: number, std: number, paddingIdx?: number | null): nn.Embedding {
   const table = new nn.Embedding(rows, size, { paddingIdx: paddingIdx ?? undefined });
@@ -42,16 +31,20 @@ export class BertEmbeddings extends nn.Module {
     this.dropout = new nn.Dropout(config.hiddenDropoutProb);
     this.#positions = arange(config.maxPositionEmbeddings).keep();
   }
-  /** → [batch, T, size]. Throws ShapeError for more tokens than positions. */
-  forward({ inputIds, tokenTypeIds, positionIds }: EncoderInputs): Tensor {
-    const [batch, t] = inputIds.shape;
+  /** Throws ShapeError for more tokens than positions. */
+  protected checkLength(t: number): void {
     const most = this.position_embeddings.weight.shape[0];
-    if (positionIds === undefined && t > most) {
+    if (t > most) {
       throw new ShapeError(
         `${t} tokens, but the model has ${most} positions`,
         "Cut the text: --max-length, truncation.",
       );
     }
+  }
+  /** → [batch, T, size]. Throws ShapeError for more tokens than positions. */
+  forward({ inputIds, tokenTypeIds, positionIds }: EncoderInputs): Tensor {
+    const [batch, t] = inputIds.shape;
+    if (positionIds === undefined) this.checkLength(t);
     const positions = this.position_embeddings.forward(positionIds ?? this.#positions.slice(0, 0, t));
     const types = this.token_type_embeddings.forward(tokenTypeIds ?? zeros([1, 1], { dtype: "int32" }));
     const x = this.word_embeddings.forward(inputIds).add(positions.add(types));
@@ -76,11 +69,8 @@ class BertSelfAttention extends nn.Module {
   }
   /** x [batch, T, size]; attnMask uint8 [batch, 1, 1, T], 0 hides. */
   forward(x: Tensor, attnMask: Tensor | undefined): Tensor {
-    const [batch, t, size] = x.shape;
-    const split = (y: Tensor) => y.reshape([batch, t, this.#heads, size / this.#heads]).transpose(1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(x)));
-    const options = { attnMask, dropout: this.#dropout, training: this.training };
-    return scaledDotProductAttention(q, k, v, options).transpose(1, 2).reshape([batch, t, size]);
+    const [q, k, v] = [this.query, this.key, this.value].map((layer) => layer.forward(x));
+    return multiHead(q, k, v, this.#heads, { attnMask, dropout: this.#dropout, training: this.training });
   }
 }
 
@@ -170,6 +160,3 @@ export class BertPooler extends nn.Module {
     return this.dense.forward(x.select(1, 0), "tanh");
   }
 }
-
-/** A bias that begins at 0. */
-export const zeroBias = (size: number): nn.Parameter => new nn.Parameter(nn.init.zeros_(empty([size])));

@@ -1,43 +1,36 @@
 import * as nn from "../../nn/index.ts";
-import { linear } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Family } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import {
-  ACTIVATIONS,
-  type EncoderInputs,
-  type EncoderOutput,
-  type HeadOutput,
-  paddingMask,
-  type QuestionAnsweringInputs,
-  type QuestionAnsweringOutput,
-} from "../pretrained/inputs.ts";
-import { classificationLoss, spanLoss, tokenLoss } from "../pretrained/losses.ts";
+  bertLinear,
+  EncoderForMaskedLM,
+  EncoderForQuestionAnswering,
+  EncoderForSequenceClassification,
+  EncoderForTokenClassification,
+  VocabularyDecoder,
+  zeroBias,
+} from "../pretrained/encoder-heads.ts";
+import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { type BertConfig, bertConfig } from "./config.ts";
-import { BertEmbeddings, BertEncoder, BertPooler, bertLinear, zeroBias } from "./encoder.ts";
+import { BertEmbeddings, BertEncoder, BertPooler } from "./encoder.ts";
 
-export { type BertConfig, bertConfig } from "./config.ts";
-
-abstract class BertPreTrainedModel extends PreTrainedModel<BertConfig> {
-  static override readonly configKind = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = [
-    /embeddings\.position_ids$/,
-    /^cls\.seq_relationship\./,
-    /^cls\.predictions\.decoder\.bias$/,
-  ];
-}
+const IGNORED = [/embeddings\.position_ids$/, /^cls\.seq_relationship\./, /^cls\.predictions\.decoder\.bias$/];
 
 /** BERT (Devlin et al., 2019), bare: hidden states, and the pooler's view of the first token. */
-export class BertModel extends BertPreTrainedModel {
+export class BertModel extends PreTrainedModel<BertConfig> {
   static override readonly architecture: string = "BertModel";
+  // biome-ignore lint/suspicious/noExplicitAny: kin have keys of their own
+  static override readonly configKind: any = bertConfig;
+  static override readonly baseModelPrefix: string = "bert";
+  static override readonly ignored = IGNORED;
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
   readonly pooler: BertPooler | undefined;
-  constructor(config: BertConfig, { addPoolingLayer = true } = {}) {
+  constructor(config: BertConfig, { addPoolingLayer = true, embeddings = new BertEmbeddings(config) } = {}) {
     super(config);
-    this.embeddings = new BertEmbeddings(config);
+    this.embeddings = embeddings;
     this.encoder = new BertEncoder(config);
     if (addPoolingLayer) this.pooler = new BertPooler(config);
   }
@@ -51,59 +44,55 @@ export class BertModel extends BertPreTrainedModel {
   }
 }
 
-export class BertForSequenceClassification extends BertPreTrainedModel {
+const bare = (config: BertConfig) => new BertModel(config, { addPoolingLayer: false });
+const dropoutOf = (config: BertConfig) => config.classifierDropout ?? config.hiddenDropoutProb;
+
+export class BertForSequenceClassification extends EncoderForSequenceClassification<BertConfig> {
   static override readonly architecture: string = "BertForSequenceClassification";
+  static override readonly configKind = bertConfig;
+  static override readonly baseModelPrefix: string = "bert";
+  static override readonly ignored = IGNORED;
   readonly bert: BertModel;
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
   constructor(config: BertConfig) {
     super(config);
     this.bert = new BertModel(config);
-    this.dropout = new nn.Dropout(config.classifierDropout ?? config.hiddenDropoutProb);
+    this.dropout = new nn.Dropout(dropoutOf(config));
     this.classifier = bertLinear(config.hiddenSize, labelsOf(config).length, config);
   }
-  /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const { poolerOutput } = this.bert.forward(inputs);
-    const logits = this.classifier.forward(this.dropout.forward(poolerOutput as Tensor));
-    return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
+  protected classify(inputs: EncoderInputs): Tensor {
+    return this.classifier.forward(this.dropout.forward(this.bert.forward(inputs).poolerOutput as Tensor));
   }
 }
 
-export class BertForTokenClassification extends BertPreTrainedModel {
+export class BertForTokenClassification extends EncoderForTokenClassification<BertConfig> {
   static override readonly architecture: string = "BertForTokenClassification";
+  static override readonly configKind = bertConfig;
+  static override readonly baseModelPrefix: string = "bert";
+  static override readonly ignored = IGNORED;
   readonly bert: BertModel;
-  readonly dropout: nn.Dropout;
-  readonly classifier: nn.Linear;
   constructor(config: BertConfig) {
-    super(config);
-    this.bert = new BertModel(config, { addPoolingLayer: false });
-    this.dropout = new nn.Dropout(config.classifierDropout ?? config.hiddenDropoutProb);
-    this.classifier = bertLinear(config.hiddenSize, labelsOf(config).length, config);
+    super(config, config.hiddenSize, dropoutOf(config));
+    this.bert = bare(config);
   }
-  /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const x = this.bert.forward(inputs).lastHiddenState;
-    const logits = this.classifier.forward(this.dropout.forward(x));
-    return { logits, loss: labels && tokenLoss(logits, labels) };
+  protected encode(inputs: EncoderInputs): Tensor {
+    return this.bert.forward(inputs).lastHiddenState;
   }
 }
 
-export class BertForQuestionAnswering extends BertPreTrainedModel {
+export class BertForQuestionAnswering extends EncoderForQuestionAnswering<BertConfig> {
   static override readonly architecture: string = "BertForQuestionAnswering";
+  static override readonly configKind = bertConfig;
+  static override readonly baseModelPrefix: string = "bert";
+  static override readonly ignored = IGNORED;
   readonly bert: BertModel;
-  readonly qa_outputs: nn.Linear;
   constructor(config: BertConfig) {
-    super(config);
-    this.bert = new BertModel(config, { addPoolingLayer: false });
-    this.qa_outputs = bertLinear(config.hiddenSize, 2, config);
+    super(config, config.hiddenSize);
+    this.bert = bare(config);
   }
-  /** startPositions, endPositions int32 [batch]; logits [batch, T]. */
-  forward({ startPositions, endPositions, ...inputs }: QuestionAnsweringInputs): QuestionAnsweringOutput {
-    const both = this.qa_outputs.forward(this.bert.forward(inputs).lastHiddenState);
-    const [startLogits, endLogits] = [both.select(2, 0), both.select(2, 1)];
-    if (startPositions === undefined || endPositions === undefined) return { startLogits, endLogits };
-    return { startLogits, endLogits, loss: spanLoss(startLogits, endLogits, startPositions, endPositions) };
+  protected encode(inputs: EncoderInputs): Tensor {
+    return this.bert.forward(inputs).lastHiddenState;
   }
 }
 
@@ -122,28 +111,15 @@ class BertPredictionHeadTransform extends nn.Module {
   }
 }
 
-/** A layer whose weight may be the table of words. */
-class TiedDecoder extends nn.Module {
-  readonly weight: nn.Parameter;
-  constructor(weight: nn.Parameter) {
-    super();
-    this.weight = weight;
-  }
-  forward(x: Tensor, bias: Tensor): Tensor {
-    return linear(x, this.weight, bias);
-  }
-}
-
 class BertLMPredictionHead extends nn.Module {
   readonly transform: BertPredictionHeadTransform;
-  readonly decoder: TiedDecoder;
+  readonly decoder: VocabularyDecoder;
   readonly bias: nn.Parameter;
   constructor(config: BertConfig, words: nn.Parameter) {
     super();
     this.transform = new BertPredictionHeadTransform(config);
-    const { vocabSize, hiddenSize } = config;
-    this.decoder = new TiedDecoder(config.tieWordEmbeddings ? words : bertLinear(hiddenSize, vocabSize, config).weight);
-    this.bias = zeroBias(vocabSize);
+    this.decoder = new VocabularyDecoder(config, config.hiddenSize, words);
+    this.bias = zeroBias(config.vocabSize);
   }
   forward(x: Tensor): Tensor {
     return this.decoder.forward(this.transform.forward(x), this.bias);
@@ -161,19 +137,20 @@ class BertOnlyMLMHead extends nn.Module {
   }
 }
 
-export class BertForMaskedLM extends BertPreTrainedModel {
+export class BertForMaskedLM extends EncoderForMaskedLM<BertConfig> {
   static override readonly architecture: string = "BertForMaskedLM";
+  static override readonly configKind = bertConfig;
+  static override readonly baseModelPrefix: string = "bert";
+  static override readonly ignored = IGNORED;
   readonly bert: BertModel;
   readonly cls: BertOnlyMLMHead;
   constructor(config: BertConfig) {
     super(config);
-    this.bert = new BertModel(config, { addPoolingLayer: false });
+    this.bert = bare(config);
     this.cls = new BertOnlyMLMHead(config, this.bert.embeddings.word_embeddings.weight);
   }
-  /** labels int32 [batch, T], −100 where none counts; logits [batch, T, vocab]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const logits = this.cls.forward(this.bert.forward(inputs).lastHiddenState);
-    return { logits, loss: labels && tokenLoss(logits, labels) };
+  protected predict(inputs: EncoderInputs): Tensor {
+    return this.cls.forward(this.bert.forward(inputs).lastHiddenState);
   }
 }
 

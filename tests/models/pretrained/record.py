@@ -86,6 +86,9 @@ def encoder_family(config, prefix, types=True, vocab=50):
 SMALL = dict(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, max_position_embeddings=20, num_labels=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 CASES = {
     "bert": lambda: encoder_family(hf.BertConfig(**SMALL), "Bert"),
+    "roberta": lambda: encoder_family(hf.RobertaConfig(**{**SMALL, "type_vocab_size": 1}), "Roberta", types=False),
+    "electra": lambda: encoder_family(hf.ElectraConfig(**SMALL, embedding_size=12), "Electra"),
+    "distilbert": lambda: encoder_family(hf.DistilBertConfig(vocab_size=50, dim=16, n_layers=2, n_heads=4, hidden_dim=24, max_position_embeddings=20, num_labels=3, dropout=0.0, attention_dropout=0.0, qa_dropout=0.0, seq_classif_dropout=0.0), "DistilBert", types=False),
 }
 
 if __name__ == "__main__":
