@@ -1,13 +1,20 @@
 import { existsSync, join, statSync } from "#platform";
 import { SafetensorsFile } from "./safetensors.ts";
 import { ShardedWeights } from "./sharded.ts";
+import { PyTorchFile } from "./torch-file.ts";
 import { WeightsError, type WeightsFile } from "./weights-file.ts";
 
 /** What a model's folder may hold its weights in; the first that is there is taken. */
-const FILES = ["model.safetensors", "model.safetensors.index.json"] as const;
+const FILES = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+] as const;
 
 const OPEN: readonly [RegExp, (path: string) => WeightsFile][] = [
   [/\.safetensors$/i, SafetensorsFile.open],
+  [/\.(bin|pt|pth)$/i, PyTorchFile.open],
   [/\.index\.json$/i, (path) => new ShardedWeights(path, openWeights)],
 ];
 
@@ -21,7 +28,7 @@ export function openWeights(path: string): WeightsFile {
   if (!statSync(path).isDirectory()) {
     const open = OPEN.find(([name]) => name.test(path))?.[1];
     if (open !== undefined) return open(path);
-    throw new WeightsError(`${path}: unknown kind of file`, "Weights are read from .safetensors.");
+    throw new WeightsError(`${path}: unknown kind of file`, "Weights are read from .safetensors, .bin, .pt and .pth.");
   }
   const found = FILES.map((name) => join(path, name)).find((file) => existsSync(file));
   if (found !== undefined) return openWeights(found);
