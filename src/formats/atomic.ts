@@ -28,8 +28,9 @@ const HINTS: Record<string, string> = {
   EEXIST: "A part of the path is a file, not a folder.",
 };
 
-export function writeError(path: string, error: unknown): WriteError {
-  if (error instanceof WriteError) return error;
+/** What to throw for a failed write: the library's own errors as they are, those of the file system with a hint. */
+export function writeError(path: string, error: unknown): ShoshinError {
+  if (error instanceof ShoshinError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   return new WriteError(`cannot write ${path}: ${message}`, HINTS[code ?? ""], { cause: error });
 }

@@ -1,9 +1,10 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
-export {
-  type SafetensorsDType,
-  SafetensorsError,
-  SafetensorsFile,
-  type TensorData,
-  writeSafetensors,
-} from "./safetensors.ts";
+export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
+export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";
+export { type PickledValue, PyTorchError, PyTorchFile, readPickle } from "./torch-file.ts";
+export type { TorchTensor } from "./torch-tensor.ts";
+export { writePyTorch } from "./torch-write.ts";
+export { openWeights } from "./weights.ts";
+export { readInto, readIntoTensor, WeightsError, type WeightsFile } from "./weights-file.ts";

@@ -4,7 +4,7 @@ import "../tensor/index.ts";
 
 import { ShoshinError } from "../backend/errors.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { sameShape, showShape } from "../tensor/shape.ts";
+import { type Shape, sameShape, showShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** A tensor that a module learns: a leaf that requires a gradient and that `parameters()` finds. */
@@ -100,12 +100,15 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters and buffers. Nothing is changed unless everything fits.
+   * Holds names and shapes against the parameters and buffers.
    * @param options.strict names must match exactly (default).
-   * @returns names that were missing from `state`, and those that were not expected.
+   * @returns names that are missing from `state`, and those that are not expected.
    * @throws StateDictError naming every tensor that is missing, unexpected or of another shape.
    */
-  loadStateDict(state: StateDict, { strict = true } = {}): { missing: string[]; unexpected: string[] } {
+  checkStateDict(
+    state: ReadonlyMap<string, { readonly shape: Shape }>,
+    { strict = true } = {},
+  ): { missing: string[]; unexpected: string[] } {
     const own = this.stateDict();
     const missing = [...own.keys()].filter((name) => !state.has(name));
     const unexpected = [...state.keys()].filter((name) => !own.has(name));
@@ -124,13 +127,19 @@ export abstract class Module {
         "Build the model with the configuration that the state was saved with.",
       );
     }
+    return { missing, unexpected };
+  }
+
+  /** Copies values into the parameters and buffers. Nothing is changed unless everything fits; see {@link checkStateDict}. */
+  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): { missing: string[]; unexpected: string[] } {
+    const names = this.checkStateDict(state, options);
     noGrad(() => {
-      for (const [name, target] of own) {
+      for (const [name, target] of this.stateDict()) {
         const value = state.get(name);
         if (value !== undefined) target.copy_(value);
       }
     });
-    return { missing, unexpected };
+    return names;
   }
 
   train(mode = true): this {

@@ -1,11 +1,17 @@
 import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
-import { SafetensorsFile, writeFileAtomic, writeFolderAtomic, writeSafetensors } from "../formats/index.ts";
+import {
+  openWeights,
+  readIntoTensor,
+  SafetensorsFile,
+  type TensorSource,
+  writeFileAtomic,
+  writeFolderAtomic,
+  writeSafetensors,
+} from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
-import { tensor } from "../tensor/create.ts";
-import { tidy } from "../tensor/no-grad.ts";
 import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
 import type { Carry } from "./trainer.ts";
@@ -35,25 +41,35 @@ export interface TrainerState {
   instructionSet: string;
 }
 
-/** Writes a module's weights as safetensors. */
-export function saveWeights(module: Module, path: string): void {
-  const tensors = new Map([...module.stateDict()].map(([name, t]) => [name, { shape: t.shape, data: t.data() }]));
-  writeSafetensors(path, tensors, { format: "pt" });
+/** Types that weights are saved in. */
+export type WeightsDType = "float32" | "float16" | "bfloat16";
+const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16", int32: "I32", uint8: "U8", float64: "F64" } as const;
+
+/** A module's parameters and buffers for a writer, each read when its turn comes; `dtype` is that of floating-point ones. */
+export function weightsOf(module: Module, dtype: WeightsDType = "float32"): Map<string, TensorSource> {
+  return new Map(
+    [...module.stateDict()].map(([name, t]) => {
+      const kind = t.dtype === "float32" || t.dtype === "float64" ? dtype : t.dtype;
+      return [name, { shape: t.shape, dtype: DTYPES[kind], data: () => t.data() }];
+    }),
+  );
 }
 
-/** Reads weights into a module. Throws {@link CheckpointError}, SafetensorsError or StateDictError; the module is unchanged then. */
+/** Writes a module's weights as safetensors; floating-point ones rounded to `dtype` (float32). */
+export function saveWeights(module: Module, path: string, { dtype }: { dtype?: WeightsDType } = {}): void {
+  writeSafetensors(path, weightsOf(module, dtype), { format: "pt" });
+}
+
+/**
+ * Reads weights into a module's own memory, from a file or a folder of any kind that {@link openWeights} knows. Throws
+ * {@link CheckpointError}, WeightsError, StateDictError or the format's own error; where names or shapes do not fit, the
+ * module is unchanged.
+ */
 export function loadWeights(module: Module, path: string): void {
   if (!existsSync(path)) throw new CheckpointError(`${path}: no such file`, "Is this the folder of a trained model?");
-  using file = SafetensorsFile.open(path);
-  tidy(() => {
-    const state = new Map(
-      file.names().map((name) => {
-        const { shape, data } = file.read(name);
-        return [name, tensor(Float32Array.from(data as Float32Array), shape)];
-      }),
-    );
-    module.loadStateDict(state);
-  });
+  using file = openWeights(path);
+  module.checkStateDict(new Map(file.names().map((name) => [name, file.info(name)])));
+  for (const [name, target] of module.stateDict()) readIntoTensor(file, name, target);
 }
 
 const NAME = /^checkpoint-(\d+)$/;

@@ -7,6 +7,8 @@ export {
   saveCheckpoint,
   saveWeights,
   type TrainerState,
+  type WeightsDType,
+  weightsOf,
 } from "./checkpoint.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./entities.ts";
 export { readLog } from "./log.ts";
