@@ -9,7 +9,7 @@ const FLOORS = [
   ["tensor"],
   ["ops"],
   ["nn", "optim"],
-  ["data", "text", "formats"],
+  ["data", "text", "formats", "hub"],
   ["models"],
   ["train"],
   ["tasks"],

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
-import { builtinPart, readRecords, resolveSource, textExamples } from "../data/index.ts";
+import { builtinPart, fetchSource, readRecords, textExamples } from "../data/index.ts";
 import { readText } from "../data/lines.ts";
 import { formatOf } from "../data/records.ts";
+import { downloads } from "../tasks/common.ts";
 import {
   type OnTokenizerProgress,
   TOKENIZER_KINDS,
@@ -27,7 +28,7 @@ const BLOCK = 2 ** 22;
 
 /** Text files in blocks of whole lines, line ends included (a tokenizer shall know them); of other files the text column. */
 async function* textsOf(options: TrainOptions): AsyncGenerator<string> {
-  const source = resolveSource(options.data);
+  const source = await fetchSource(options.data, "rows", downloads(options));
   const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
   for (const path of source.parts[part] ?? []) {
     if (formatOf(path) === "text") {

@@ -140,9 +140,11 @@ export function textExamples(
       "Name it: --label-column NAME (the text: --text-column NAME).",
     );
   }
+  // Hugging Face's data sets say −1 where labels are kept secret.
+  const secret = label >= 0 && rows.every((row) => row[label].trim() === "-1");
   const examples = rows.map((row) => ({
     text: texts.map((c) => row[c]).join(" "),
-    label: label < 0 ? undefined : row[label].trim(),
+    label: label < 0 || secret ? undefined : row[label].trim(),
   }));
   const chosen = `text: ${texts.map(show).join(" + ")}${label < 0 ? "" : `, label: ${show(label)}`}${names === undefined ? " (no header)" : ""}`;
   return { examples, chosen };

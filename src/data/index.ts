@@ -9,6 +9,9 @@ export {
   type ExampleOf,
   TensorDataset,
 } from "./dataset.ts";
+export { fetchSource } from "./fetch.ts";
+export { type GlueExample, readGlue, writeGlueSubmission } from "./glue.ts";
+export { GLUE_TASKS, type GluePart, type GlueTask, glueTask } from "./glue-tasks.ts";
 export { type ImageData, readIdx, readImages } from "./idx.ts";
 export { DataError, readLines } from "./lines.ts";
 export { DataLoader, type DataLoaderOptions } from "./loader.ts";

@@ -1,4 +1,5 @@
 import { assetPath, basename, env, existsSync, join, readdirSync, statSync } from "#platform";
+import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
 import { taggedFiles } from "./tagged.ts";
@@ -18,7 +19,11 @@ const PART_NAMES: [RegExp, Part][] = [
   [/(^|[^a-z])(dev|valid|validation|val|testa)([^a-z]|$)/, "validation"],
   [/(^|[^a-z])(test|testb|t10k|eval)([^a-z]|$)/, "test"],
 ];
-const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation)([._-]|$)/i;
+const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation|dev_ids|msr_paraphrase)([._-]|$)/i;
+
+/** The part that a file's or folder's name tells. */
+export const partOf = (name: string): Part | undefined =>
+  PART_NAMES.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1];
 
 const reviews = (language: string) => assetPath(`reviews/${language}.tsv`);
 
@@ -27,8 +32,6 @@ export function builtinPart(row: number): Part {
   if (row % 5 === 4) return "test";
   return row % 20 === 2 || row % 20 === 13 ? "validation" : "train";
 }
-
-const GLUE = ["CoLA", "SST-2", "MRPC", "QQP", "STS-B", "MNLI", "QNLI", "RTE", "WNLI"];
 
 /** What a source holds. */
 export type SourceKind = "rows" | "images" | "tagged";
@@ -48,7 +51,7 @@ function folderSource(folder: string, kind: SourceKind): Source {
   const files = DATA_FILES[kind](names).sort();
   const untold: string[] = [];
   for (const name of files) {
-    const part = PART_NAMES.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1];
+    const part = partOf(name);
     if (part === undefined) untold.push(name);
     else {
       parts[part] ??= [];
@@ -64,7 +67,7 @@ function folderSource(folder: string, kind: SourceKind): Source {
 
 /**
  * Finds the files behind a SOURCE: `builtin`, a file, a folder in a published layout, `glue:TASK`, or a name inside the folder
- * that SHOSHIN_DATA gives. Throws {@link DataError} that lists what is known.
+ * that SHOSHIN_DATA gives. What is on the hub is for fetchSource. Throws {@link DataError} that lists what is known.
  */
 export function resolveSource(source: string, kind: SourceKind = "rows"): Source {
   if (source === "builtin") {
@@ -75,28 +78,12 @@ export function resolveSource(source: string, kind: SourceKind = "rows"): Source
     if (statSync(source).isDirectory()) return folderSource(source, kind);
     return { name: basename(source), parts: { train: [source] }, builtin: false };
   }
-  if (source.startsWith("hub:") || source.startsWith("wikitext:")) {
-    throw new DataError(
-      `${source}: downloading is not built yet`,
-      "Download the files and give their path: --data FILE.",
-    );
+  if (source.startsWith("hub:")) {
+    throw new DataError(`${source}: only files that are here can be read for this`, "Download it and give its path.");
   }
   const data = env("SHOSHIN_DATA");
   let inside = source;
-  if (source.startsWith("glue:")) {
-    const wanted = source
-      .slice(5)
-      .toLowerCase()
-      .replace(/[^a-z]/g, "");
-    const task = GLUE.find((name) =>
-      name
-        .toLowerCase()
-        .replace(/[^a-z]/g, "")
-        .startsWith(wanted.replace(/2$/, "")),
-    );
-    if (task === undefined) throw new DataError(`${source}: unknown GLUE task`, `There are: ${GLUE.join(", ")}.`);
-    inside = join("glue", task);
-  }
+  if (source.startsWith("glue:")) inside = join("glue", glueTask(source.slice(5)).folder);
   if (data !== undefined && /^[\w:.-]+([/\\][\w.-]+)*$/.test(inside) && existsSync(join(data, inside))) {
     const path = join(data, inside);
     return statSync(path).isDirectory() ? folderSource(path, kind) : resolveSource(path, kind);

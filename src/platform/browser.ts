@@ -5,6 +5,7 @@ import type { Platform } from "./platform.ts";
 export {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   fstatSync,
   fsyncSync,
@@ -16,6 +17,7 @@ export {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from "./memory-fs.ts";
@@ -44,6 +46,14 @@ export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform
 }
 
 export const parquetFile: Platform["parquetFile"] = async (path) => readFileSync(path).buffer;
+
+export const fileDigest: Platform["fileDigest"] = async (path, algorithm, prefix = "") => {
+  const bytes = new Blob([prefix, readFileSync(path)]);
+  const digest = await crypto.subtle.digest(algorithm === "sha1" ? "SHA-1" : "SHA-256", await bytes.arrayBuffer());
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+};
+
+export const freeSpace: Platform["freeSpace"] = () => undefined;
 
 export const assetPath: Platform["assetPath"] = (name) => `/assets/${name}`;
 
@@ -82,6 +92,8 @@ export const nextTurn: Platform["nextTurn"] = () =>
     port2.postMessage(0);
   });
 export const env: Platform["env"] = () => undefined;
+export const homedir: Platform["homedir"] = () => "/";
 export const hostname: Platform["hostname"] = () => "browser";
 export const processId: Platform["processId"] = () => 1;
+export const processRuns: Platform["processRuns"] = (id) => id === 1;
 export const terminal: Platform["terminal"] = { isTTY: false, write: () => true };

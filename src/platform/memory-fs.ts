@@ -103,6 +103,12 @@ export function readFileSync(path: string, encoding?: "utf8"): string | Uint8Arr
 export function writeFileSync(path: string, data: string | Uint8Array): void {
   append(make(path, false), 0, bytesOf(data));
 }
+export function copyFileSync(from: string, to: string): void {
+  writeFileSync(to, readFileSync(from));
+}
+export function symlinkSync(_target: string, path: string): void {
+  fail("EPERM", "there are no links", path);
+}
 export function appendFileSync(path: string, data: string | Uint8Array): void {
   const file = files.get(clean(path)) ?? make(path, false);
   append(file, file.size, bytesOf(data));

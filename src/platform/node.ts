@@ -1,4 +1,5 @@
-import { createReadStream } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, statfsSync } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -10,6 +11,7 @@ import type { Platform } from "./platform.ts";
 export {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   fstatSync,
   fsyncSync,
@@ -21,10 +23,11 @@ export {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-export { hostname } from "node:os";
+export { homedir, hostname } from "node:os";
 export { basename, dirname, join } from "node:path";
 
 export const fileStream: Platform["fileStream"] = (path, gunzip) => {
@@ -44,6 +47,21 @@ export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform
 }
 
 export const parquetFile: Platform["parquetFile"] = (path) => asyncBufferFromFile(path);
+
+export const fileDigest: Platform["fileDigest"] = async (path, algorithm, prefix = "") => {
+  const hash = createHash(algorithm).update(prefix);
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part);
+  return hash.digest("hex");
+};
+
+export const freeSpace: Platform["freeSpace"] = (path) => {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+};
 
 export const assetPath: Platform["assetPath"] = (name) =>
   fileURLToPath(new URL(`../../assets/${name}`, import.meta.url));
@@ -67,4 +85,12 @@ export const startThread: Platform["startThread"] = (code, data, receive, ended)
 export const nextTurn: Platform["nextTurn"] = () => new Promise((resolve) => setImmediate(resolve));
 export const env: Platform["env"] = (name) => process.env[name];
 export const processId: Platform["processId"] = () => process.pid;
+export const processRuns: Platform["processRuns"] = (id) => {
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    // It runs, and belongs to another user.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+};
 export const terminal: Platform["terminal"] = process.stderr;

@@ -13,6 +13,7 @@ export interface Thread {
 export interface Platform {
   appendFileSync(path: string, data: string | Uint8Array): void;
   closeSync(fd: number): void;
+  copyFileSync(from: string, to: string): void;
   existsSync(path: string): boolean;
   fstatSync(fd: number): { size: number };
   fsyncSync(fd: number): void;
@@ -24,6 +25,8 @@ export interface Platform {
   renameSync(from: string, to: string): void;
   rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void;
   statSync(path: string): { size: number; isFile(): boolean; isDirectory(): boolean };
+  /** Throws where there are no links. */
+  symlinkSync(target: string, path: string): void;
   writeFileSync(path: string, data: string | Uint8Array): void;
   writeSync(fd: number, data: Uint8Array, offset: number, length: number): number;
 
@@ -39,6 +42,10 @@ export interface Platform {
   parquetFile(
     path: string,
   ): Promise<{ byteLength: number; slice(start: number, end?: number): Promise<ArrayBuffer> | ArrayBuffer }>;
+  /** Hex digest of `prefix` followed by a file. */
+  fileDigest(path: string, algorithm: "sha1" | "sha256", prefix?: string): Promise<string>;
+  /** Bytes that may still be written where `path` lies; undefined where nobody knows. */
+  freeSpace(path: string): number | undefined;
   /** A file that ships with the package, whether it exists or not. */
   assetPath(name: string): string;
   /** Runs `code` with `data` in the variable `data` and `send(message)`; `onmessage` of its scope is called `receive`. */
@@ -46,8 +53,12 @@ export interface Platform {
   /** Lets the event loop take a turn. */
   nextTurn(): Promise<void>;
   env(name: string): string | undefined;
+  /** The user's own folder. */
+  homedir(): string;
   hostname(): string;
   processId(): number;
+  /** Whether a process of this machine runs. */
+  processRuns(id: number): boolean;
   /** Where progress goes. */
   readonly terminal: { isTTY?: boolean; columns?: number; write(text: string): unknown };
 }

@@ -2,9 +2,11 @@ import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend } from "../backend/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";
+import type { HubOptions } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
 import {
   type Metrics,
+  Progress,
   saveWeights,
   type TrainerCallbacks,
   type TrainingArguments,
@@ -70,6 +72,8 @@ export interface EvaluateOptions {
   textColumn?: string;
   labelColumn?: string;
   range?: string;
+  /** No progress. */
+  quiet?: boolean;
 }
 export interface EvaluateReport {
   task: string;
@@ -103,6 +107,16 @@ export interface ModelConfig {
   id2label?: Record<string, string>;
   label2id?: Record<string, number>;
   [key: string]: unknown;
+}
+
+/** How data and models come from the hub while a task runs: with progress on the terminal, unless it shall be quiet. */
+export function downloads(options: {
+  quiet?: boolean;
+  args?: { quiet?: boolean };
+  say?: (line: string) => void;
+}): HubOptions {
+  const progress = new Progress({ quiet: options.quiet ?? options.args?.quiet });
+  return { onProgress: (update) => progress.download(update), say: options.say };
 }
 
 export function readJson(path: string): unknown {

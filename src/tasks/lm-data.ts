@@ -1,17 +1,10 @@
 import { philox } from "../backend/philox.ts";
-import {
-  DataError,
-  type Part,
-  readLines,
-  readRecords,
-  resolveSource,
-  type Source,
-  textExamples,
-} from "../data/index.ts";
+import { DataError, fetchSource, type Part, readLines, readRecords, type Source, textExamples } from "../data/index.ts";
 import { formatOf } from "../data/records.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer, type TokenizerKind, trainTokenizer } from "../text/index.ts";
+import { downloads } from "./common.ts";
 
 /** The end of a line as a token, in vocabularies of words. */
 export const EOS = "<eos>";
@@ -34,15 +27,17 @@ export async function readCorpus(options: {
   data: string;
   validation?: string;
   textColumn?: string;
+  args?: { quiet?: boolean };
+  say?: (line: string) => void;
 }): Promise<{ train: string[]; validation: string[] }> {
   const { data, validation, textColumn } = options;
-  const source = resolveSource(data);
+  const source = await fetchSource(data, "rows", downloads(options));
   const train = await readPartLines(source, source.parts.train ? "train" : "validation", textColumn);
   if (train.length === 0) throw new DataError(`${data}: no text`);
   if (validation === "none") return { train, validation: [] };
   const share = validation === undefined ? 0.1 : Number(validation);
   if (validation !== undefined && !(share > 0 && share < 1)) {
-    const other = resolveSource(validation);
+    const other = await fetchSource(validation, "rows", downloads(options));
     const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
     return { train, validation: await readPartLines(other, part, textColumn) };
   }

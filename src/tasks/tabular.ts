@@ -6,15 +6,16 @@ import {
   collateRows,
   DataError,
   DataLoader,
+  fetchSource,
   isMissing,
   type Part,
   parseRange,
   readRecords,
-  resolveSource,
   stratifiedSplit,
   TabularEncoder,
   targetColumn,
 } from "../data/index.ts";
+import type { HubOptions } from "../hub/index.ts";
 import { Mlp } from "../models/index.ts";
 import { crossEntropy, type Module, mseLoss, Perceptron } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
@@ -35,6 +36,7 @@ import {
 } from "../train/index.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
+  downloads,
   labelsOf,
   type ModelConfig,
   type Predictor,
@@ -80,8 +82,13 @@ async function readTable(path: string, wanted: string | undefined): Promise<Rows
   return { names: rows[0].map((_, c) => String(c)), rows, path };
 }
 
-async function readPart(data: string, wanted: string | undefined, order: readonly Part[]): Promise<Rows> {
-  const source = resolveSource(data);
+async function readPart(
+  data: string,
+  wanted: string | undefined,
+  order: readonly Part[],
+  hub: HubOptions,
+): Promise<Rows> {
+  const source = await fetchSource(data, "rows", hub);
   const files = order.map((part) => source.parts[part]).find((list) => list !== undefined) ?? [];
   const tables = await Promise.all(files.map((path) => readTable(path, wanted)));
   if (tables.length === 0) throw new DataError(`${data}: no table`);
@@ -146,7 +153,8 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     if (!presets.includes(preset))
       throw new TaskError(`${name} has no preset ${preset}`, `There are: ${presets.join(", ")}.`);
     const seed = options.args?.seed ?? DEFAULTS.seed;
-    const table = await readPart(options.data, options.labelColumn, ["train", "validation", "test"]);
+    const hub = downloads(options);
+    const table = await readPart(options.data, options.labelColumn, ["train", "validation", "test"], hub);
     const target = targetColumn(table.names, table.rows, options.labelColumn, regression, table.path);
     const [from, to] = parseRange(options.range);
     const rows = table.rows.slice(from, to).filter((row) => !isMissing(row[target]));
@@ -155,10 +163,10 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     let trainRows = rows;
     let heldRows: string[][] = [];
     const share = options.validation === undefined ? 0.1 : Number(options.validation);
-    const source = resolveSource(options.data);
+    const source = await fetchSource(options.data, "rows", hub);
     if (options.validation !== "none") {
       if (options.validation === undefined && source.parts.validation && source.parts.train) {
-        heldRows = (await readPart(options.data, options.labelColumn, ["validation"])).rows;
+        heldRows = (await readPart(options.data, options.labelColumn, ["validation"], hub)).rows;
       } else if (share > 0 && share < 1) {
         const split = stratifiedSplit(
           rows.length,
@@ -169,8 +177,9 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
         trainRows = split.train.map((i) => rows[i]);
         heldRows = split.held.map((i) => rows[i]);
       } else
-        heldRows = (await readPart(options.validation as string, options.labelColumn, ["validation", "test", "train"]))
-          .rows;
+        heldRows = (
+          await readPart(options.validation as string, options.labelColumn, ["validation", "test", "train"], hub)
+        ).rows;
     }
     const encoder = TabularEncoder.fit(table.names, trainRows, [target]);
     const width = encoder.features;
@@ -303,12 +312,17 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
         return outputs(columns, rows, "the input");
       },
       async predictFile(path) {
-        const table = await readPart(path, target, ["test", "validation", "train"]);
+        const table = await readPart(path, target, ["test", "validation", "train"], {});
         return outputs(table.names, table.rows, table.path);
       },
       async evaluate(options) {
         const begin = performance.now();
-        const table = await readPart(options.data, options.labelColumn ?? target, ["test", "validation", "train"]);
+        const table = await readPart(
+          options.data,
+          options.labelColumn ?? target,
+          ["test", "validation", "train"],
+          downloads(options),
+        );
         const at = table.names.indexOf(options.labelColumn ?? target);
         if (at < 0) throw new DataError(`${table.path}: no column ${target}`, `It has: ${table.names.join(", ")}.`);
         const [from, to] = parseRange(options.range);

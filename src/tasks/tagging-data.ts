@@ -1,16 +1,17 @@
 import {
   type ColumnOptions,
   DataError,
+  fetchSource,
   type Part,
   readTagged,
-  resolveSource,
   type Source,
   stratifiedSplit,
   type TaggedSentence,
 } from "../data/index.ts";
+import type { HubOptions } from "../hub/index.ts";
 import { DEFAULTS } from "../train/index.ts";
 import { collectLabels } from "./classes.ts";
-import { TaskError, type TaskOptions } from "./common.ts";
+import { downloads, TaskError, type TaskOptions } from "./common.ts";
 
 /** A sentence and the file that it is from. */
 export interface Sentence extends TaggedSentence {
@@ -18,8 +19,8 @@ export interface Sentence extends TaggedSentence {
 }
 
 /** Finds a source of tagged words. Throws DataError for one that is none. */
-export function taggedSource(data: string): Source {
-  const source = resolveSource(data, "tagged");
+export async function taggedSource(data: string, options: HubOptions): Promise<Source> {
+  const source = await fetchSource(data, "tagged", options);
   if (source.builtin) {
     throw new TaskError("builtin are reviews without tags", "Name a file or folder: CoNLL-U, CoNLL columns or JSONL.");
   }
@@ -53,7 +54,7 @@ export async function heldOut(
   if (validation === "none") return { train, validation: [] };
   const share = validation === undefined ? 0.1 : Number(validation);
   if (validation !== undefined && !(share > 0 && share < 1)) {
-    const other = taggedSource(validation);
+    const other = await taggedSource(validation, downloads(options));
     const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
     return { train, validation: (await readPart(other, part, options)).sentences };
   }

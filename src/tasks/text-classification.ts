@@ -4,6 +4,7 @@ import {
   builtinPart,
   DataError,
   DataLoader,
+  fetchSource,
   type Part,
   parseRange,
   readRecords,
@@ -28,6 +29,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
+  downloads,
   labelsOf,
   type ModelConfig,
   type Predictor,
@@ -133,7 +135,7 @@ async function heldOut(
   if (validation === "none") return { train, validation: [] };
   const share = validation === undefined ? 0.1 : Number(validation);
   if (validation !== undefined && !(share > 0 && share < 1)) {
-    const other = resolveSource(validation);
+    const other = await fetchSource(validation, "rows", downloads(options));
     const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
     return { train, validation: (await readPart(other, part, options)).examples };
   }
@@ -154,7 +156,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   if (!PRESETS.includes(preset as "mlp")) {
     throw new TaskError(`${NAME} has no preset ${preset}`, `There are: ${PRESETS.join(", ")}.`);
   }
-  const source = resolveSource(options.data);
+  const source = await fetchSource(options.data, "rows", downloads(options));
   const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
   const { examples, chosen } = await readPart(source, part, options);
   if (examples.length === 0) throw new DataError(`${options.data}: no examples`);
@@ -322,7 +324,7 @@ async function load(folder: string): Promise<Predictor> {
     },
     async evaluate(options) {
       const begin = performance.now();
-      const source = resolveSource(options.data);
+      const source = await fetchSource(options.data, "rows", downloads(options));
       const order: Part[] = ["test", "validation", "train"];
       let examples: TextExample[] = [];
       for (const part of order) {

@@ -1,5 +1,5 @@
 import { join } from "#platform";
-import { DataError, parseRange, resolveSource } from "../data/index.ts";
+import { DataError, fetchSource, parseRange, resolveSource } from "../data/index.ts";
 import {
   type BeamOptions,
   beamSearch,
@@ -19,6 +19,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer } from "../text/index.ts";
 import { type Carry, DEFAULTS, loadWeights, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
 import {
+  downloads,
   type ModelConfig,
   type Predictor,
   readJson,
@@ -417,7 +418,7 @@ async function load(folder: string): Promise<Generator> {
     },
     async evaluate(options) {
       const begin = performance.now();
-      const source = resolveSource(options.data);
+      const source = await fetchSource(options.data, "rows", downloads(options));
       const part = source.parts.test ? "test" : source.parts.validation ? "validation" : "train";
       const [from, to] = parseRange(options.range);
       const lines = (await readPartLines(source, part, options.textColumn)).slice(from, to);

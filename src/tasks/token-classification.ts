@@ -26,6 +26,7 @@ import {
 } from "../train/index.ts";
 import { parseClassWeights } from "./classes.ts";
 import {
+  downloads,
   labelsOf,
   type ModelConfig,
   type Predictor,
@@ -148,7 +149,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = presetOf(presetName);
   const maxLength = options.maxLength ?? 256;
   if (maxLength < 1) throw new TaskError(`--max-length ${maxLength}: expected at least 1`);
-  const source = taggedSource(options.data);
+  const source = await taggedSource(options.data, downloads(options));
   const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
   const { sentences, chosen } = await readPart(source, part, options);
   const [from, to] = parseRange(options.range);
@@ -309,7 +310,7 @@ async function load(folder: string): Promise<Predictor> {
     },
     async evaluate(options) {
       const begin = performance.now();
-      const source = taggedSource(options.data);
+      const source = await taggedSource(options.data, downloads(options));
       const columns = {
         textColumn: options.textColumn ?? settings?.textColumn,
         labelColumn: options.labelColumn ?? settings?.labelColumn,

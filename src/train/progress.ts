@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { terminal } from "#platform";
+import type { HubProgress } from "../hub/index.ts";
 
 /** Seconds as 0:07, 12:34 or 1:02:03. */
 export function clock(seconds: number): string {
@@ -39,29 +40,42 @@ export class Progress {
   }
 
   update(u: ProgressUpdate): void {
-    if (this.#quiet) return;
-    const now = performance.now();
-    this.#first ??= { time: now, done: u.done };
-    const every = this.#stream.isTTY ? 100 : 10_000;
-    if (now - this.#last < every && u.done < u.total) return;
-    this.#last = now;
-    const worked = u.done - this.#first.done;
-    const left = worked > 0 ? (((now - this.#first.time) / worked) * (u.total - u.done)) / 1000 : Number.NaN;
     const rate =
       u.examplesPerSecond >= 100
         ? Math.round(u.examplesPerSecond).toLocaleString("en-US")
         : u.examplesPerSecond.toFixed(1);
-    const facts = `epoch ${u.epoch}/${u.epochs}  step ${u.done}/${u.total}  loss ${u.loss.toFixed(4)}  ${rate} examples/s  ${
-      Number.isFinite(left) ? `${clock(left)} left` : ""
-    }`;
+    this.#show(
+      u.done,
+      u.total,
+      () => `epoch ${u.epoch}/${u.epochs}  step ${u.done}/${u.total}  loss ${u.loss.toFixed(4)}  ${rate} examples/s`,
+    );
+  }
+
+  /** Files that come from the hub. */
+  download({ repository, done, total, files, filesDone }: HubProgress): void {
+    const MB = (bytes: number) => (bytes / 1e6).toFixed(1);
+    this.#show(done, total, () => `${repository}  ${filesDone}/${files} files  ${MB(done)}/${MB(total)} MB`);
+    if (filesDone === files) this.end();
+  }
+
+  #show(done: number, total: number, facts: () => string): void {
+    if (this.#quiet) return;
+    const now = performance.now();
+    this.#first ??= { time: now, done };
+    const every = this.#stream.isTTY ? 100 : 10_000;
+    if (now - this.#last < every && done < total) return;
+    this.#last = now;
+    const worked = done - this.#first.done;
+    const left = worked > 0 ? (((now - this.#first.time) / worked) * (total - done)) / 1000 : Number.NaN;
+    const text = `${facts()}  ${Number.isFinite(left) ? `${clock(left)} left` : ""}`;
     if (!this.#stream.isTTY) {
-      this.#stream.write(`${facts.trimEnd()}\n`);
+      this.#stream.write(`${text.trimEnd()}\n`);
       return;
     }
-    const width = Math.max(0, Math.min(24, (this.#stream.columns ?? 80) - facts.length - 4));
-    const full = Math.round((width * u.done) / u.total);
+    const width = Math.max(0, Math.min(24, (this.#stream.columns ?? 80) - text.length - 4));
+    const full = Math.round((width * Math.min(done, total)) / Math.max(1, total));
     const bar = width < 6 ? "" : `${pc.cyan("━".repeat(full))}${pc.dim("━".repeat(width - full))}  `;
-    this.#stream.write(`\r\x1b[2K${bar}${facts}`);
+    this.#stream.write(`\r\x1b[2K${bar}${text}`);
     this.#open = true;
   }
 

@@ -146,7 +146,7 @@ describe("sources", () => {
     expect(resolveSource("builtin").parts.train).toHaveLength(2);
     expect(() => resolveSource("nowhere.csv")).toThrow(/no such file or folder/);
     expect(() => resolveSource("glue:none")).toThrow(/unknown GLUE task/);
-    expect(() => resolveSource("hub:a/b")).toThrow(/not built yet/);
+    expect(() => resolveSource("hub:a/b")).toThrow(/only files that are here/);
   });
   it("reads ranges", () => {
     expect(parseRange("3:9")).toEqual([3, 9]);

@@ -1,0 +1,32 @@
+import { existsSync, statSync } from "#platform";
+import type { HubPurpose } from "./files.ts";
+import { HubError, type HubOptions } from "./settings.ts";
+import { snapshotDownload } from "./snapshot.ts";
+
+/**
+ * The local folder of a model: a folder is itself; `hub:OWNER/NAME[@REVISION]`, or `OWNER/NAME` and `NAME` where no such folder
+ * exists, are fetched from the hub (only what `purpose` needs, default all of the model) or taken from its cache.
+ * @throws HubError for what is neither; WriteError for a full disk.
+ */
+export async function resolveModel(
+  spec: string,
+  { revision, purpose = "model", ...options }: HubOptions & { revision?: string; purpose?: HubPurpose } = {},
+): Promise<string> {
+  if (!spec.startsWith("hub:") && existsSync(spec)) {
+    if (statSync(spec).isDirectory()) return spec;
+    throw new HubError(`${spec} is a file`, "Name the folder that holds config.json and the weights.");
+  }
+  const [, prefix, id, at] = /^(hub:)?([\w.-]+(?:\/[\w.-]+)?)(?:@(.+))?$/.exec(spec) ?? [];
+  if (id === undefined || id.startsWith(".")) {
+    throw new HubError(`${spec}: no such folder`, "Name a folder, or a model of the hub: hub:OWNER/NAME[@REVISION].");
+  }
+  try {
+    return await snapshotDownload(id, { ...options, revision: at ?? revision, purpose });
+  } catch (error) {
+    if (prefix !== undefined || !(error instanceof HubError)) throw error;
+    throw new HubError(`${spec}: no such folder here, and from the hub: ${error.message}`, error.hint, {
+      cause: error,
+      status: error.status,
+    });
+  }
+}
