@@ -8,8 +8,9 @@ export {
 export { splitWords, type WordSpan } from "./split-words.ts";
 export type { OnTokenizerProgress } from "./tokenizers/count-words.ts";
 export { TOKENIZER_KINDS, type TokenizerKind } from "./tokenizers/kinds.ts";
+export type { Encoding, Sequence } from "./tokenizers/post-process.ts";
 export type { TokenizerJson } from "./tokenizers/schema.ts";
-export { type Encoding, Tokenizer } from "./tokenizers/tokenizer.ts";
+export { Tokenizer } from "./tokenizers/tokenizer.ts";
 export { type TokenizerTrainOptions, trainTokenizer } from "./tokenizers/train.ts";
 export { wordFeatures } from "./word-features.ts";
 export { words } from "./words.ts";

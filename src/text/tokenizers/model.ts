@@ -1,5 +1,5 @@
 import { DataError } from "../../data/lines.ts";
-import type { ModelJson } from "./schema.ts";
+import { MAX_ID, type ModelJson } from "./schema.ts";
 
 /** The tokens of one piece of text: ids, and the UTF-16 range of each within the piece. */
 export interface Piece {
@@ -35,7 +35,7 @@ export class WordCache {
   }
 }
 
-/** Tokens by id. Throws {@link DataError} unless the ids are 0 … n − 1, each once. */
+/** Tokens by id; published vocabularies have gaps. Throws {@link DataError} unless the ids are whole numbers, each there once. */
 export function vocabularyOf(
   vocab: Readonly<Record<string, number>>,
   where: string,
@@ -43,16 +43,15 @@ export function vocabularyOf(
   const ids = new Map(Object.entries(vocab));
   const tokens = new Array<string>(ids.size);
   for (const [token, id] of ids) {
-    if (!Number.isInteger(id) || id < 0 || id >= ids.size) {
+    if (!Number.isInteger(id) || id < 0 || id > MAX_ID) {
       throw new DataError(
-        `${where}: the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, expected 0 to ${ids.size - 1}`,
-        "The ids of a vocabulary are the whole numbers from 0 on, each once.",
+        `${where}: the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, expected a whole number from 0 to ${MAX_ID}`,
       );
     }
     if (tokens[id] !== undefined) {
       throw new DataError(
         `${where}: ${JSON.stringify(tokens[id])} and ${JSON.stringify(token)} have the same id ${id}`,
-        "The ids of a vocabulary are the whole numbers from 0 on, each once.",
+        "Every token has an id of its own.",
       );
     }
     tokens[id] = token;

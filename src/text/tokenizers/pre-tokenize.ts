@@ -1,106 +1,7 @@
-import { grown } from "./pair-table.ts";
-import type { NormalizerJson, PreTokenizerJson } from "./schema.ts";
-
-/** For each UTF-16 unit of a rewritten text the range in the original that it came from. */
-interface Origins {
-  from: Int32Array;
-  to: Int32Array;
-}
-
-/** A piece of a text, possibly rewritten, that knows where each UTF-16 unit of it came from. */
-export class Span {
-  readonly text: string;
-  /** Where it begins: in the original, or in `origins` if the text was rewritten. */
-  readonly #at: number;
-  readonly #origins: Origins | undefined;
-
-  constructor(text: string, at: number, origins?: Origins) {
-    this.text = text;
-    this.#at = at;
-    this.#origins = origins;
-  }
-
-  /** The original range of the units `a … b − 1`; there is at least one. */
-  range(a: number, b: number): [number, number] {
-    const at = this.#at;
-    if (this.#origins === undefined) return [at + a, at + b];
-    return [this.#origins.from[at + a], this.#origins.to[at + b - 1]];
-  }
-
-  /** The part that starts at unit `at` and reads `text`. */
-  part(text: string, at: number): Span {
-    return new Span(text, this.#at + at, this.#origins);
-  }
-
-  /** Another text of the same length in this one's place. */
-  rewritten(text: string): Span {
-    return new Span(text, this.#at, this.#origins);
-  }
-
-  /** With a character before it that shares the first character's range, as in Hugging Face's `NormalizedString`. */
-  prepend(character: string): Span {
-    const { text } = this;
-    if (text === "") return this;
-    const origins = { from: new Int32Array(text.length + 1), to: new Int32Array(text.length + 1) };
-    for (let i = 0; i < text.length; i++) [origins.from[i + 1], origins.to[i + 1]] = this.range(i, i + 1);
-    const first = (text.codePointAt(0) as number) > 0xffff ? 2 : 1;
-    [origins.from[0], origins.to[0]] = this.range(0, first);
-    return new Span(character + text, 0, origins);
-  }
-}
-
-const CHINESE =
-  /^[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]$/u;
-const REMOVED = /^[\p{Cc}\p{Cf}\p{Co}\ufffd]$/u;
-const SPACE = /^\p{White_Space}$/u;
-const MARK = /\p{Mn}/gu;
-/** Runs that at most change their case, and single other characters. */
-const RUNS = /[ -~]+|[^ -~]/gu;
-
-/** What a normalizer makes of one character. */
-function rewrite(character: string, options: NormalizerJson): string {
-  if (options.type === "Lowercase") return character.toLowerCase();
-  const { clean_text, handle_chinese_chars, lowercase } = options;
-  let text = character;
-  if (clean_text && !(text >= " " && text <= "~")) {
-    if ("\t\n\r".includes(text)) text = " ";
-    else if (REMOVED.test(text)) text = "";
-    else if (SPACE.test(text)) text = " ";
-  }
-  if (handle_chinese_chars && CHINESE.test(text)) text = ` ${text} `;
-  if (options.strip_accents ?? lowercase) text = text.normalize("NFD").replace(MARK, "");
-  return lowercase ? text.toLowerCase() : text;
-}
-
-/**
- * A text as the model shall see it, character by character as Hugging Face does it (so a final sigma stays σ). Marks and
- * punctuation follow this Node's Unicode; Hugging Face's tables for BERT are older and know fewer.
- */
-export function normalize(span: Span, options: NormalizerJson | null): Span {
-  if (options === null) return span;
-  const lowercase = options.type === "Lowercase" || options.lowercase;
-  const parts: string[] = [];
-  let from = new Int32Array(span.text.length + 16);
-  let to = new Int32Array(span.text.length + 16);
-  let at = 0;
-  let size = 0;
-  for (const run of span.text.match(RUNS) ?? []) {
-    const plain = run >= " " && run < "\x7f";
-    const made = plain ? (lowercase ? run.toLowerCase() : run) : rewrite(run, options);
-    parts.push(made);
-    if (size + made.length > from.length) {
-      from = grown(from);
-      to = grown(to);
-    }
-    const [start, end] = span.range(at, at + run.length);
-    for (let i = 0; i < made.length; i++) {
-      from[size] = plain ? start + i : start;
-      to[size++] = plain ? start + i + 1 : end;
-    }
-    at += run.length;
-  }
-  return new Span(parts.join(""), 0, { from, to });
-}
+import { asByteCharacters } from "./normalize.ts";
+import { compilePattern, escaped } from "./patterns.ts";
+import type { MetaspaceJson, PreTokenizerJson, SplitBehavior } from "./schema.ts";
+import type { Span } from "./span.ts";
 
 /** Cuts a text into pieces; tokens never cross their borders. */
 export type PreTokenizer = (span: Span) => Span[];
@@ -113,7 +14,7 @@ const BERT = /[\p{P}!-/:-@[-`{-~]|[^\p{P}!-/:-@[-`{-~\p{White_Space}]+|\p{White_
 const WORDS =
   /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+|\p{White_Space}+/gu;
 const SPACED = /\P{White_Space}+|\p{White_Space}+/gu;
-const CHARACTERS = /[\s\S]/gu;
+const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
 
 function cut(span: Span, pattern: RegExp, dropSpaces: boolean): Span[] {
   const parts: Span[] = [];
@@ -128,22 +29,78 @@ function cut(span: Span, pattern: RegExp, dropSpaces: boolean): Span[] {
 function isSpace(text: string): boolean {
   const code = text.charCodeAt(0);
   if (code < 0x80) return code === 32 || (code >= 9 && code <= 13);
-  return SPACE.test(text[0]);
+  return /^\p{White_Space}/u.test(text);
 }
 
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+/** What becomes of the parts that match and of those between them, as `NormalizedString::split` of `tokenizers` has it. */
+function splitter(pattern: RegExp, behavior: SplitBehavior, invert = false): PreTokenizer {
+  if (behavior === "Isolated") {
+    return (span) => {
+      const { text } = span;
+      const parts: Span[] = [];
+      let at = 0;
+      for (const match of text.matchAll(pattern)) {
+        if (match.index > at) parts.push(span.part(text.slice(at, match.index), at));
+        at = match.index + match[0].length;
+        if (match[0] !== "") parts.push(span.part(match[0], match.index));
+      }
+      if (at < text.length) parts.push(span.part(text.slice(at), at));
+      return parts;
+    };
+  }
+  return (span) => {
+    const { text } = span;
+    const parts: { from: number; to: number; match: boolean }[] = [];
+    let at = 0;
+    for (const match of text.matchAll(pattern)) {
+      if (match.index > at) parts.push({ from: at, to: match.index, match: invert });
+      at = match.index + match[0].length;
+      parts.push({ from: match.index, to: at, match: !invert });
+    }
+    if (at < text.length) parts.push({ from: at, to: text.length, match: invert });
+    const kept = joined(parts, behavior).filter(({ from, to }) => to > from);
+    return kept.map(({ from, to }) => (to - from === text.length ? span : span.part(text.slice(from, to), from)));
+  };
+}
 
-/** The function that a `pre_tokenizer` describes. */
-export function preTokenizer(json: PreTokenizerJson): PreTokenizer {
+function joined(parts: { from: number; to: number; match: boolean }[], behavior: SplitBehavior): typeof parts {
+  if (behavior === "Removed") return parts.filter(({ match }) => !match);
+  const out: typeof parts = [];
+  let before = false;
+  for (const part of behavior === "MergedWithNext" ? [...parts].reverse() : parts) {
+    const last = out.at(-1);
+    const joins = behavior === "Contiguous" ? part.match === before : part.match && !before;
+    if (!joins || last === undefined) out.push({ ...part });
+    else if (behavior === "MergedWithNext") last.from = part.from;
+    else last.to = part.to;
+    before = part.match;
+  }
+  return behavior === "MergedWithNext" ? out.reverse() : out;
+}
+
+/** Older files say it with a flag. */
+export const prependScheme = ({ prepend_scheme, add_prefix_space }: MetaspaceJson): "always" | "first" | "never" =>
+  prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
+
+/**
+ * The function that a `pre_tokenizer` describes. `bytes`: a last step `ByteLevel` leaves it to the model to go from characters to
+ * bytes. Throws {@link DataError}; `where` names the field.
+ */
+export function preTokenizer(json: PreTokenizerJson | null, where: string, bytes = false): PreTokenizer {
+  if (json === null) return (span) => [span];
   switch (json.type) {
     case "Sequence": {
-      const steps = json.pretokenizers.map(preTokenizer);
+      const { length } = json.pretokenizers;
+      const steps = json.pretokenizers.map((step, i) =>
+        preTokenizer(step, `${where}.pretokenizers.${i}`, bytes && i === length - 1),
+      );
       return (span) => steps.reduce((spans, step) => spans.flatMap(step), [span]);
     }
     case "ByteLevel":
       return (span) => {
         const spaced = json.add_prefix_space && !span.text.startsWith(" ") ? span.prepend(" ") : span;
-        return json.use_regex ? cut(spaced, GPT2, false) : [spaced];
+        const pieces = json.use_regex ? cut(spaced, GPT2, false) : [spaced];
+        return bytes ? pieces : pieces.map(asByteCharacters);
       };
     case "BertPreTokenizer":
       return (span) => cut(span, BERT, true);
@@ -151,24 +108,30 @@ export function preTokenizer(json: PreTokenizerJson): PreTokenizer {
       return (span) => cut(span, WORDS, true);
     case "WhitespaceSplit":
       return (span) => cut(span, SPACED, true);
-    case "Split": {
-      const string = "String" in json.pattern ? escaped(json.pattern.String) : undefined;
-      const pattern = string === undefined ? CHARACTERS : new RegExp(`${string}|(?:(?!${string})[\\s\\S])+`, "gu");
-      return (span) => cut(span, pattern, false);
-    }
+    case "Split":
+      return splitter(compilePattern(json.pattern, `${where}.pattern`), json.behavior, json.invert);
+    case "Digits":
+      return splitter(/\p{N}/gu, json.individual_digits ? "Isolated" : "Contiguous");
+    case "Punctuation":
+      return splitter(PUNCTUATION, json.behavior);
+    case "CharDelimiterSplit":
+      return splitter(new RegExp(escaped(json.delimiter), "gu"), "Removed");
     case "Metaspace": {
-      const { replacement, prepend_scheme: scheme } = json;
+      const { replacement, split } = json;
+      const scheme = prependScheme(json);
       const sign = escaped(replacement);
       const pattern = new RegExp(`${sign}[^${sign}]*|[^${sign}]+`, "gu");
       return (span) => {
         const signed = span.rewritten(span.text.replaceAll(" ", replacement));
         const before = scheme === "always" || (scheme === "first" && span.text !== "" && span.range(0, 1)[0] === 0);
-        return cut(
-          before && !signed.text.startsWith(replacement) ? signed.prepend(replacement) : signed,
-          pattern,
-          false,
-        );
+        const whole = before && !signed.text.startsWith(replacement) ? signed.prepend(replacement) : signed;
+        return split ? cut(whole, pattern, false) : [whole];
       };
     }
   }
+}
+
+/** Whether the last step is `ByteLevel`, so that pieces stand for bytes. */
+export function endsInBytes(json: PreTokenizerJson | null): boolean {
+  return json?.type === "Sequence" ? endsInBytes(json.pretokenizers.at(-1) ?? null) : json?.type === "ByteLevel";
 }

@@ -1,133 +1,197 @@
 import { z } from "zod";
 import { DataError } from "../../data/lines.ts";
 
-/** `tokenizer.json` of Hugging Face's `tokenizers`, as far as the five kinds of tokenizer that Shoshin trains use it. */
+/**
+ * `tokenizer.json` of Hugging Face's `tokenizers`, all of it but what no published model of the known kinds uses (custom
+ * components, `CTC`, `UnicodeScripts`). Unknown keys are left out, as there.
+ */
 
 /** A vocabulary. Its own check, because zod's records lose the word `__proto__`. */
 const vocab = z.custom<Record<string, number>>(
   (value) => value !== null && typeof value === "object" && !Array.isArray(value),
   { error: "expected an object of tokens and ids" },
 );
-const id = z.number().int().min(0);
+/** Long lists are checked by the models, entry by entry. */
+const list = <T>(what: string) => z.custom<T[]>(Array.isArray, { error: `expected a list of ${what}` });
+/** More tokens than any model has; an id above would only fill the memory. */
+export const MAX_ID = 2 ** 24 - 1;
+const id = z.number().int().min(0).max(MAX_ID);
 
-const addedToken = z.strictObject({
+const addedToken = z.object({
   id,
   content: z.string().min(1),
-  single_word: z.literal(false),
-  lstrip: z.literal(false),
-  rstrip: z.literal(false),
-  normalized: z.boolean(),
-  special: z.boolean(),
+  single_word: z.boolean().default(false),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+  normalized: z.boolean().default(true),
+  special: z.boolean().default(false),
 });
 
-const normalizer = z.discriminatedUnion("type", [
-  z.strictObject({
+const pattern = z.union([z.object({ String: z.string().min(1) }), z.object({ Regex: z.string().min(1) })], {
+  error: "expected { String } or { Regex }",
+});
+
+const plain = <T extends string>(type: T) => z.object({ type: z.literal(type) });
+const normalizerStep = z.discriminatedUnion("type", [
+  z.object({
     type: z.literal("BertNormalizer"),
     clean_text: z.boolean(),
     handle_chinese_chars: z.boolean(),
-    strip_accents: z.boolean().nullable(),
+    strip_accents: z.boolean().nullable().default(null),
     lowercase: z.boolean(),
   }),
-  z.strictObject({ type: z.literal("Lowercase") }),
+  plain("Lowercase"),
+  plain("StripAccents"),
+  plain("NFC"),
+  plain("NFD"),
+  plain("NFKC"),
+  plain("NFKD"),
+  plain("Nmt"),
+  plain("ByteLevel"),
+  z.object({ type: z.literal("Strip"), strip_left: z.boolean(), strip_right: z.boolean() }),
+  z.object({ type: z.literal("Replace"), pattern, content: z.string() }),
+  z.object({ type: z.literal("Prepend"), prepend: z.string() }),
+  z.object({ type: z.literal("Precompiled"), precompiled_charsmap: z.string() }),
 ]);
-
-const byteLevel = z.strictObject({
-  type: z.literal("ByteLevel"),
-  add_prefix_space: z.boolean(),
-  trim_offsets: z.boolean(),
-  use_regex: z.boolean().default(true),
-});
-const metaspace = z.strictObject({
-  type: z.literal("Metaspace"),
-  replacement: z.string().length(1),
-  prepend_scheme: z.enum(["always", "first", "never"]),
-  split: z.literal(true),
-});
-const step = z.discriminatedUnion("type", [
-  byteLevel,
-  metaspace,
-  z.strictObject({ type: z.literal("BertPreTokenizer") }),
-  z.strictObject({ type: z.literal("Whitespace") }),
-  z.strictObject({ type: z.literal("WhitespaceSplit") }),
-  z.strictObject({
-    type: z.literal("Split"),
-    // Dialects of regular expressions differ: one expression is known, other patterns are plain strings.
-    pattern: z.union([z.strictObject({ String: z.string().min(1) }), z.strictObject({ Regex: z.literal("[\\s\\S]") })]),
-    behavior: z.literal("Isolated"),
-    invert: z.literal(false),
+// Sequences in sequences go one level deep: deeper ones say nothing more, and endless ones end the program.
+const normalizerList = z.object({ type: z.literal("Sequence"), normalizers: z.array(normalizerStep) });
+const normalizer = z.discriminatedUnion("type", [
+  ...normalizerStep.options,
+  z.object({
+    type: z.literal("Sequence"),
+    normalizers: z.array(z.discriminatedUnion("type", [...normalizerStep.options, normalizerList])),
   }),
 ]);
+
+const byteLevel = z.object({
+  type: z.literal("ByteLevel"),
+  add_prefix_space: z.boolean().default(true),
+  trim_offsets: z.boolean().default(true),
+  use_regex: z.boolean().default(true),
+});
+const metaspace = z.object({
+  type: z.literal("Metaspace"),
+  replacement: z.string().length(1),
+  prepend_scheme: z.enum(["always", "first", "never"]).optional(),
+  add_prefix_space: z.boolean().optional(),
+  split: z.boolean().default(true),
+});
+const behavior = z.enum(["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]);
+const preTokenizerStep = z.discriminatedUnion("type", [
+  byteLevel,
+  metaspace,
+  plain("BertPreTokenizer"),
+  plain("Whitespace"),
+  plain("WhitespaceSplit"),
+  z.object({ type: z.literal("Split"), pattern, behavior, invert: z.boolean().default(false) }),
+  z.object({ type: z.literal("Digits"), individual_digits: z.boolean().default(false) }),
+  z.object({ type: z.literal("Punctuation"), behavior: behavior.default("Isolated") }),
+  z.object({ type: z.literal("CharDelimiterSplit"), delimiter: z.string().min(1) }),
+]);
+const preTokenizerList = z.object({ type: z.literal("Sequence"), pretokenizers: z.array(preTokenizerStep) });
 const preTokenizer = z.discriminatedUnion("type", [
-  ...step.options,
-  z.strictObject({ type: z.literal("Sequence"), pretokenizers: z.array(step) }),
+  ...preTokenizerStep.options,
+  z.object({
+    type: z.literal("Sequence"),
+    pretokenizers: z.array(z.discriminatedUnion("type", [...preTokenizerStep.options, preTokenizerList])),
+  }),
 ]);
 
 const templatePart = z.union([
-  z.strictObject({ Sequence: z.strictObject({ id: z.enum(["A", "B"]), type_id: id }) }),
-  z.strictObject({ SpecialToken: z.strictObject({ id: z.string(), type_id: id }) }),
+  z.object({ Sequence: z.object({ id: z.enum(["A", "B"]), type_id: id }) }),
+  z.object({ SpecialToken: z.object({ id: z.string(), type_id: id }) }),
 ]);
-const postProcessor = z.discriminatedUnion("type", [
-  z.strictObject({
+const token = z.tuple([z.string(), id]);
+const postProcessorStep = z.discriminatedUnion("type", [
+  z.object({
     type: z.literal("TemplateProcessing"),
     single: z.array(templatePart),
     pair: z.array(templatePart),
-    special_tokens: z.record(
-      z.string(),
-      z.strictObject({ id: z.string(), ids: z.array(id), tokens: z.array(z.string()) }),
-    ),
+    special_tokens: z.record(z.string(), z.object({ id: z.string(), ids: z.array(id), tokens: z.array(z.string()) })),
   }),
-  byteLevel.extend({ trim_offsets: z.literal(false) }),
+  z.object({ type: z.literal("BertProcessing"), sep: token, cls: token }),
+  z.object({
+    type: z.literal("RobertaProcessing"),
+    sep: token,
+    cls: token,
+    trim_offsets: z.boolean().default(true),
+    add_prefix_space: z.boolean().default(true),
+  }),
+  byteLevel,
+]);
+const postProcessor = z.discriminatedUnion("type", [
+  ...postProcessorStep.options,
+  z.object({ type: z.literal("Sequence"), processors: z.array(postProcessorStep) }),
 ]);
 
-const decoder = z.discriminatedUnion("type", [
+const decoderStep = z.discriminatedUnion("type", [
   byteLevel,
   metaspace,
-  z.strictObject({ type: z.literal("WordPiece"), prefix: z.string(), cleanup: z.boolean() }),
-  z.strictObject({ type: z.literal("Fuse") }),
+  z.object({ type: z.literal("WordPiece"), prefix: z.string(), cleanup: z.boolean() }),
+  z.object({ type: z.literal("BPEDecoder"), suffix: z.string() }),
+  z.object({
+    type: z.literal("Strip"),
+    content: z.string().min(1).max(2),
+    start: z.number().int().min(0),
+    stop: z.number().int().min(0),
+  }),
+  z.object({ type: z.literal("Replace"), pattern, content: z.string() }),
+  plain("ByteFallback"),
+  plain("Fuse"),
+]);
+const decoder = z.discriminatedUnion("type", [
+  ...decoderStep.options,
+  z.object({ type: z.literal("Sequence"), decoders: z.array(decoderStep) }),
 ]);
 
-const bpe = z.strictObject({
+const bpe = z.object({
   type: z.literal("BPE"),
-  dropout: z.null().default(null),
-  unk_token: z.null().default(null),
-  continuing_subword_prefix: z.literal("").nullable().default(null),
-  end_of_word_suffix: z.literal("").nullable().default(null),
+  // Dropout is for training: what it would do to a text here is left to chance.
+  dropout: z.literal(0).nullable().default(null),
+  unk_token: z.string().nullable().default(null),
+  continuing_subword_prefix: z.string().nullable().default(null),
+  end_of_word_suffix: z.string().nullable().default(null),
   fuse_unk: z.boolean().default(false),
-  byte_fallback: z.literal(false).default(false),
-  ignore_merges: z.literal(false).default(false),
+  byte_fallback: z.boolean().default(false),
+  ignore_merges: z.boolean().default(false),
   vocab,
-  merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+  merges: list<string | [string, string]>("merges"),
 });
-const wordPiece = z.strictObject({
+const wordPiece = z.object({
   type: z.literal("WordPiece"),
   unk_token: z.string(),
   continuing_subword_prefix: z.string(),
-  max_input_chars_per_word: id,
+  max_input_chars_per_word: z.number().int().min(0),
   vocab,
 });
-const unigram = z.strictObject({
+const unigram = z.object({
   type: z.literal("Unigram"),
-  unk_id: id,
-  vocab: z.array(z.tuple([z.string(), z.number()])).min(1),
-  byte_fallback: z.literal(false).default(false),
+  unk_id: id.nullable().default(null),
+  vocab: list<[string, number]>("pieces and their scores").refine((value) => value.length > 0, "expected pieces"),
+  byte_fallback: z.boolean().default(false),
 });
-const wordLevel = z.strictObject({ type: z.literal("WordLevel"), vocab, unk_token: z.string() });
+const wordLevel = z.object({ type: z.literal("WordLevel"), vocab, unk_token: z.string() });
 
-const tokenizer = z.strictObject({
+const tokenizer = z.object({
   version: z.literal("1.0"),
   truncation: z.unknown(),
   padding: z.unknown(),
   added_tokens: z.array(addedToken),
-  normalizer: normalizer.nullable(),
-  pre_tokenizer: preTokenizer,
-  post_processor: postProcessor.nullable(),
-  decoder: decoder.nullable(),
+  normalizer: normalizer.nullable().default(null),
+  pre_tokenizer: preTokenizer.nullable().default(null),
+  post_processor: postProcessor.nullable().default(null),
+  decoder: decoder.nullable().default(null),
   model: z.discriminatedUnion("type", [bpe, wordPiece, unigram, wordLevel]),
 });
 
+export type PatternJson = z.infer<typeof pattern>;
+export type SplitBehavior = z.infer<typeof behavior>;
+export type MetaspaceJson = z.infer<typeof metaspace>;
+export type AddedTokenJson = z.infer<typeof addedToken>;
 export type NormalizerJson = z.infer<typeof normalizer>;
 export type PreTokenizerJson = z.infer<typeof preTokenizer>;
 export type PostProcessorJson = z.infer<typeof postProcessor>;
+export type TemplatePartJson = z.infer<typeof templatePart>;
 export type DecoderJson = z.infer<typeof decoder>;
 export type BpeJson = z.infer<typeof bpe>;
 export type WordPieceJson = z.infer<typeof wordPiece>;
@@ -136,6 +200,21 @@ export type WordLevelJson = z.infer<typeof wordLevel>;
 export type ModelJson = BpeJson | WordPieceJson | UnigramJson | WordLevelJson;
 export type TokenizerJson = z.infer<typeof tokenizer>;
 
+/** Files of the first years name no model type. */
+function withModelType(value: unknown): unknown {
+  const model = (value as { model?: Record<string, unknown> } | null)?.model;
+  if (model === null || typeof model !== "object" || model.type !== undefined) return value;
+  const type =
+    "merges" in model
+      ? "BPE"
+      : Array.isArray(model.vocab)
+        ? "Unigram"
+        : "continuing_subword_prefix" in model
+          ? "WordPiece"
+          : "WordLevel";
+  return { ...(value as object), model: { type, ...model } };
+}
+
 const short = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
@@ -143,7 +222,7 @@ const short = (value: unknown): string => {
 
 /** The value as a tokenizer's description. Throws {@link DataError} that names the field, what was found and what was expected. */
 export function parseTokenizerJson(value: unknown, source: string): TokenizerJson {
-  const parsed = tokenizer.safeParse(value);
+  const parsed = tokenizer.safeParse(withModelType(value));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   let found = value;
@@ -156,6 +235,6 @@ export function parseTokenizerJson(value: unknown, source: string): TokenizerJso
   const what = missing ? "missing" : `found ${short(found)}`;
   throw new DataError(
     `${source}: ${where}${what}; ${issue.message}`,
-    "Known are the tokenizers that Shoshin trains: byte-level BPE, WordPiece, Unigram, words and characters.",
+    "It is no tokenizer.json, or one with parts that are not known here.",
   );
 }

@@ -2,30 +2,21 @@ import { existsSync, join, readFileSync, statSync } from "#platform";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
 import { Bpe } from "./bpe.ts";
-import { decodeTokens } from "./decode.ts";
+import { type Decoder, decoder } from "./decode.ts";
 import { specialRoles, type TokenizerKind } from "./kinds.ts";
 import type { Model } from "./model.ts";
 import { Pipeline } from "./pipeline.ts";
+import { type Encoding, PostProcessor, type Sequence } from "./post-process.ts";
+import { endsInBytes } from "./pre-tokenize.ts";
 import { type ModelJson, parseTokenizerJson, type TokenizerJson } from "./schema.ts";
 import { Unigram } from "./unigram.ts";
 import { WordLevel } from "./word.ts";
 import { WordPiece } from "./wordpiece.ts";
 
-/** A text as tokens; the three lists are equally long. */
-export interface Encoding {
-  ids: number[];
-  tokens: string[];
-  /**
-   * Where each token lies in the text, from and to, in UTF-16 units: `text.slice(from, to)`. (Python counts code points: the
-   * numbers differ after characters such as emoji.) Tokens that were added, as `[CLS]`, have `[0, 0]`.
-   */
-  offsets: [number, number][];
-}
-
-function modelOf(json: ModelJson, source: string): Model {
+function modelOf(json: ModelJson, source: string, bytes: boolean): Model {
   switch (json.type) {
     case "BPE":
-      return new Bpe(json, source);
+      return new Bpe(json, source, bytes);
     case "WordPiece":
       return new WordPiece(json, source);
     case "Unigram":
@@ -46,14 +37,16 @@ export class Tokenizer {
   readonly #added = new Map<string, number>();
   readonly #addedNames = new Map<number, string>();
   readonly #special = new Set<number>();
-  /** Ids before and after a text. */
-  readonly #frame: { before: number[]; after: number[] } = { before: [], after: [] };
+  readonly #processor: PostProcessor;
+  readonly #decode: Decoder;
 
   private constructor(json: TokenizerJson, source: string) {
     const { model, ...rest } = json;
     this.#json = rest;
-    this.#model = modelOf(model, source);
-    json.added_tokens.forEach(({ content, id, special, normalized }, i) => {
+    const marked = model.type === "BPE" && !!(model.continuing_subword_prefix || model.end_of_word_suffix);
+    const bytes = model.type === "BPE" && !marked && endsInBytes(json.pre_tokenizer);
+    this.#model = modelOf(model, source, bytes);
+    json.added_tokens.forEach(({ content, id, special }, i) => {
       const where = `${source}: added_tokens.${i}`;
       const known = this.#model.ids.get(content);
       const other = this.#model.vocabulary[id] ?? this.#addedNames.get(id);
@@ -62,49 +55,19 @@ export class Tokenizer {
           `${where}: ${JSON.stringify(content)} has the id ${id}, which ${known === undefined ? `is ${JSON.stringify(other)}'s` : `in the vocabulary is ${known}`}`,
         );
       }
-      if (normalized && json.normalizer !== null) {
-        throw new DataError(`${where}.normalized: found true; together with a normalizer only false is known`);
-      }
       this.#added.set(content, id);
       this.#addedNames.set(id, content);
       if (special) this.#special.add(id);
     });
-    this.#pipeline = new Pipeline(json);
-    if (json.post_processor?.type === "TemplateProcessing") this.#readTemplate(json.post_processor, source);
-  }
-
-  #readTemplate(
-    template: Extract<TokenizerJson["post_processor"], { type: "TemplateProcessing" }>,
-    source: string,
-  ): void {
-    const where = `${source}: post_processor.single`;
-    let side: number[] | undefined = this.#frame.before;
-    for (const part of template.single) {
-      if ("Sequence" in part) {
-        if (side === this.#frame.after || part.Sequence.id !== "A") {
-          throw new DataError(`${where}: expected the sequence A once`);
-        }
-        side = this.#frame.after;
-        continue;
-      }
-      const name = part.SpecialToken.id;
-      const token = template.special_tokens[name];
-      if (token === undefined) {
-        throw new DataError(`${where}: ${JSON.stringify(name)} is not among post_processor.special_tokens`);
-      }
-      token.ids.forEach((id, i) => {
-        if (this.idToToken(id) === undefined || this.idToToken(id) !== token.tokens[i]) {
-          throw new DataError(
-            `${source}: post_processor.special_tokens.${name}: the id ${id} is ${JSON.stringify(this.idToToken(id) ?? "no token")}`,
-          );
-        }
-      });
-      side.push(...token.ids);
+    this.#pipeline = new Pipeline(json, source, bytes);
+    this.#processor = new PostProcessor(json.post_processor, source);
+    for (const id of this.#processor.specialIds) {
+      if (this.idToToken(id) === undefined) throw new DataError(`${source}: post_processor: no token has the id ${id}`);
     }
-    if (side !== this.#frame.after) throw new DataError(`${where}: expected the sequence A once`);
+    this.#decode = decoder(json.decoder, `${source}: decoder`);
   }
 
-  /** @throws DataError that names the field for anything but one of the five kinds; `source` is how errors call it */
+  /** @throws DataError that names the field for anything that is not known; `source` is how errors call it */
   static fromJSON(value: unknown, source = "tokenizer.json"): Tokenizer {
     return new Tokenizer(parseTokenizerJson(value, source), source);
   }
@@ -141,7 +104,7 @@ export class Tokenizer {
 
   get kind(): TokenizerKind {
     const { type } = this.#model;
-    if (type === "WordLevel") return this.#json.pre_tokenizer.type === "Split" ? "character" : "word";
+    if (type === "WordLevel") return this.#json.pre_tokenizer?.type === "Split" ? "character" : "word";
     return type === "BPE" ? "bpe" : type === "WordPiece" ? "wordpiece" : "unigram";
   }
 
@@ -158,32 +121,50 @@ export class Tokenizer {
     return this.#addedNames.get(id) ?? this.#model.vocabulary[id];
   }
 
-  /** @param options.addSpecialTokens what the file's template puts around a text, as `[CLS]` and `[SEP]`; true by default */
-  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): Encoding {
-    const encoding: Encoding = { ids: [], tokens: [], offsets: [] };
-    const add = (id: number, token: string, offsets: [number, number]): void => {
-      encoding.ids.push(id);
-      encoding.tokens.push(token);
-      encoding.offsets.push(offsets);
-    };
-    const frame = (ids: readonly number[]): void => {
-      if (addSpecialTokens) for (const id of ids) add(id, this.idToToken(id) as string, [0, 0]);
-    };
-    frame(this.#frame.before);
+  /**
+   * @param options.pair a second text, which the file's template puts after the first
+   * @param options.addSpecialTokens what the file's template puts around a text, as `[CLS]` and `[SEP]`; true by default
+   */
+  encode(
+    text: string,
+    { pair, addSpecialTokens = true }: { pair?: string; addSpecialTokens?: boolean } = {},
+  ): Encoding {
+    const texts = pair === undefined ? [text] : [text, pair];
+    return this.assemble(
+      texts.map((one) => this.cut(one)),
+      addSpecialTokens,
+    );
+  }
+
+  /** The tokens of a text alone. */
+  cut(text: string): Sequence {
+    const out: Sequence = { ids: [], tokens: [], offsets: [] };
     for (const { special, span } of this.#pipeline.pieces(text)) {
       if (special !== undefined) {
-        add(special, span.text, span.range(0, span.text.length));
+        out.ids.push(special);
+        out.tokens.push(span.text);
+        out.offsets.push(span.range(0, span.text.length));
         continue;
       }
       const { ids, starts, ends } = this.#model.tokenize(span.text);
       for (let i = 0; i < ids.length; i++) {
         const keeps = ids[i] === this.#model.unknownKeepsText;
-        const token = keeps ? span.text.slice(starts[i], ends[i]) : this.#model.vocabulary[ids[i]];
-        add(ids[i], token, span.range(starts[i], ends[i]));
+        out.ids.push(ids[i]);
+        out.tokens.push(keeps ? span.text.slice(starts[i], ends[i]) : this.#model.vocabulary[ids[i]]);
+        out.offsets.push(span.range(starts[i], ends[i]));
       }
     }
-    frame(this.#frame.after);
-    return encoding;
+    return out;
+  }
+
+  /** One text or two, cut and perhaps shortened, with what the template puts around them. */
+  assemble(texts: readonly Sequence[], addSpecialTokens = true): Encoding {
+    return this.#processor.process(texts, addSpecialTokens, (id) => this.idToToken(id) as string);
+  }
+
+  /** How many tokens the template puts around one text, or two. */
+  numSpecialTokensToAdd(pair = false): number {
+    return this.#processor.added(pair);
   }
 
   /**
@@ -197,6 +178,6 @@ export class Tokenizer {
       if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
       if (!skipSpecialTokens || !this.#special.has(id)) tokens.push(token);
     }
-    return decodeTokens(tokens, this.#json.decoder);
+    return this.#decode(tokens).join("");
   }
 }

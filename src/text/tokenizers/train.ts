@@ -88,7 +88,7 @@ export async function trainTokenizer(
   whole("vocabSize", vocabSize, specialTokens.length + (kind === "bpe" ? 256 : 2));
 
   const description = describeKind(kind, { specialTokens, lowercase, splitPunctuation });
-  const counted = await countWords(texts, new Pipeline(description), onProgress);
+  const counted = await countWords(texts, new Pipeline(description, "tokenizer"), onProgress);
   if (counted.words.length === 0) throw new DataError("there is no text to train a tokenizer on");
   const settings = {
     vocabSize,

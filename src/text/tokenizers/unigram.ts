@@ -1,7 +1,10 @@
 import { DataError } from "../../data/lines.ts";
+import { fallbackIds } from "./bpe.ts";
 import { type Model, type Piece, WordCache } from "./model.ts";
 import { PairTable } from "./pair-table.ts";
 import type { UnigramJson } from "./schema.ts";
+
+const utf8 = new TextEncoder();
 
 /** How much worse than the worst piece an unknown character is, in log probability (SentencePiece's constant). */
 const UNKNOWN_PENALTY = 10;
@@ -14,7 +17,9 @@ export class Unigram implements Model {
   readonly type = "Unigram";
   readonly vocabulary: readonly string[];
   readonly ids: ReadonlyMap<string, number>;
+  /** −1: there is no unknown token. */
   readonly unknownKeepsText: number;
+  readonly #fallback: (number | undefined)[] | undefined;
   readonly #scores: Float64Array;
   readonly #unknownScore: number;
   /** A trie: the pair (node, UTF-16 unit) with number c leads to node c + 1; node 0 is the root. */
@@ -22,21 +27,25 @@ export class Unigram implements Model {
   readonly #idOf: Int32Array;
   readonly #cache = new WordCache();
 
-  /** Throws {@link DataError} for a piece that is there twice and for an unknown token that is none. */
+  /** Throws {@link DataError} for an entry that is no piece with a score and for an unknown token that is none. */
   constructor(json: UnigramJson, source: string) {
+    json.vocab.forEach((entry, id) => {
+      if (!Array.isArray(entry) || typeof entry[0] !== "string" || entry[0] === "" || !Number.isFinite(entry[1])) {
+        const found = JSON.stringify(entry)?.slice(0, 60);
+        throw new DataError(`${source}: model.vocab.${id}: expected a piece and its score, found ${found}`);
+      }
+    });
     this.vocabulary = json.vocab.map(([piece]) => piece);
+    // Of equal pieces the last counts, as in a map.
     this.ids = new Map(this.vocabulary.map((piece, id) => [piece, id]));
     this.#scores = Float64Array.from(json.vocab, ([, score]) => score);
-    this.unknownKeepsText = json.unk_id;
-    if (json.unk_id >= json.vocab.length) {
+    this.unknownKeepsText = json.unk_id ?? -1;
+    if (this.unknownKeepsText >= json.vocab.length) {
       throw new DataError(`${source}: model.unk_id is ${json.unk_id}, but there are ${json.vocab.length} pieces`);
     }
+    if (json.byte_fallback) this.#fallback = fallbackIds(this.ids);
     const ends: number[] = [];
-    this.vocabulary.forEach((piece, id) => {
-      if (piece === "") throw new DataError(`${source}: model.vocab.${id}: the piece is empty`);
-      if (this.ids.get(piece) !== id) {
-        throw new DataError(`${source}: model.vocab.${id}: ${JSON.stringify(piece)} is there twice`);
-      }
+    this.vocabulary.forEach((piece) => {
       let node = 0;
       for (let i = 0; i < piece.length; i++) node = this.#trie.add(node, piece.charCodeAt(i)) + 1;
       ends.push(node);
@@ -90,15 +99,41 @@ export class Unigram implements Model {
     piece.ids.reverse();
     piece.starts.reverse();
     piece.ends.reverse();
+    if (!piece.ids.includes(this.unknownKeepsText)) return piece;
+    if (this.#fallback !== undefined) return this.#inBytes(word, piece, this.#fallback);
+    if (this.unknownKeepsText < 0)
+      throw new DataError(
+        `there is no piece for ${JSON.stringify(word.slice(0, 60))}`,
+        "The tokenizer has no unknown token (model.unk_id).",
+      );
+    return piece;
+  }
+
+  /** Unknown parts as their bytes, if all of them have tokens. */
+  #inBytes(word: string, { ids, starts, ends }: Piece, fallback: (number | undefined)[]): Piece {
+    const piece: Piece = { ids: [], starts: [], ends: [] };
+    ids.forEach((id, i) => {
+      let parts: (number | undefined)[] = [id];
+      if (id === this.unknownKeepsText) {
+        const bytes = Array.from(utf8.encode(word.slice(starts[i], ends[i])), (byte) => fallback[byte]);
+        if (!bytes.includes(undefined)) parts = bytes;
+        else if (id < 0) throw new DataError(`no piece and not all bytes for ${JSON.stringify(word.slice(0, 60))}`);
+      }
+      for (const part of parts) {
+        piece.ids.push(part as number);
+        piece.starts.push(starts[i]);
+        piece.ends.push(ends[i]);
+      }
+    });
     return piece;
   }
 
   toJSON(): UnigramJson {
     return {
       type: "Unigram",
-      unk_id: this.unknownKeepsText,
+      unk_id: this.unknownKeepsText < 0 ? null : this.unknownKeepsText,
       vocab: this.vocabulary.map((piece, id) => [piece, this.#scores[id]]),
-      byte_fallback: false,
+      byte_fallback: this.#fallback !== undefined,
     };
   }
 }
