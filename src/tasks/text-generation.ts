@@ -39,9 +39,10 @@ import {
   StreamWindows,
   startToken,
 } from "./lm-data.ts";
+import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
 
 const NAME = "text-generation";
-const PRESETS = [...RNN_CELLS, "gpt"];
+const PRESETS = [...RNN_CELLS, "awd-lstm", "gpt"];
 type Model = RnnForCausalLM | GptForCausalLM;
 
 function buildModel(config: ModelConfig): Model {
@@ -68,7 +69,27 @@ function buildModel(config: ModelConfig): Model {
     numHiddenLayers: Number(config.num_hidden_layers),
     dropout: Number(config.dropout),
     tieWordEmbeddings: config.tie_word_embeddings === true,
+    regularization:
+      config.dropouti === undefined
+        ? undefined
+        : {
+            inputDropout: Number(config.dropouti),
+            hiddenDropout: Number(config.dropouth),
+            embeddingDropout: Number(config.dropoute),
+            weightDropout: Number(config.wdrop),
+          },
   });
+}
+
+/** The AWD-LSTM's dropouts, by the names that its authors' code gives them. */
+function dropouts({ regularization: r }: Recipe, o: TaskOptions): Record<string, number> {
+  if (r === undefined) return {};
+  return {
+    dropouti: o.inputDropout ?? r.inputDropout,
+    dropouth: o.hiddenDropout ?? r.hiddenDropout,
+    dropoute: o.embeddingDropout ?? r.embeddingDropout,
+    wdrop: o.weightDropout ?? r.weightDropout,
+  };
 }
 
 /** State that goes from window to window: truncated backpropagation through time. */
@@ -181,7 +202,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const ids = encodeStream(tokenizer, lines);
   const held = encodeStream(tokenizer, corpus.validation);
   const gpt = preset === "gpt";
-  const recipe = gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
+  const recipe: Recipe = preset === "awd-lstm" ? AWD : gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
   const args: Partial<TrainingArguments> & { perDeviceTrainBatchSize: number; numTrainEpochs: number } = {
     ...recipe.args,
     ...options.args,
@@ -189,7 +210,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   };
   // A rate is meant for its optimizer.
   const { optim, learningRate } = options.args ?? {};
-  const meant = "optim" in recipe.args ? recipe.args.optim : DEFAULTS.optim;
+  const meant = recipe.args.optim ?? DEFAULTS.optim;
   if (optim !== undefined && optim !== meant && learningRate === undefined)
     args.learningRate = optim === "sgd" ? 1 : 1e-3;
   const block = options.blockSize ?? recipe.block;
@@ -205,6 +226,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
   const hidden = options.hiddenSize ?? recipe.hidden;
+  const tied = options.tieWeights ?? recipe.tied ?? false;
   const config: ModelConfig = gpt
     ? {
         model_type: "gpt2",
@@ -223,14 +245,15 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         block_size: block,
       }
     : {
-        model_type: preset,
+        model_type: preset === "awd-lstm" ? "lstm" : preset,
         architectures: ["RnnForCausalLM"],
         vocab_size: tokenizer.vocabSize,
-        embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
+        embedding_size: options.embeddingSize ?? (tied ? hidden : recipe.embedding),
         hidden_size: hidden,
         num_hidden_layers: options.layers ?? recipe.layers,
         dropout: options.dropout ?? recipe.dropout,
-        tie_word_embeddings: options.tieWeights ?? false,
+        ...dropouts(recipe, options),
+        tie_word_embeddings: tied,
         block_size: block,
       };
   const seed = args.seed ?? DEFAULTS.seed;
@@ -275,60 +298,6 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   tokenizer.save(options.output);
   return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
 }
-
-/** Zaremba et al. (2014), "small", trained as PyTorch's word_language_model example (lr 20, norm cut at 0.25) with a cosine. */
-const WORDS = {
-  block: 35,
-  hidden: 200,
-  embedding: 200,
-  layers: 2,
-  dropout: 0.2,
-  steps: 0,
-  args: {
-    numTrainEpochs: 8,
-    perDeviceTrainBatchSize: 20,
-    optim: "sgd" as const,
-    momentum: 0,
-    learningRate: 20,
-    weightDecay: 0,
-    maxGradNorm: 0.25,
-    lrSchedulerType: "cosine" as const,
-  },
-};
-/** nanoGPT's recipe for a CPU (Karpathy): 4 layers of 128, blocks of 64. */
-const GPT = {
-  block: 64,
-  hidden: 128,
-  embedding: 128,
-  layers: 4,
-  dropout: 0,
-  steps: 2000,
-  args: {
-    numTrainEpochs: 1,
-    perDeviceTrainBatchSize: 12,
-    learningRate: 1e-3,
-    weightDecay: 0.1,
-    maxGradNorm: 1,
-    warmupSteps: 100,
-    lrSchedulerType: "cosine" as const,
-  },
-};
-const CHARACTERS = {
-  block: 64,
-  hidden: 256,
-  embedding: 64,
-  layers: 1,
-  dropout: 0.1,
-  steps: 1500,
-  args: {
-    numTrainEpochs: 3,
-    perDeviceTrainBatchSize: 32,
-    learningRate: 3e-3,
-    weightDecay: 0,
-    maxGradNorm: 1,
-    lrSchedulerType: "cosine" as const,
-  },
-};
 
 /** A language model in use. */
 export interface Generator extends Predictor {

@@ -1,4 +1,5 @@
 import * as nn from "../../nn/index.ts";
+import { embedding, lockedDropout } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
 
@@ -13,17 +14,32 @@ export interface RnnLmConfig {
   dropout: number;
   /** The output layer shares the embedding's table (Press and Wolf, 2017); needs embeddingSize = hiddenSize. */
   tieWordEmbeddings: boolean;
+  /**
+   * Dropout as the AWD-LSTM has it (Merity et al., 2018): one mask for all steps of a batch, and a probability for each place.
+   * `dropout` stays that of the output.
+   */
+  regularization?: {
+    /** Of the embedded words. */
+    inputDropout: number;
+    /** Between layers. */
+    hiddenDropout: number;
+    /** Of whole words: rows of the embedding's table. */
+    embeddingDropout: number;
+    /** Of the weights from state to state. */
+    weightDropout: number;
+  };
 }
 
 /**
  * Recurrent language model: embedding, recurrent layers, a linear layer over the vocabulary, dropout between all of them
- * (Zaremba et al., 2014). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
+ * (Zaremba et al., 2014), or with `regularization` an AWD-LSTM (Merity et al., 2018). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
  */
 export class RnnForCausalLM extends nn.Module implements CausalLm {
   readonly encoder: nn.Embedding;
   readonly rnn: nn.RNN | nn.GRU | nn.LSTM;
   readonly decoder: nn.Linear;
   readonly dropout: nn.Dropout;
+  readonly regularization: RnnLmConfig["regularization"];
   readonly vocabSize: number;
   readonly maxPositions = Number.POSITIVE_INFINITY;
 
@@ -34,7 +50,14 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
     this.vocabSize = vocabSize;
     this.encoder = new nn.Embedding(vocabSize, embeddingSize);
     const Cell = { rnn: nn.RNN, gru: nn.GRU, lstm: nn.LSTM }[modelType];
-    this.rnn = new Cell(embeddingSize, hiddenSize, { numLayers, dropout });
+    const { regularization } = config;
+    this.regularization = regularization;
+    this.rnn = new Cell(embeddingSize, hiddenSize, {
+      numLayers,
+      dropout: regularization?.hiddenDropout ?? dropout,
+      lockedDropout: regularization !== undefined,
+      weightDropout: regularization?.weightDropout,
+    });
     this.decoder = new nn.Linear(hiddenSize, vocabSize);
     this.dropout = new nn.Dropout(dropout);
     nn.init.uniform_(this.encoder.weight, -0.1, 0.1);
@@ -55,10 +78,16 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
    * @returns logits [T · batch, vocab] and the last state.
    */
   forward(ids: Tensor, state?: LmState): { logits: Tensor; state: Tensor[] } {
-    const x = this.dropout.forward(this.encoder.forward(ids));
-    const run = this.#run(x, state);
-    const h = this.dropout.forward(run.output).flatten(0, 1);
-    return { logits: this.decoder.forward(h), state: run.state };
+    const r = this.regularization;
+    if (r === undefined) {
+      const { output, state: last } = this.#run(this.dropout.forward(this.encoder.forward(ids)), state);
+      return { logits: this.decoder.forward(this.dropout.forward(output).flatten(0, 1)), state: last };
+    }
+    const table = lockedDropout(this.encoder.weight, r.embeddingDropout, this.training, 1);
+    const x = lockedDropout(embedding(ids, table), r.inputDropout, this.training);
+    const { output, state: last } = this.#run(x, state);
+    const h = lockedDropout(output, this.dropout.p, this.training);
+    return { logits: this.decoder.forward(h.flatten(0, 1)), state: last };
   }
 
   #run(x: Tensor, state: LmState | undefined): { output: Tensor; state: Tensor[] } {
