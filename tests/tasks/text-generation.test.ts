@@ -200,6 +200,18 @@ describe("text-generation", () => {
     expect(stopped).not.toContain(".");
     expect(stopped).toBe(text.slice(0, text.indexOf(".")));
   });
+  it("continues several texts together as each alone, pieces and stop strings included", () => {
+    const prompts = ["the ", "a dog ran the", "初", "", "the sun rose a"];
+    const options = { maxNewTokens: 40, temperature: 0.7, seed: 2, stop: [".", "sun r"] };
+    const pieces = prompts.map(() => "");
+    const onText = (text: number, piece: string) => {
+      pieces[text] += piece;
+    };
+    const together = generator.generateAll(prompts, { ...options, batchSize: 4, onText });
+    expect(together).toEqual(prompts.map((prompt) => generator.generate(prompt, options)));
+    expect(pieces).toEqual(together);
+    for (const text of together) expect(text).not.toMatch(/\.|sun r/);
+  });
   it("measures every token once, whatever the unit", async () => {
     const { metrics, examples } = await generator.evaluate({ data: file });
     const characters = lines.reduce((n, line) => n + [...line].length + 1, 0);

@@ -1,5 +1,5 @@
 import * as nn from "../../nn/index.ts";
-import { embedding, lockedDropout } from "../../ops/index.ts";
+import { concat, embedding, lockedDropout, stack } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
 
@@ -75,33 +75,47 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
   /**
    * @param ids int32 [T, batch]
    * @param state [layers, batch, hidden]: h, for an LSTM h and c; 0 when left out.
+   * @param options `lengths`, where texts end before T.
    * @returns logits [T · batch, vocab] and the last state.
    */
-  forward(ids: Tensor, state?: LmState): { logits: Tensor; state: Tensor[] } {
+  forward(ids: Tensor, state?: LmState, options?: nn.RecurrentForwardOptions): { logits: Tensor; state: Tensor[] } {
     const r = this.regularization;
     if (r === undefined) {
-      const { output, state: last } = this.#run(this.dropout.forward(this.encoder.forward(ids)), state);
+      const { output, state: last } = this.#run(this.dropout.forward(this.encoder.forward(ids)), state, options);
       return { logits: this.decoder.forward(this.dropout.forward(output).flatten(0, 1)), state: last };
     }
     const table = lockedDropout(this.encoder.weight, r.embeddingDropout, this.training, 1);
     const x = lockedDropout(embedding(ids, table), r.inputDropout, this.training);
-    const { output, state: last } = this.#run(x, state);
+    const { output, state: last } = this.#run(x, state, options);
     const h = lockedDropout(output, this.dropout.p, this.training);
     return { logits: this.decoder.forward(h.flatten(0, 1)), state: last };
   }
 
-  #run(x: Tensor, state: LmState | undefined): { output: Tensor; state: Tensor[] } {
-    if (this.rnn instanceof nn.LSTM) {
-      return this.rnn.forward(x, state as [Tensor, Tensor] | undefined);
-    }
-    const { output, state: last } = this.rnn.forward(x, state?.[0]);
+  #run(x: Tensor, state: LmState | undefined, options?: nn.RecurrentForwardOptions) {
+    if (this.rnn instanceof nn.LSTM) return this.rnn.forward(x, state as [Tensor, Tensor] | undefined, options);
+    const { output, state: last } = this.rnn.forward(x, state?.[0], options);
     return { output, state: [last] };
   }
 
   readonly stateBatchDim = 1;
-  next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
+  readonly takesPadding = true;
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
     const [batch, steps] = ids.shape;
-    const { logits, state } = this.forward(ids.transpose(0, 1), past);
-    return { logits: logits.reshape([steps, batch, this.vocabSize]).transpose(0, 1), past: state };
+    const v = this.vocabSize;
+    // What is padding came at the very beginning.
+    if (past !== undefined || padding === undefined || padding.every((n) => n === 0)) {
+      const { logits, state } = this.forward(ids.transpose(0, 1), past);
+      return { logits: logits.reshape([steps, batch, v]).transpose(0, 1), past: state };
+    }
+    // The layers take texts aligned at their beginnings: each moves to the left and its results back.
+    const moved = stack(padding.map((n, b) => turn(ids.select(0, b), n)));
+    const { logits, state } = this.forward(moved.transpose(0, 1), undefined, {
+      lengths: padding.map((n) => steps - n),
+    });
+    const rows = logits.reshape([steps, batch, v]);
+    return { logits: stack(padding.map((n, b) => turn(rows.select(1, b), steps - n))), past: state };
   }
 }
+
+/** The first n rows after the rest. */
+const turn = (x: Tensor, n: number) => (n === 0 || n === x.shape[0] ? x : concat([x.slice(0, n), x.slice(0, 0, n)], 0));
