@@ -1,11 +1,11 @@
 import type { Activation } from "../../backend/codes.ts";
 import * as nn from "../../nn/index.ts";
 import { affine, attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
-import { arange, zeros } from "../../tensor/create.ts";
+import { arange, tensor, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
-import { extend } from "../key-value-cache.ts";
+import { extend, paddingMask } from "../key-value-cache.ts";
 
 /** The keys of Hugging Face's GPT2Config, in camelCase. */
 export interface GptConfig {
@@ -52,14 +52,14 @@ class Attention extends nn.Module {
     const options = { isCausal: true, dropout: this.#dropout, training: this.training };
     return this.c_proj.forward(attentionPacked(this.c_attn.forward(x), this.#heads, this.#heads, options));
   }
-  /** x [batch, T, d]; past: keys and values [batch, heads, S, d / heads] of what came before. */
-  next(x: Tensor, past?: readonly [Tensor, Tensor]): { y: Tensor; past: [Tensor, Tensor] } {
+  /** x [batch, T, d]; past: keys and values [batch, heads, S, d / heads] of what came before; mask [batch, 1, 1, S + T]. */
+  next(x: Tensor, past?: readonly [Tensor, Tensor], attnMask?: Tensor): { y: Tensor; past: [Tensor, Tensor] } {
     const [batch, t, width] = x.shape;
     const size = width / this.#heads;
     const all = this.c_attn.forward(x).reshape([batch, t, 3, this.#heads, size]);
     const [q, newK, newV] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
     const [k, v] = [extend(past?.[0], newK, this.#positions), extend(past?.[1], newV, this.#positions)];
-    const y = scaledDotProductAttention(q, k, v, { isCausal: true });
+    const y = scaledDotProductAttention(q, k, v, { isCausal: true, attnMask });
     return { y: this.c_proj.forward(y.transpose(1, 2).reshape([batch, t, width])), past: [k, v] };
   }
 }
@@ -94,8 +94,8 @@ class Block extends nn.Module {
   forward(x: Tensor): Tensor {
     return this.#rest(x, this.attn.forward(this.ln_1.forward(x)));
   }
-  next(x: Tensor, past?: readonly [Tensor, Tensor]): { x: Tensor; past: [Tensor, Tensor] } {
-    const attended = this.attn.next(this.ln_1.forward(x), past);
+  next(x: Tensor, past?: readonly [Tensor, Tensor], attnMask?: Tensor): { x: Tensor; past: [Tensor, Tensor] } {
+    const attended = this.attn.next(this.ln_1.forward(x), past, attnMask);
     return { x: this.#rest(x, attended.y), past: attended.past };
   }
   #rest(x: Tensor, attended: Tensor): Tensor {
@@ -122,27 +122,38 @@ class Transformer extends nn.Module {
     this.drop = new nn.Dropout(config.dropout);
   }
   forward(ids: Tensor): Tensor {
-    return this.ln_f.forward(this.h.reduce((x, block) => block.forward(x), this.#embed(ids, 0)));
+    return this.ln_f.forward(this.h.reduce((x, block) => block.forward(x), this.#embed(ids)));
   }
-  next(ids: Tensor, past?: LmState): { x: Tensor; past: Tensor[] } {
-    let x = this.#embed(ids, past === undefined ? 0 : past[0].shape[2]);
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
+    const before = past === undefined ? 0 : past[0].shape[2];
+    let x = this.#embed(ids, before, padding);
+    const mask = padding && paddingMask(padding, before + ids.shape[1]);
     const kept: Tensor[] = [];
     this.h.forEach((block, i) => {
-      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]]);
+      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]], mask);
       x = out.x;
       kept.push(...out.past);
     });
     return { x: this.ln_f.forward(x), past: kept };
   }
-  #embed(ids: Tensor, before: number): Tensor {
+  #embed(ids: Tensor, before = 0, padding?: readonly number[]): Tensor {
     const t = ids.shape[1];
-    if (before + t > this.wpe.weight.shape[0]) {
+    const longest = before + t - (padding === undefined ? 0 : Math.min(...padding));
+    if (longest > this.wpe.weight.shape[0]) {
       throw new ShapeError(
-        `GptForCausalLM: ${before + t} tokens, but the model has ${this.wpe.weight.shape[0]} positions`,
+        `GptForCausalLM: ${longest} tokens, but the model has ${this.wpe.weight.shape[0]} positions`,
         "Cut the text, or train with a larger --block-size.",
       );
     }
-    const positions = this.#positions.slice(0, before, before + t);
+    const positions =
+      padding === undefined
+        ? this.#positions.slice(0, before, before + t)
+        : tensor(
+            Int32Array.from({ length: ids.numel }, (_, i) =>
+              Math.max(0, before + (i % t) - padding[Math.floor(i / t)]),
+            ),
+            ids.shape,
+          );
     return this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
   }
 }
@@ -156,6 +167,8 @@ export class GptForCausalLM extends nn.Module implements CausalLm {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly stateBatchDim = 0;
+  readonly stateTimeDim = 2;
+  readonly takesPadding = true;
 
   /** Throws ShapeError unless the heads divide the width. */
   constructor(config: GptConfig) {
@@ -174,8 +187,8 @@ export class GptForCausalLM extends nn.Module implements CausalLm {
   forward(ids: Tensor): Tensor {
     return this.#head(this.transformer.forward(ids).flatten(0, 1));
   }
-  next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
-    const out = this.transformer.next(ids, past);
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
+    const out = this.transformer.next(ids, past, padding);
     return { logits: this.#head(out.x), past: out.past };
   }
 }
