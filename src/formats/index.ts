@@ -7,3 +7,5 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";
+export { readWordVectors } from "./word-vectors.ts";
+export { type WordVectorsOptions, writeWord2vec } from "./word2vec.ts";

@@ -39,6 +39,7 @@ import {
   StreamWindows,
   startToken,
 } from "./lm-data.ts";
+import { readPretrained, widthOf } from "./pretrained.ts";
 
 const NAME = "text-generation";
 const PRESETS = [...RNN_CELLS, "gpt"];
@@ -204,7 +205,17 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   options.say?.(
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
-  const hidden = options.hiddenSize ?? recipe.hidden;
+  if (options.embeddings !== undefined && tokenizer.kind !== "word") {
+    throw new TaskError(
+      `--embeddings: a model of the ${tokenizer.kind} tokenizer has no words that vectors could belong to`,
+      "Add --tokenizer word.",
+    );
+  }
+  const pretrained = await readPretrained(options, tokenizer.vocabulary);
+  // A shared table is as wide as the layer that it reads from.
+  const shared = gpt || options.tieWeights === true;
+  const hidden = shared ? widthOf(options, pretrained, recipe.hidden) : (options.hiddenSize ?? recipe.hidden);
+  const embedding = pretrained?.size ?? options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding);
   const config: ModelConfig = gpt
     ? {
         model_type: "gpt2",
@@ -213,7 +224,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         n_positions: block,
         n_embd: hidden,
         n_layer: options.layers ?? recipe.layers,
-        n_head: options.heads ?? 4,
+        n_head: options.heads ?? [4, 2, 1].find((heads) => hidden % heads === 0),
         n_inner: options.intermediateSize ?? 4 * hidden,
         activation_function: "gelu_new",
         resid_pdrop: options.dropout ?? recipe.dropout,
@@ -226,7 +237,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         model_type: preset,
         architectures: ["RnnForCausalLM"],
         vocab_size: tokenizer.vocabSize,
-        embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
+        embedding_size: embedding,
         hidden_size: hidden,
         num_hidden_layers: options.layers ?? recipe.layers,
         dropout: options.dropout ?? recipe.dropout,
@@ -241,6 +252,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   }
   manualSeed(seed);
   const model = buildModel(config);
+  pretrained?.initialize(model, gpt ? "transformer.wte.weight" : "encoder.weight");
   const carried = new CarriedState();
   const units = unitsOf(corpus.validation);
   const characters = tokenizer.kind === "character";
@@ -268,7 +280,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     metricForBestModel: "loss",
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([config, options.data, kind]),
+    fingerprint: JSON.stringify([config, options.data, kind, options.embeddings]),
   });
   const result = await trainer.train();
   carried.reset();
