@@ -114,6 +114,7 @@ export function addTraining(command: Command): Command {
     .option("--embedding-size <n>", "", whole)
     .option("--vocab-size <n>", "at most so many words or tokens", whole)
     .option("--tokenizer <kind>", "character, word, bpe, unigram, wordpiece, or a folder")
+    .option("--embeddings <file>", "word vectors to begin with: word2vec, GloVe, fastText; text or binary")
     .option("--max-length <n>", "longest text in tokens", whole)
     .option("--block-size <n>", "tokens of context in a step", whole)
     .option("--heads <n>", "of attention", whole)
@@ -202,6 +203,7 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "weightDropout",
     "vocabSize",
     "tokenizer",
+    "embeddings",
     "maxLength",
     "blockSize",
     "tieWeights",

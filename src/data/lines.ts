@@ -20,8 +20,8 @@ export function fileError(path: string, error: unknown): DataError {
   return new DataError(`${path}: ${code === "ENOENT" ? "no such file" : message}`, hints[code ?? ""], { cause: error });
 }
 
-/** The bytes of a file, unpacked if they begin with gzip's magic number, whatever the file is called. */
-export function openBytes(path: string): AsyncIterable<Uint8Array> {
+/** Whether a file begins with gzip's magic number, whatever it is called. */
+export function isGzip(path: string): boolean {
   const magic = new Uint8Array(2);
   try {
     const fd = openSync(path, "r");
@@ -33,8 +33,11 @@ export function openBytes(path: string): AsyncIterable<Uint8Array> {
   } catch (error) {
     throw fileError(path, error);
   }
-  return fileStream(path, magic[0] === 0x1f && magic[1] === 0x8b);
+  return magic[0] === 0x1f && magic[1] === 0x8b;
 }
+
+/** The bytes of a file, unpacked if it {@link isGzip}. */
+export const openBytes = (path: string): AsyncIterable<Uint8Array> => fileStream(path, isGzip(path));
 
 /** The whole file, unpacked. */
 export async function readBytes(path: string): Promise<Uint8Array> {
@@ -53,9 +56,12 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   return out;
 }
 
-/** Text of a file piece by piece; a byte-order mark is dropped. Throws {@link DataError} at the first byte that is no UTF-8. */
-export async function* readText(path: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+/**
+ * Text of a file piece by piece; a byte-order mark is dropped. `encoding` is one that TextDecoder knows.
+ * @throws DataError at the first byte that is none of the encoding, or for an encoding that is unknown
+ */
+export async function* readText(path: string, encoding = "utf-8"): AsyncGenerator<string> {
+  const decoder = makeDecoder(path, encoding);
   let seen = 0;
   try {
     for await (const part of openBytes(path)) {
@@ -66,7 +72,7 @@ export async function* readText(path: string): AsyncGenerator<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
       throw new DataError(
-        `${path}: not UTF-8 (after byte ${seen})`,
+        `${path}: not ${decoder.encoding.toUpperCase()} (after byte ${seen})`,
         "Convert it first, e.g. iconv -f latin1 -t utf-8 (or -f gb18030 for older Chinese files).",
       );
     }
@@ -74,11 +80,23 @@ export async function* readText(path: string): AsyncGenerator<string> {
   }
 }
 
+/** A decoder that refuses what is not of the encoding. Throws {@link DataError} for an encoding that is unknown. */
+export function makeDecoder(path: string, encoding: string) {
+  try {
+    return new TextDecoder(encoding, { fatal: true });
+  } catch {
+    throw new DataError(
+      `${path}: the encoding ${encoding} is unknown`,
+      "Known are those of TextDecoder, as latin1 and gb18030.",
+    );
+  }
+}
+
 /** Lines without their ends (LF or CRLF), with their numbers from 1. */
-export async function* readLines(path: string): AsyncGenerator<{ line: number; text: string }> {
+export async function* readLines(path: string, encoding?: string): AsyncGenerator<{ line: number; text: string }> {
   let rest = "";
   let line = 0;
-  for await (const piece of readText(path)) {
+  for await (const piece of readText(path, encoding)) {
     const parts = (rest + piece).split("\n");
     rest = parts.pop() as string;
     if (rest.length > MAX_LINE) {

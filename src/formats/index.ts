@@ -8,3 +8,5 @@ export type { TorchTensor } from "./torch-tensor.ts";
 export { writePyTorch } from "./torch-write.ts";
 export { openWeights } from "./weights.ts";
 export { readInto, readIntoTensor, WeightsError, type WeightsFile } from "./weights-file.ts";
+export { readWordVectors } from "./word-vectors.ts";
+export { type WordVectorsOptions, writeWord2vec } from "./word2vec.ts";

@@ -43,6 +43,8 @@ export interface TaskOptions {
   vocabSize?: number;
   /** Longest text in tokens; what is beyond is cut off. */
   maxLength?: number;
+  /** A file of word vectors (word2vec, GloVe, fastText) that the embedding begins with; its size is theirs. */
+  embeddings?: string;
   /** Language models: a kind (character, word, bpe, unigram, wordpiece) or a folder. */
   tokenizer?: string;
   /** Tokens of context that a step learns from. */

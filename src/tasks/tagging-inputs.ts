@@ -55,6 +55,9 @@ export class TaggerInputs {
   get size(): number {
     return this.#tokenizer.vocabSize;
   }
+  get vocabulary(): string[] {
+    return this.#tokenizer.vocabulary;
+  }
 
   #lookUp(word: string): { id: number; features: Int32Array } {
     let entry = this.#known.get(word);

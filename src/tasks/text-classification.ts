@@ -40,6 +40,7 @@ import {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
+import { readPretrained, widthOf } from "./pretrained.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
 
 const NAME = "text-classification";
@@ -175,8 +176,18 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const inOrder = recurrent || preset === "transformer";
   const maxLength = options.maxLength ?? 256;
   const inputs: TextInputs = inOrder
-    ? await SequenceInputs.fit(texts, maxLength, options.vocabSize)
+    ? await SequenceInputs.fit(texts, maxLength, {
+        vocabSize: options.vocabSize,
+        words: options.embeddings !== undefined,
+      })
     : VectorInputs.fit(texts, options.vocabSize);
+  if (preset === "bag-of-words" && options.embeddings !== undefined) {
+    throw new TaskError(
+      "bag-of-words has no embedding that word vectors could initialise",
+      "Take mlp, lstm or another.",
+    );
+  }
+  const pretrained = await readPretrained(options, inputs.vocabulary);
   const encode = (list: readonly TextExample[]): Encoded[] => {
     const ids = labelIds(
       list.map((e) => e.label),
@@ -188,6 +199,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const trainSet = encode(data.train);
   const validationSet = encode(data.validation);
 
+  const width = preset === "transformer" ? widthOf(options, pretrained, 128) : 0;
   const config: ModelConfig = {
     model_type: preset,
     architectures: [recurrent ? "RnnForSequenceClassification" : ARCHITECTURES[preset as keyof typeof ARCHITECTURES]],
@@ -196,7 +208,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     ...(preset === "mlp"
       ? {
-          embedding_size: options.embeddingSize ?? 64,
+          embedding_size: pretrained?.size ?? options.embeddingSize ?? 64,
           hidden_size: options.hiddenSize ?? 64,
           num_hidden_layers: options.layers ?? 1,
           dropout: options.dropout ?? 0.5,
@@ -204,7 +216,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       : {}),
     ...(recurrent
       ? {
-          embedding_size: options.embeddingSize ?? 256,
+          embedding_size: pretrained?.size ?? options.embeddingSize ?? 256,
           hidden_size: options.hiddenSize ?? 128,
           num_hidden_layers: options.layers ?? 1,
           dropout: options.dropout ?? 0.5,
@@ -212,10 +224,10 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       : {}),
     ...(preset === "transformer"
       ? {
-          hidden_size: options.hiddenSize ?? 128,
+          hidden_size: width,
           num_hidden_layers: options.layers ?? 2,
-          num_attention_heads: options.heads ?? 4,
-          intermediate_size: options.intermediateSize ?? 4 * (options.hiddenSize ?? 128),
+          num_attention_heads: options.heads ?? [4, 2, 1].find((heads) => width % heads === 0),
+          intermediate_size: options.intermediateSize ?? 4 * width,
           dropout: options.dropout ?? 0.2,
         }
       : {}),
@@ -223,15 +235,17 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   };
   const recipe = RECIPES[preset as "mlp"];
   const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
-  const enough = Math.ceil(MIN_STEPS / Math.ceil(trainSet.length / batch));
+  const perEpoch = Math.ceil(trainSet.length / batch);
+  const most = inOrder ? Math.max(2, Math.ceil(ENOUGH_STEPS / perEpoch)) : 40;
   const args = {
     ...recipe,
-    numTrainEpochs: Math.max(recipe.numTrainEpochs, Math.min(40, enough)),
+    numTrainEpochs: Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch)))),
     ...options.args,
     outputDir: options.output,
   };
   manualSeed(args.seed ?? DEFAULTS.seed);
   const model = buildModel(config);
+  pretrained?.initialize(model, "embeddings.weight");
   const weight = parseClassWeights(
     options.classWeights,
     Int32Array.from(trainSet, (e) => e.label),
@@ -248,7 +262,13 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     greaterIsBetter: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([config, options.data, options.labelSmoothingFactor, options.classWeights]),
+    fingerprint: JSON.stringify([
+      config,
+      options.data,
+      options.labelSmoothingFactor,
+      options.classWeights,
+      options.embeddings,
+    ]),
   });
   const result = await trainer.train();
   inputs.save?.(options.output);
@@ -273,6 +293,9 @@ const ARCHITECTURES = {
 
 /** Small data is passed over until so many steps are done (40 epochs at most). */
 const MIN_STEPS = 500;
+
+/** Models that read in order pass over large data less often, but twice: they have learned what they will by then. */
+const ENOUGH_STEPS = 4000;
 
 /** One recipe for each preset, whatever the data. */
 const RECIPES = {

@@ -42,6 +42,7 @@ import {
 } from "./lm-data.ts";
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
 import { WrittenText } from "./written-text.ts";
+import { readPretrained, widthOf } from "./pretrained.ts";
 
 const NAME = "text-generation";
 const PRESETS = [...RNN_CELLS, "awd-lstm", "gpt"];
@@ -227,8 +228,17 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   options.say?.(
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
-  const hidden = options.hiddenSize ?? recipe.hidden;
   const tied = options.tieWeights ?? recipe.tied ?? false;
+  if (options.embeddings !== undefined && tokenizer.kind !== "word") {
+    throw new TaskError(
+      `--embeddings: a model of the ${tokenizer.kind} tokenizer has no words that vectors could belong to`,
+      "Add --tokenizer word.",
+    );
+  }
+  const pretrained = await readPretrained(options, tokenizer.vocabulary);
+  // A shared table is as wide as the layer that it reads from.
+  const hidden = gpt || tied ? widthOf(options, pretrained, recipe.hidden) : (options.hiddenSize ?? recipe.hidden);
+  const embedding = pretrained?.size ?? options.embeddingSize ?? (tied ? hidden : recipe.embedding);
   const config: ModelConfig = gpt
     ? {
         model_type: "gpt2",
@@ -237,7 +247,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         n_positions: block,
         n_embd: hidden,
         n_layer: options.layers ?? recipe.layers,
-        n_head: options.heads ?? 4,
+        n_head: options.heads ?? [4, 2, 1].find((heads) => hidden % heads === 0),
         n_inner: options.intermediateSize ?? 4 * hidden,
         activation_function: "gelu_new",
         resid_pdrop: options.dropout ?? recipe.dropout,
@@ -250,7 +260,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         model_type: preset === "awd-lstm" ? "lstm" : preset,
         architectures: ["RnnForCausalLM"],
         vocab_size: tokenizer.vocabSize,
-        embedding_size: options.embeddingSize ?? (tied ? hidden : recipe.embedding),
+        embedding_size: embedding,
         hidden_size: hidden,
         num_hidden_layers: options.layers ?? recipe.layers,
         dropout: options.dropout ?? recipe.dropout,
@@ -266,6 +276,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   }
   manualSeed(seed);
   const model = buildModel(config);
+  pretrained?.initialize(model, gpt ? "transformer.wte.weight" : "encoder.weight");
   const carried = new CarriedState();
   const units = unitsOf(corpus.validation);
   const characters = tokenizer.kind === "character";
@@ -293,7 +304,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     metricForBestModel: "loss",
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([config, options.data, kind]),
+    fingerprint: JSON.stringify([config, options.data, kind, options.embeddings]),
   });
   const result = await trainer.train();
   carried.reset();

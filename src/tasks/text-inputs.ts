@@ -9,6 +9,8 @@ import { readJson } from "./common.ts";
 export interface TextInputs<E = unknown> {
   /** Words or tokens that are known. */
   readonly size: number;
+  /** The same by their ids. */
+  readonly vocabulary: readonly string[];
   encode(text: string): E;
   collate(examples: readonly E[]): Record<string, Tensor>;
   /** Files of the model's folder besides the weights: JSON by name. */
@@ -34,6 +36,9 @@ export class VectorInputs implements TextInputs<SparseVector> {
   get size(): number {
     return this.#vectorizer.size;
   }
+  get vocabulary(): string[] {
+    return this.#vectorizer.vocabulary;
+  }
   encode(text: string): SparseVector {
     return this.#vectorizer.transform(text);
   }
@@ -55,15 +60,25 @@ export class SequenceInputs implements TextInputs<Int32Array> {
     this.#maxLength = maxLength;
     this.padTokenId = tokenizer.tokenToId("[PAD]") ?? tokenizer.tokenToId("<pad>") ?? 0;
   }
-  /** WordPiece cuts Chinese into characters, keeps frequent words whole and spells rare ones. */
-  static async fit(texts: readonly string[], maxLength: number, vocabSize = 20_000): Promise<SequenceInputs> {
-    return new SequenceInputs(await trainTokenizer("wordpiece", texts, { vocabSize }), maxLength);
+  /** WordPiece cuts Chinese into characters, keeps frequent words whole and spells rare ones. Words are what has vectors. */
+  static async fit(
+    texts: readonly string[],
+    maxLength: number,
+    { vocabSize, words = false }: { vocabSize?: number; words?: boolean } = {},
+  ): Promise<SequenceInputs> {
+    const tokenizer = words
+      ? await trainTokenizer("word", texts, { vocabSize: vocabSize ?? 50_000, lowercase: true })
+      : await trainTokenizer("wordpiece", texts, { vocabSize: vocabSize ?? 20_000 });
+    return new SequenceInputs(tokenizer, maxLength);
   }
   static load(folder: string, maxLength: number): SequenceInputs {
     return new SequenceInputs(Tokenizer.fromFile(join(folder, "tokenizer.json")), maxLength);
   }
   get size(): number {
     return this.#tokenizer.vocabSize;
+  }
+  get vocabulary(): string[] {
+    return this.#tokenizer.vocabulary;
   }
   encode(text: string): Int32Array {
     return Int32Array.from(this.#tokenizer.encode(text).ids.slice(0, this.#maxLength));

@@ -37,6 +37,7 @@ import {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
+import { readPretrained } from "./pretrained.ts";
 import { collectTags, heldOut, readPart, type Sentence, taggedSource, tagIds } from "./tagging-data.ts";
 import { type EncodedWords, IGNORED, TaggerInputs, WordDropoutDataset } from "./tagging-inputs.ts";
 import { TAGGER_PRESETS, type Tagger } from "./tagging-presets.ts";
@@ -167,6 +168,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     FEATURE_BUCKETS,
     options.vocabSize,
   );
+  const pretrained = await readPretrained(options, inputs.vocabulary);
   const trainIds = tagIds(data.train, names);
   const { pieces } = encodeAll(inputs, data.train, maxLength, trainIds);
   const validationIds = tagIds(data.validation, names);
@@ -181,7 +183,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     feature_buckets: inputs.featureBuckets,
     pad_token_id: inputs.padTokenId,
     max_length: maxLength,
-    ...preset.shape(options),
+    ...preset.shape({ ...options, embeddingSize: pretrained?.size ?? options.embeddingSize }),
   };
   const recipe = { ...DEFAULTS, ...preset.recipe };
   const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
@@ -194,6 +196,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   };
   manualSeed(args.seed);
   const model = preset.build(config);
+  pretrained?.initialize(model, "embeddings.weight");
   const allIds = Int32Array.from(trainIds.flatMap((ids) => Array.from(ids)));
   const weight = parseClassWeights(options.classWeights, allIds, names.length);
   const { labelSmoothingFactor: labelSmoothing } = options;
@@ -212,7 +215,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     greaterIsBetter: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([config, options.data, labelSmoothing, options.classWeights]),
+    fingerprint: JSON.stringify([config, options.data, labelSmoothing, options.classWeights, options.embeddings]),
   });
   const result = await trainer.train();
   inputs.save(options.output);

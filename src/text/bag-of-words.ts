@@ -51,6 +51,10 @@ export class BagOfWordsVectorizer {
   get size(): number {
     return this.#index.size;
   }
+  /** The runs of words by their positions. */
+  get vocabulary(): string[] {
+    return [...this.#index.keys()];
+  }
 
   *#runs(text: string): Generator<string> {
     const list = words(text, this.options.lowercase);
@@ -112,7 +116,7 @@ export class BagOfWordsVectorizer {
       version: 1,
       type: "bag-of-words",
       options: { ngramRange: [...ngramRange], ...rest },
-      vocabulary: [...this.#index.keys()],
+      vocabulary: this.vocabulary,
       idf: [...this.#idf],
     };
   }

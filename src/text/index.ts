@@ -5,6 +5,7 @@ export {
   type SparseVector,
   VectorizerError,
 } from "./bag-of-words.ts";
+export { KeyedVectors, type MostSimilarOptions, WordVectorsError } from "./keyed-vectors.ts";
 export { splitWords, type WordSpan } from "./split-words.ts";
 export type { OnTokenizerProgress } from "./tokenizers/count-words.ts";
 export { TOKENIZER_KINDS, type TokenizerKind } from "./tokenizers/kinds.ts";

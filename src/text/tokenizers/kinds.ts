@@ -84,9 +84,12 @@ export function describeKind(
     type: "BertNormalizer",
     clean_text: true,
     handle_chinese_chars: true,
-    strip_accents: null,
+    // Null: as lowercase.
+    strip_accents: kind === "wordpiece" ? null : false,
     lowercase,
   };
+  // Every Chinese character is a word, unless the texts say themselves what their words are.
+  const bertLike = kind === "wordpiece" || (kind === "word" && lowercase && splitPunctuation);
   return {
     version: "1.0",
     truncation: null,
@@ -100,7 +103,7 @@ export function describeKind(
       normalized: false,
       special: true,
     })),
-    normalizer: kind === "wordpiece" ? bert : lowercase ? { type: "Lowercase" } : null,
+    normalizer: bertLike ? bert : lowercase ? { type: "Lowercase" } : null,
     pre_tokenizer: kind === "word" && !splitPunctuation ? { type: "WhitespaceSplit" } : PRE_TOKENIZERS[kind],
     post_processor: kind === "wordpiece" ? bertTemplate(specialTokens) : null,
     decoder: DECODERS[kind],

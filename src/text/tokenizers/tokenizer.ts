@@ -113,6 +113,11 @@ export class Tokenizer {
     return [...this.#addedNames.keys()].reduce((n, id) => Math.max(n, id + 1), this.#model.vocabulary.length);
   }
 
+  /** The tokens by their ids; empty where an id has none. */
+  get vocabulary(): string[] {
+    return Array.from({ length: this.vocabSize }, (_, id) => this.idToToken(id) ?? "");
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#added.get(token) ?? this.#model.ids.get(token);
   }
