@@ -4,6 +4,7 @@ import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
 import { attentionCase, gptStep } from "./attention-cases.mjs";
 import { generateCase } from "./generate-cases.mjs";
+import { finetuneStep } from "./pretrained-cases.mjs";
 import { seconds } from "./seconds.mjs";
 
 const b = backend();
@@ -241,6 +242,8 @@ export const CASES = {
   "mlp-step": async () => [mlpStep(), rssCase()],
   "lstm-step": async () => [lstmStep()],
   "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
+  "finetune-step": async () =>
+    ["minilm", "bert-base"].flatMap((shape) => ["float32", "bf16"].map((p) => finetuneStep(shape, p))),
   attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
   generate: async () => [generateCase()],
 };

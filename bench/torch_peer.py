@@ -120,6 +120,25 @@ def generate(r):
     return r["new"] / (time.perf_counter() - start)
 
 
+def finetune(r):
+    import transformers
+
+    torch.manual_seed(0)
+    net = transformers.BertForSequenceClassification(transformers.BertConfig(**r["shape"])).train()
+    opt = torch.optim.AdamW(net.parameters(), lr=2e-5, weight_decay=0.01, fused=True)
+    ids = (1000 + torch.arange(r["batch"] * r["length"]) * 7919 % 29000).view(r["batch"], -1)
+    labels = torch.arange(r["batch"]) % 2
+
+    def step():
+        opt.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=r["precision"] == "bf16"):
+            loss = net(input_ids=ids, labels=labels).loss
+        loss.backward()
+        opt.step()
+
+    return step
+
+
 def attention(r):
     q, k, v, g = (torch.randn(1, r["heads"], r["length"], r["size"]) for _ in range(4))
     for x in (q, k, v):
@@ -194,6 +213,10 @@ for line in sys.stdin:
         answer = 1e3 * timed(line, lstm, 1.0)
     elif r["op"] == "gpt-step":
         answer = 1e3 * timed(line, lambda: gpt(r), 1.5)
+    elif r["op"] == "finetune-step":
+        for old in [k for k in kept if k != line]:
+            del kept[old]
+        answer = 1e3 * timed(line, lambda: finetune(r), 2.0)
     elif r["op"] == "attention":
         answer = 1e3 * timed(line, lambda: attention(r), 0.5)
     elif r["op"] == "generate":
