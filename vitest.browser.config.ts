@@ -39,7 +39,15 @@ export default defineConfig({
     ],
   },
   optimizeDeps: {
-    include: ["fast-check", "zod", "csv-parse/browser/esm/sync", "hyparquet", "hyparquet-compressors", "picocolors"],
+    include: [
+      "fast-check",
+      "zod",
+      "csv-parse/browser/esm/sync",
+      "hyparquet",
+      "hyparquet-compressors",
+      "picocolors",
+      "yaml",
+    ],
   },
   test: {
     name: isolated ? "chromium, isolated" : "chromium",
