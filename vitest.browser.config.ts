@@ -47,6 +47,7 @@ export default defineConfig({
       "hyparquet",
       "hyparquet-compressors",
       "picocolors",
+      "yaml",
     ],
   },
   test: {

@@ -165,7 +165,7 @@ export async function ask(
     return new Transient(`${where}: the connection failed (${why})`, UNREACHABLE, { cause: error });
   };
   // The pieces that come in count; a body may be compressed on the way, which would break resuming.
-  const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "shoshin" };
+  const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (settings.token !== false) headers.authorization = `Bearer ${settings.token}`;
   if (from > 0) headers.range = `bytes=${from}-`;
   settings.signal?.addEventListener("abort", stop);

@@ -76,7 +76,8 @@ function cachedListing(
 ): { folder: string; listing: Listing; listed: boolean } | undefined {
   const storage = storageFolder(settings, asked);
   const ref = join(storage, "refs", ...asked.revision.split("/"));
-  const named = isCommit(asked.revision) ? asked.revision : existsSync(ref) ? readFileSync(ref, "utf8").trim() : "";
+  const isRef = existsSync(ref) && statSync(ref).isFile();
+  const named = isCommit(asked.revision) ? asked.revision : isRef ? readFileSync(ref, "utf8").trim() : "";
   if (!/^[0-9a-f]{6,64}$/.test(named)) return undefined;
   const folder = join(storage, "snapshots", named);
   if (!existsSync(folder)) return undefined;
@@ -139,11 +140,16 @@ function checkSpace(settings: HubSettings, asked: Asked, needed: number): void {
   mkdirSync(settings.cacheDir, { recursive: true });
   const free = freeSpace(settings.cacheDir);
   if (free === undefined || needed <= free) return;
-  const MB = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString("en-US")} MB`;
+  const MB = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   throw new WriteError(
     `${asked.id} needs ${MB(needed)}, and ${MB(free)} are free in ${settings.cacheDir}`,
     "Free some space, or set HF_HUB_CACHE to a folder on a larger disk.",
   );
+}
+
+/** Writes a small file unless it says so already. */
+function keep(path: string, text: string): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileAtomic(path, text);
 }
 
 async function fetchFiles(asked: Asked, listing: Listing, paths: string[], settings: HubSettings): Promise<string> {
@@ -213,11 +219,10 @@ async function fetchFiles(asked: Asked, listing: Listing, paths: string[], setti
   if (failure !== undefined) throw failure;
   // Where there are no links the snapshot has the files, as Python leaves it.
   for (const blob of copied) rmSync(blob, { force: true });
-  const stored = listingPath(storage, listing.commit);
-  if (!existsSync(stored)) writeFileAtomic(stored, JSON.stringify(storedForm(listing)));
+  keep(listingPath(storage, listing.commit), JSON.stringify(storedForm(listing)));
   // Last, so that a reference never names a snapshot that is not whole.
   if (asked.revision !== listing.commit) {
-    writeFileAtomic(join(storage, "refs", ...asked.revision.split("/")), listing.commit);
+    keep(join(storage, "refs", ...asked.revision.split("/")), listing.commit);
   }
   return folder;
 }

@@ -47,6 +47,7 @@ export class Progress {
     this.#show(
       u.done,
       u.total,
+      u.done >= u.total,
       () => `epoch ${u.epoch}/${u.epochs}  step ${u.done}/${u.total}  loss ${u.loss.toFixed(4)}  ${rate} examples/s`,
     );
   }
@@ -54,16 +55,21 @@ export class Progress {
   /** Files that come from the hub. */
   download({ repository, done, total, files, filesDone }: HubProgress): void {
     const MB = (bytes: number) => (bytes / 1e6).toFixed(1);
-    this.#show(done, total, () => `${repository}  ${filesDone}/${files} files  ${MB(done)}/${MB(total)} MB`);
+    this.#show(
+      done,
+      total,
+      filesDone === files,
+      () => `${repository}  ${filesDone}/${files} files  ${MB(done)}/${MB(total)} MB`,
+    );
     if (filesDone === files) this.end();
   }
 
-  #show(done: number, total: number, facts: () => string): void {
+  #show(done: number, total: number, last: boolean, facts: () => string): void {
     if (this.#quiet) return;
     const now = performance.now();
     this.#first ??= { time: now, done };
     const every = this.#stream.isTTY ? 100 : 10_000;
-    if (now - this.#last < every && done < total) return;
+    if (now - this.#last < every && !last) return;
     this.#last = now;
     const worked = done - this.#first.done;
     const left = worked > 0 ? (((now - this.#first.time) / worked) * (total - done)) / 1000 : Number.NaN;

@@ -74,7 +74,7 @@ it("says so when the disk is full, and goes on when there is room again", async 
 
 it("does not begin what cannot fit", async () => {
   disk.free = 600_000;
-  await expect(fetchIt()).rejects.toThrow(/owner\/tiny needs 2 MB, and 1 MB are free in/);
+  await expect(fetchIt()).rejects.toThrow(/owner\/tiny needs 1.0 MB, and 0.6 MB are free in/);
   expect(mirror.fetched()).toEqual([]);
 });
 

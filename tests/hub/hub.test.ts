@@ -360,6 +360,23 @@ describe("without the hub", () => {
     expect(await listFiles("owner/tiny", options())).toHaveLength(5);
   });
 
+  it.each(["", "main", "../../..", "x".repeat(40)])("a damaged reference is none: %j", async (text) => {
+    await snapshotDownload("owner/tiny", options());
+    writeFileSync(join(storage(), "refs", "main"), text);
+    mkdirSync(join(storage(), "refs", "pr"), { recursive: true });
+    const offline = options({ localFilesOnly: true });
+    expect((await failure(snapshotDownload("owner/tiny", offline))).message).toMatch(/not whole/);
+    expect((await failure(snapshotDownload("owner/tiny", { ...offline, revision: "pr" }))).message).toMatch(
+      /not whole/,
+    );
+    writeFileSync(join(storage(), ".shoshin", `${commit}.json`), text);
+    const folder = await snapshotDownload("owner/tiny", { ...options(), revision: commit });
+    rmSync(join(folder, "README.md"));
+    expect((await failure(snapshotDownload("owner/tiny", { ...offline, revision: commit }))).message).toMatch(
+      /not whole/,
+    );
+  });
+
   it("a cache that Python filled serves too", async () => {
     const snapshot = join(storage(), "snapshots", commit);
     mkdirSync(snapshot, { recursive: true });

@@ -14,6 +14,8 @@ export interface Repository {
   /** Besides `main`. */
   revisions?: Record<string, string>;
   files: Record<string, string | Uint8Array>;
+  /** Files of commits that have others. */
+  filesAt?: Record<string, Record<string, string | Uint8Array>>;
   gated?: boolean;
   /** Only for this token. */
   private?: string;
@@ -121,8 +123,9 @@ export class Mirror {
     const revisions: Record<string, string> = { main: commit, ...repository.revisions };
     const known = revisions[revision] ?? Object.values(revisions).find((id) => id === revision);
     if (known === undefined) return void refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
+    const files = repository.filesAt?.[known] ?? repository.files;
     if (api) {
-      const siblings = Object.entries(repository.files).map(([rfilename, content]) => {
+      const siblings = Object.entries(files).map(([rfilename, content]) => {
         const { bytes, large, etag } = Mirror.blob(rfilename, content);
         if (!this.blobs) return { rfilename };
         const size = bytes.length;
@@ -135,7 +138,7 @@ export class Mirror {
     const path = (resolve as RegExpExecArray)[4];
     if (repository.gated)
       return void refuse(seen.token ? 403 : 401, "GatedRepo", `Access to model ${key} is restricted`);
-    const content = repository.files[path];
+    const content = files[path];
     if (content === undefined) return void refuse(404, "EntryNotFound", "Entry not found");
     const { bytes, large, etag } = Mirror.blob(path, content);
     response.setHeader("x-repo-commit", known);
