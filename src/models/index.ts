@@ -17,3 +17,7 @@ export {
   type TransformerClassifierConfig,
   TransformerForSequenceClassification,
 } from "./transformer-classifier/index.ts";
+export {
+  TransformerForTokenClassification,
+  type TransformerTaggerConfig,
+} from "./transformer-tagger/index.ts";
