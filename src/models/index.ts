@@ -43,3 +43,7 @@ export {
   type TransformerClassifierConfig,
   TransformerForSequenceClassification,
 } from "./transformer-classifier/index.ts";
+export {
+  TransformerForTokenClassification,
+  type TransformerTaggerConfig,
+} from "./transformer-tagger/index.ts";

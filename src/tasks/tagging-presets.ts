@@ -1,4 +1,9 @@
-import { RNN_CELLS, RnnForTokenClassification, type TaggerBatch } from "../models/index.ts";
+import {
+  RNN_CELLS,
+  RnnForTokenClassification,
+  type TaggerBatch,
+  TransformerForTokenClassification,
+} from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TrainingArguments } from "../train/index.ts";
@@ -49,7 +54,47 @@ const recurrent = (modelType: (typeof RNN_CELLS)[number]): TaggerPreset => ({
   },
 });
 
+const transformer: TaggerPreset = {
+  architecture: "TransformerForTokenClassification",
+  shape: (options) => {
+    const width = options.hiddenSize ?? 128;
+    return {
+      embedding_size: options.embeddingSize ?? 100,
+      feature_size: 100,
+      hidden_size: width,
+      num_hidden_layers: options.layers ?? 2,
+      num_attention_heads: options.heads ?? [4, 2, 1].find((heads) => width % heads === 0),
+      intermediate_size: options.intermediateSize ?? 4 * width,
+      dropout: options.dropout ?? 0.3,
+    };
+  },
+  build: (config) =>
+    new TransformerForTokenClassification({
+      vocabSize: Number(config.vocab_size),
+      numLabels: Object.keys(config.id2label ?? {}).length,
+      maxPositionEmbeddings: Number(config.max_length),
+      embeddingSize: Number(config.embedding_size),
+      featureBuckets: Number(config.feature_buckets),
+      featureSize: Number(config.feature_size),
+      hiddenSize: Number(config.hidden_size),
+      numHiddenLayers: Number(config.num_hidden_layers),
+      numAttentionHeads: Number(config.num_attention_heads),
+      intermediateSize: Number(config.intermediate_size),
+      dropout: Number(config.dropout),
+      padTokenId: Number(config.pad_token_id),
+    }),
+  recipe: {
+    numTrainEpochs: 8,
+    learningRate: 1e-3,
+    weightDecay: 0.01,
+    perDeviceTrainBatchSize: 32,
+    maxGradNorm: 1,
+    warmupSteps: 200,
+  },
+};
+
 /** The presets by name, which is also the `model_type` in config.json. */
-export const TAGGER_PRESETS: Readonly<Record<string, TaggerPreset>> = Object.fromEntries(
-  ["lstm" as const, ...RNN_CELLS.filter((cell) => cell !== "lstm")].map((cell) => [cell, recurrent(cell)]),
-);
+export const TAGGER_PRESETS: Readonly<Record<string, TaggerPreset>> = Object.fromEntries([
+  ...["lstm" as const, ...RNN_CELLS.filter((cell) => cell !== "lstm")].map((cell) => [cell, recurrent(cell)] as const),
+  ["transformer", transformer],
+]);

@@ -234,11 +234,12 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     ...(inOrder ? { pad_token_id: (inputs as SequenceInputs).padTokenId, max_length: maxLength } : {}),
   };
   const recipe = RECIPES[preset as "mlp"];
-  const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
+  const batch = options.args?.perDeviceTrainBatchSize ?? (inOrder ? batchFor(trainSet.length) : 32);
   const perEpoch = Math.ceil(trainSet.length / batch);
-  const most = inOrder ? Math.max(2, Math.ceil(ENOUGH_STEPS / perEpoch)) : 40;
+  const most = inOrder ? Math.max(2, Math.ceil(ENOUGH_EXAMPLES / trainSet.length)) : 40;
   const args = {
     ...recipe,
+    perDeviceTrainBatchSize: batch,
     numTrainEpochs: Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch)))),
     ...options.args,
     outputDir: options.output,
@@ -295,22 +296,24 @@ const ARCHITECTURES = {
 const MIN_STEPS = 500;
 
 /** Models that read in order pass over large data less often, but twice: they have learned what they will by then. */
-const ENOUGH_STEPS = 4000;
+const ENOUGH_EXAMPLES = 150_000;
+
+/** Large data is read in larger batches: 32 examples, from 32,000 on 64, from 64,000 on 128. */
+const batchFor = (examples: number): number => (examples < 32_000 ? 32 : examples < 64_000 ? 64 : 128);
 
 /** One recipe for each preset, whatever the data. */
 const RECIPES = {
-  mlp: { numTrainEpochs: 6, learningRate: 2e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
-  rnn: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
-  gru: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
-  lstm: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 32, maxGradNorm: 1 },
+  mlp: { numTrainEpochs: 6, learningRate: 2e-3, weightDecay: 0.01 },
+  rnn: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
+  gru: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
+  lstm: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
   transformer: {
     numTrainEpochs: 5,
     learningRate: 5e-4,
     weightDecay: 0.01,
-    perDeviceTrainBatchSize: 32,
     maxGradNorm: 1,
   },
-  "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01, perDeviceTrainBatchSize: 32 },
+  "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01 },
 };
 
 async function load(folder: string): Promise<Predictor> {

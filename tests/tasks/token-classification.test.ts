@@ -187,7 +187,7 @@ describe("entities", () => {
 });
 
 describe("plain tags", () => {
-  it.each(["gru", "rnn"])("are learned with %s from CoNLL-U by name", async (model) => {
+  it.each(["gru", "rnn", "transformer"])("are learned with %s from CoNLL-U by name", async (model) => {
     const data = file("pos.conllu", conllu(0, 120));
     const dir = join(folder, `pos-${model}`);
     const trained = await run(
