@@ -6,6 +6,7 @@ import { attentionCase, gptStep } from "./attention-cases.mjs";
 import { generateCase } from "./generate-cases.mjs";
 import { finetuneStep } from "./pretrained-cases.mjs";
 import { seconds } from "./seconds.mjs";
+import { tokenizerTrain } from "./tokenizer-cases.mjs";
 
 const b = backend();
 b.threads = 2;
@@ -244,6 +245,7 @@ export const CASES = {
   "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
   "finetune-step": async () =>
     ["minilm", "bert-base"].flatMap((shape) => ["float32", "bf16"].map((p) => finetuneStep(shape, p))),
+  "tokenizer-train": tokenizerTrain,
   attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
   generate: async () => [generateCase()],
 };
