@@ -1,8 +1,12 @@
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bert } from "./bert/index.ts";
+import type { CausalLm } from "./causal-lm.ts";
+import { gpt2 } from "./gpt2/index.ts";
+import { llama, mistral, qwen2 } from "./llama/index.ts";
 import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
+import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
 import type {
   EncoderInputs,
   EncoderOutput,
@@ -13,7 +17,7 @@ import type {
 import type { PreTrainedModel } from "./pretrained/model.ts";
 
 /** The kinds of models that are known. */
-export const autoModels = new AutoModels([bert]);
+export const autoModels = new AutoModels([bert, gpt2, llama, qwen2, mistral]);
 
 /** A pretrained model that is called with `I` and answers `O`. */
 export interface Pretrained<I, O> extends PreTrainedModel, Module {
@@ -26,6 +30,8 @@ export type SequenceClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>
 export type TokenClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type MaskedLm = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type QuestionAnswerer = Pretrained<QuestionAnsweringInputs, QuestionAnsweringOutput>;
+/** A language model; `generate`, `beamSearch` and evaluation take it as it is. */
+export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & CausalLm;
 
 const auto = <M>(head: Head) => ({
   /**
@@ -47,3 +53,4 @@ export const AutoModelForSequenceClassification = auto<SequenceClassifier>("sequ
 export const AutoModelForTokenClassification = auto<TokenClassifier>("tokenClassification");
 export const AutoModelForQuestionAnswering = auto<QuestionAnswerer>("questionAnswering");
 export const AutoModelForMaskedLM = auto<MaskedLm>("maskedLm");
+export const AutoModelForCausalLM = auto<CausalLmModel>("causalLm");

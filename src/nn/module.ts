@@ -101,13 +101,14 @@ export abstract class Module {
 
   /**
    * Copies values into the parameters and buffers. Nothing is changed unless everything fits.
-   * @param options.strict names must match exactly (default).
+   * @param options.strict names must match exactly (default); of a shared parameter's, one is enough.
    * @returns names that were missing from `state`, and those that were not expected.
    * @throws StateDictError naming every tensor that is missing, unexpected or of another shape.
    */
   loadStateDict(state: StateDict, { strict = true } = {}): { missing: string[]; unexpected: string[] } {
     const own = this.stateDict();
-    const missing = [...own.keys()].filter((name) => !state.has(name));
+    const given = new Set([...own].flatMap(([name, t]) => (state.has(name) ? [t] : [])));
+    const missing = [...own].flatMap(([name, t]) => (given.has(t) ? [] : [name]));
     const unexpected = [...state.keys()].filter((name) => !own.has(name));
     const problems: string[] = [];
     if (strict && missing.length > 0) problems.push(`missing: ${missing.join(", ")}`);

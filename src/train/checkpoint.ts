@@ -7,6 +7,7 @@ import type { GroupOptions } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
 import type { Carry } from "./trainer.ts";
 
@@ -35,9 +36,11 @@ export interface TrainerState {
   instructionSet: string;
 }
 
-/** Writes a module's weights as safetensors. */
+/** Writes a module's weights as safetensors; a shared tensor once, under its first name. */
 export function saveWeights(module: Module, path: string): void {
-  const tensors = new Map([...module.stateDict()].map(([name, t]) => [name, { shape: t.shape, data: t.data() }]));
+  const seen = new Set<Tensor>();
+  const own = [...module.stateDict()].filter(([, t]) => !seen.has(t) && seen.add(t));
+  const tensors = new Map(own.map(([name, t]) => [name, { shape: t.shape, data: t.data() }]));
   writeSafetensors(path, tensors, { format: "pt" });
 }
 
