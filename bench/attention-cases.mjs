@@ -9,7 +9,7 @@ import {
   setPrecision,
   tensor,
 } from "../dist/index.js";
-import { GptForCausalLM } from "../dist/models/index.js";
+import { GPT2LMHeadModel, gpt2Config } from "../dist/models/index.js";
 import { AdamW } from "../dist/optim/index.js";
 import { seconds } from "./seconds.mjs";
 
@@ -19,21 +19,18 @@ const native = b.name === "native";
 export function gptStep(precision) {
   manualSeed(0);
   const [batch, steps, width, vocabulary, layers] = [16, 128, 256, 1024, 4];
-  const model = new GptForCausalLM({
-    vocabSize: vocabulary,
-    nPositions: steps,
-    nEmbd: width,
-    nLayer: layers,
-    nHead: 4,
-    nInner: 4 * width,
-    dropout: 0,
-  });
+  const model = new GPT2LMHeadModel(
+    gpt2Config.make({
+      ...{ vocabSize: vocabulary, nPositions: steps, nEmbd: width, nLayer: layers, nHead: 4 },
+      ...{ residPdrop: 0, embdPdrop: 0, attnPdrop: 0 },
+    }),
+  );
   const optimizer = new AdamW(model.parameters(), { lr: 1e-3 });
   const ids = Int32Array.from({ length: batch * (steps + 1) }, (_, i) => (i * 7919) % vocabulary);
   const x = tensor(ids.slice(0, batch * steps), [batch, steps]);
   const y = tensor(ids.slice(batch), [batch * steps]);
   const step = () => {
-    crossEntropy(model.forward(x), y).backward();
+    crossEntropy(model.forward({ inputIds: x }).logits.flatten(0, 1), y).backward();
     optimizer.step();
     optimizer.zeroGrad();
   };

@@ -1,9 +1,9 @@
 // Greedy generation, batch 1, of a random model of GPT-2's size, against what reading its weights once a token would take.
 import { backend, manualSeed, zeros } from "../dist/index.js";
-import { GptForCausalLM, generate } from "../dist/models/index.js";
+import { GPT2LMHeadModel, generate, gpt2Config } from "../dist/models/index.js";
 
 const b = backend();
-const SHAPE = { vocabSize: 50257, nPositions: 1024, nEmbd: 768, nLayer: 12, nHead: 12, nInner: 3072, dropout: 0 };
+const SHAPE = { vocabSize: 50257, nPositions: 1024, nEmbd: 768, nLayer: 12, nHead: 12, nInner: 3072 };
 const PROMPT = Array.from({ length: 16 }, (_, i) => (i * 7919) % SHAPE.vocabSize);
 const NEW = 32;
 
@@ -23,7 +23,7 @@ function readBandwidth() {
 
 export function generateCase() {
   manualSeed(0);
-  const model = new GptForCausalLM(SHAPE);
+  const model = new GPT2LMHeadModel(gpt2Config.make(SHAPE));
   // All but the positions, of which a token reads one row.
   const read = 4e-9 * (model.parameters().reduce((n, p) => n + p.numel, 0) - SHAPE.nPositions * SHAPE.nEmbd);
   return {

@@ -1,10 +1,14 @@
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bert } from "./bert/index.ts";
+import type { CausalLm } from "./causal-lm.ts";
 import { distilbert } from "./distilbert/index.ts";
 import { electra } from "./electra/index.ts";
+import { gpt2 } from "./gpt2/index.ts";
+import { llama, mistral, qwen2 } from "./llama/index.ts";
 import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
+import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
 import type {
   EncoderInputs,
   EncoderOutput,
@@ -16,7 +20,7 @@ import type { PreTrainedModel } from "./pretrained/model.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
 
 /** The kinds of models that are known. */
-export const autoModels = new AutoModels([bert, roberta, xlmRoberta, distilbert, electra]);
+export const autoModels = new AutoModels([bert, roberta, xlmRoberta, distilbert, electra, gpt2, llama, qwen2, mistral]);
 
 /** A pretrained model that is called with `I` and answers `O`. */
 export interface Pretrained<I, O> extends PreTrainedModel, Module {
@@ -29,6 +33,8 @@ export type SequenceClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>
 export type TokenClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type MaskedLm = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type QuestionAnswerer = Pretrained<QuestionAnsweringInputs, QuestionAnsweringOutput>;
+/** A language model; `generate`, `beamSearch` and evaluation take it as it is. */
+export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & CausalLm;
 
 const auto = <M>(head: Head) => ({
   /**
@@ -50,3 +56,4 @@ export const AutoModelForSequenceClassification = auto<SequenceClassifier>("sequ
 export const AutoModelForTokenClassification = auto<TokenClassifier>("tokenClassification");
 export const AutoModelForQuestionAnswering = auto<QuestionAnswerer>("questionAnswering");
 export const AutoModelForMaskedLM = auto<MaskedLm>("maskedLm");
+export const AutoModelForCausalLM = auto<CausalLmModel>("causalLm");

@@ -1,11 +1,13 @@
 export {
   AutoConfig,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForMaskedLM,
   AutoModelForQuestionAnswering,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   autoModels,
+  type CausalLmModel,
   type Encoder,
   type MaskedLm,
   type Pretrained,
@@ -21,12 +23,35 @@ export {
   type SparseBatch,
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
-export type { CausalLm, LmState } from "./causal-lm.ts";
+export type { CausalLm, LmState, NextOptions } from "./causal-lm.ts";
 export { GenerationError, type GenerationOptions, generate } from "./generation.ts";
-export { type GptConfig, GptForCausalLM } from "./gpt/index.ts";
+export {
+  type GPT2Config,
+  GPT2ForSequenceClassification,
+  GPT2ForTokenClassification,
+  GPT2LMHeadModel,
+  GPT2Model,
+  gpt2Config,
+} from "./gpt2/index.ts";
+export {
+  type LlamaConfig,
+  LlamaForCausalLM,
+  LlamaForSequenceClassification,
+  LlamaModel,
+  llamaConfig,
+  MistralForCausalLM,
+  MistralForSequenceClassification,
+  MistralModel,
+  mistralConfig,
+  Qwen2ForCausalLM,
+  Qwen2ForSequenceClassification,
+  Qwen2Model,
+  qwen2Config,
+} from "./llama/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, type PretrainedConfig } from "./pretrained/config.ts";
+export type { DecoderInputs, LabelledDecoderInputs } from "./pretrained/decoder.ts";
 export type {
   EncoderInputs,
   EncoderOutput,

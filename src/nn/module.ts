@@ -101,7 +101,7 @@ export abstract class Module {
 
   /**
    * Holds names and shapes against the parameters and buffers.
-   * @param options.strict names must match exactly (default).
+   * @param options.strict names must match exactly (default); of a shared parameter's, one is enough.
    * @returns names that are missing from `state`, and those that are not expected.
    * @throws StateDictError naming every tensor that is missing, unexpected or of another shape.
    */
@@ -110,7 +110,8 @@ export abstract class Module {
     { strict = true } = {},
   ): { missing: string[]; unexpected: string[] } {
     const own = this.stateDict();
-    const missing = [...own.keys()].filter((name) => !state.has(name));
+    const given = new Set([...own].flatMap(([name, t]) => (state.has(name) ? [t] : [])));
+    const missing = [...own].flatMap(([name, t]) => (given.has(t) ? [] : [name]));
     const unexpected = [...state.keys()].filter((name) => !own.has(name));
     const problems: string[] = [];
     if (strict && missing.length > 0) problems.push(`missing: ${missing.join(", ")}`);

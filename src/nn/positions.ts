@@ -1,4 +1,4 @@
-import { concat } from "../ops/index.ts";
+import { concat, embedding, rotary } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -17,59 +17,85 @@ export function sinusoidalPositions(length: number, size: number): Tensor {
   return tensor(values, [length, size]);
 }
 
+/** Angles of rows, as `rotary` takes them. */
+export interface Angles {
+  cos: Tensor;
+  sin: Tensor;
+}
+
 /**
  * Rotary positions (Su et al., "RoFormer", 2021): each pair of elements is turned by the angle $p\,\theta^{-2i/d}$, so that the
  * product of a query and a key depends on their distance alone.
  */
 export class RotaryEmbedding extends Module {
-  readonly #cos: Tensor;
-  readonly #sin: Tensor;
+  #tables: Angles | undefined;
+  readonly #frequencies: readonly number[];
   readonly interleaved: boolean;
   readonly size: number;
   readonly maxPositions: number;
 
   /**
    * @param size elements of a head that are turned, even.
-   * @param interleaved pairs are neighbours (the paper, llama2.c); else element i goes with i + size / 2 (Hugging Face's Llama).
+   * @param options.interleaved pairs are neighbours (the paper, llama2.c); else element i goes with i + size / 2 (Hugging Face's Llama).
+   * @param options.frequencies [size / 2], angles per position, in place of those that follow from `base`.
    */
-  constructor(size: number, maxPositions: number, { base = 10000, interleaved = false } = {}) {
+  constructor(
+    size: number,
+    maxPositions: number,
+    options: { base?: number; interleaved?: boolean; frequencies?: readonly number[] } = {},
+  ) {
     super();
     if (size % 2 !== 0) throw new ShapeError(`RotaryEmbedding: expected an even size, found ${size}`);
-    const half = size / 2;
-    const angle = (n: number) => Math.floor(n / half) / base ** ((2 * (n % half)) / size);
-    const table = (f: (x: number) => number) =>
-      tensor(
-        Float32Array.from({ length: maxPositions * half }, (_, n) => f(angle(n))),
-        [maxPositions, half],
-      ).keep();
-    [this.#cos, this.#sin] = [table(Math.cos), table(Math.sin)];
+    const { base = 10000, interleaved = false } = options;
+    this.#frequencies = options.frequencies ?? Array.from({ length: size / 2 }, (_, i) => 1 / base ** ((2 * i) / size));
     this.interleaved = interleaved;
     this.size = size;
     this.maxPositions = maxPositions;
   }
+
+  /** The angles of t positions from `offset` on, [t, size / 2]. Throws ShapeError for positions past `maxPositions`. */
+  angles(t: number, offset = 0): Angles {
+    const { cos, sin } = this.#table(offset + t);
+    return { cos: cos.slice(0, offset, offset + t), sin: sin.slice(0, offset, offset + t) };
+  }
+  /** The angles of positions int32 [...], each below `length`: [..., size / 2]. */
+  anglesAt(positions: Tensor, length: number): Angles {
+    const { cos, sin } = this.#table(length);
+    return { cos: embedding(positions, cos), sin: embedding(positions, sin) };
+  }
+  /** Tables of at least this many positions; they double when they are full, for most texts are short. */
+  #table(length: number): Angles {
+    if (length > this.maxPositions) {
+      throw new ShapeError(
+        `RotaryEmbedding: ${length} tokens, but the table has ${this.maxPositions} positions of ${this.size}`,
+        "Cut the text, or use a model with more positions.",
+      );
+    }
+    const held = this.#tables?.cos.shape[0] ?? 0;
+    if (this.#tables !== undefined && length <= held) return this.#tables;
+    const rows = Math.min(this.maxPositions, Math.max(64, length, 2 * held));
+    const half = this.size / 2;
+    const table = (f: (x: number) => number) =>
+      tensor(
+        Float32Array.from({ length: rows * half }, (_, n) => f(Math.floor(n / half) * this.#frequencies[n % half])),
+        [rows, half],
+      ).keep();
+    this.#tables = { cos: table(Math.cos), sin: table(Math.sin) };
+    return this.#tables;
+  }
+
   /**
    * @param x [..., T, d], d ≥ size; the rest of d stays. @param offset position of the first row.
    * @throws ShapeError for positions past the table.
    */
   forward(x: Tensor, offset = 0): Tensor {
-    const t = x.shape[x.ndim - 2];
-    const width = x.shape[x.ndim - 1];
-    if (offset + t > this.maxPositions || width < this.size) {
-      throw new ShapeError(
-        `RotaryEmbedding: ${showShape(x.shape)} from position ${offset} on, but the table has ${this.maxPositions} positions of ${this.size}`,
-      );
+    const [t, width] = x.shape.slice(-2);
+    if (width < this.size) {
+      throw new ShapeError(`RotaryEmbedding: rows of ${width} in ${showShape(x.shape)}, but ${this.size} are turned`);
     }
-    const half = this.size / 2;
-    const part = x.slice(-1, 0, this.size);
-    const shape = [...part.shape.slice(0, -1), ...(this.interleaved ? [half, 2] : [2, half])];
-    const pairs = part.reshape(shape);
-    const dim = this.interleaved ? -1 : -2;
-    const [a, b] = [pairs.select(dim, 0), pairs.select(dim, 1)];
-    const [cos, sin] = [this.#cos, this.#sin].map((table) => table.slice(0, offset, offset + t).to(x.dtype));
-    const axis = this.interleaved ? part.ndim : part.ndim - 1;
-    const grow = (y: Tensor) => y.reshape([...y.shape.slice(0, axis), 1, ...y.shape.slice(axis)]);
-    const joined = concat([grow(a.mul(cos).sub(b.mul(sin))), grow(b.mul(cos).add(a.mul(sin)))], axis);
-    const turned = joined.reshape(part.shape);
+    const { cos, sin } = this.angles(t, offset);
+    const part = width === this.size ? x : x.slice(-1, 0, this.size);
+    const turned = rotary(part, cos.to(x.dtype), sin.to(x.dtype), { interleaved: this.interleaved });
     return width === this.size ? turned : concat([turned, x.slice(-1, this.size, width)], -1);
   }
 }

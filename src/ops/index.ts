@@ -34,6 +34,7 @@ export type { RecurrentOptions, RecurrentWeights } from "./recurrent.ts";
 export { relu } from "./relu.ts";
 export { contiguous, expand, flatten, permute, reshape, squeeze, transpose, unsqueeze } from "./reshape.ts";
 export { rnn } from "./rnn.ts";
+export { rotary } from "./rotary.ts";
 export { sigmoid } from "./sigmoid.ts";
 export { silu } from "./silu.ts";
 export { select, slice } from "./slice.ts";

@@ -5,8 +5,9 @@ import {
   beamSearch,
   type CausalLm,
   type GenerationOptions,
-  GptForCausalLM,
+  GPT2LMHeadModel,
   generate,
+  gpt2Config,
   type LmState,
   RNN_CELLS,
   RnnForCausalLM,
@@ -41,24 +42,16 @@ import {
   startToken,
 } from "./lm-data.ts";
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
-import { WrittenText } from "./written-text.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
+import { WrittenText } from "./written-text.ts";
 
 const NAME = "text-generation";
 const PRESETS = [...RNN_CELLS, "awd-lstm", "gpt"];
-type Model = RnnForCausalLM | GptForCausalLM;
+type Model = RnnForCausalLM | GPT2LMHeadModel;
 
 function buildModel(config: ModelConfig): Model {
   if (config.model_type === "gpt2") {
-    return new GptForCausalLM({
-      vocabSize: Number(config.vocab_size),
-      nPositions: Number(config.n_positions),
-      nEmbd: Number(config.n_embd),
-      nLayer: Number(config.n_layer),
-      nHead: Number(config.n_head),
-      nInner: Number(config.n_inner),
-      dropout: Number(config.resid_pdrop),
-    });
+    return new GPT2LMHeadModel(gpt2Config.parse(config));
   }
   const modelType = RNN_CELLS.find((cell) => cell === config.model_type);
   if (modelType === undefined) {
@@ -154,10 +147,12 @@ async function scoreStream(
   model.eval();
   let total = 0;
   try {
-    if (model instanceof GptForCausalLM) {
+    if (model instanceof GPT2LMHeadModel) {
       const block = Math.min(options.block, model.maxPositions);
       for (const { x, y } of blocksOf(ids, { block, start: options.start, batch: 32 })) {
-        const sum = noGrad(() => crossEntropy(model.forward(x), y, { reduction: "sum" }));
+        const sum = noGrad(() =>
+          crossEntropy(model.forward({ inputIds: x }).logits.flatten(0, 1), y, { reduction: "sum" }),
+        );
         total += sum.item();
         for (const t of [x, y, sum]) t.dispose();
       }
@@ -253,6 +248,8 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         resid_pdrop: options.dropout ?? recipe.dropout,
         embd_pdrop: options.dropout ?? recipe.dropout,
         attn_pdrop: options.dropout ?? recipe.dropout,
+        bos_token_id: start,
+        eos_token_id: null,
         tie_word_embeddings: true,
         block_size: block,
       }
@@ -286,7 +283,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     shuffle: gpt,
     carry: gpt ? undefined : carried,
     computeLoss: ({ x, y }) => {
-      if (model instanceof GptForCausalLM) return crossEntropy(model.forward(x), y);
+      if (model instanceof GPT2LMHeadModel) return crossEntropy(model.forward({ inputIds: x }).logits.flatten(0, 1), y);
       const { logits, state } = model.forward(x, carried.current);
       carried.keep(state);
       return crossEntropy(logits, y);

@@ -13,6 +13,7 @@ import type { Module } from "../nn/index.ts";
 import type { AveragedWeights, Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
 import type { Carry } from "./trainer.ts";
 
@@ -45,10 +46,15 @@ export interface TrainerState {
 export type WeightsDType = "float32" | "float16" | "bfloat16";
 const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16", int32: "I32", uint8: "U8", float64: "F64" } as const;
 
-/** A module's parameters and buffers for a writer, each read when its turn comes; `dtype` is that of floating-point ones. */
+/**
+ * A module's parameters and buffers for a writer, each read when its turn comes; a shared one once, under its first name.
+ * `dtype` is that of floating-point ones.
+ */
 export function weightsOf(module: Module, dtype: WeightsDType = "float32"): Map<string, TensorSource> {
+  const seen = new Set<Tensor>();
+  const own = [...module.stateDict()].filter(([, t]) => !seen.has(t) && seen.add(t));
   return new Map(
-    [...module.stateDict()].map(([name, t]) => {
+    own.map(([name, t]) => {
       const kind = t.dtype === "float32" || t.dtype === "float64" ? dtype : t.dtype;
       return [name, { shape: t.shape, dtype: DTYPES[kind], data: () => t.data() }];
     }),
@@ -69,7 +75,8 @@ export function loadWeights(module: Module, path: string): void {
   if (!existsSync(path)) throw new CheckpointError(`${path}: no such file`, "Is this the folder of a trained model?");
   using file = openWeights(path);
   module.checkStateDict(new Map(file.names().map((name) => [name, file.info(name)])));
-  for (const [name, target] of module.stateDict()) readIntoTensor(file, name, target);
+  // Of the names of a shared tensor one is enough.
+  for (const [name, target] of module.stateDict()) if (file.has(name)) readIntoTensor(file, name, target);
 }
 
 const NAME = /^checkpoint-(\d+)$/;

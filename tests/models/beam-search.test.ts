@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, tensor } from "../../src/index.ts";
-import { beamSearch, type CausalLm, GptForCausalLM, generate, RnnForCausalLM } from "../../src/models/index.ts";
+import {
+  beamSearch,
+  type CausalLm,
+  GPT2LMHeadModel,
+  generate,
+  gpt2Config,
+  RnnForCausalLM,
+} from "../../src/models/index.ts";
 import { logSoftmax } from "../../src/ops/index.ts";
 
 const VOCAB = 5;
@@ -8,10 +15,9 @@ const MODELS: [string, () => CausalLm][] = [
   [
     "gpt",
     () =>
-      new GptForCausalLM({
-        ...{ vocabSize: VOCAB, nPositions: 8, nEmbd: 8, nLayer: 2 },
-        ...{ nHead: 2, nInner: 16, dropout: 0.1 },
-      }),
+      new GPT2LMHeadModel(
+        gpt2Config.make({ vocabSize: VOCAB, nPositions: 8, nEmbd: 8, nLayer: 2, nHead: 2, nInner: 16 }),
+      ),
   ],
   [
     "lstm",

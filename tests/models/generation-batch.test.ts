@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, tensor } from "../../src/index.ts";
-import { type CausalLm, GptForCausalLM, generate, RNN_CELLS, RnnForCausalLM } from "../../src/models/index.ts";
+import {
+  type CausalLm,
+  GPT2LMHeadModel,
+  generate,
+  gpt2Config,
+  RNN_CELLS,
+  RnnForCausalLM,
+} from "../../src/models/index.ts";
 
 const VOCAB = 23;
 /** Weights large enough that the likeliest token depends on all that came before. */
@@ -13,8 +20,8 @@ function spread<M extends CausalLm>(model: M): M {
 }
 const gpt = (nPositions: number) => {
   manualSeed(1);
-  const shape = { vocabSize: VOCAB, nPositions, nEmbd: 16, nLayer: 2, nHead: 2, nInner: 32, dropout: 0 };
-  return spread(new GptForCausalLM(shape));
+  const shape = { vocabSize: VOCAB, nPositions, nEmbd: 16, nLayer: 2, nHead: 2, nInner: 32 };
+  return spread(new GPT2LMHeadModel(gpt2Config.make(shape)));
 };
 const rnn = (modelType: (typeof RNN_CELLS)[number]) => {
   manualSeed(1);
@@ -65,7 +72,9 @@ it("gives padding no influence: logits of a padded text are those of the text al
     noGrad(() => {
       const ids = (values: number[], rows: number) => tensor(Int32Array.from(values), [rows, values.length / rows]);
       const alone = model.next(ids([7, 9], 1));
-      const padded = model.next(ids([3, 3, 3, 7, 9, 1, 2, 3, 4, 5], 2), undefined, [3, 0]);
+      const padded = model.next(ids([3, 3, 3, 7, 9, 1, 2, 3, 4, 5], 2), undefined, {
+        attentionMask: ids([0, 0, 0, 1, 1, 1, 1, 1, 1, 1], 2),
+      });
       const want = alone.logits.toArray() as number[][][];
       const got = padded.logits.slice(1, 3).toArray() as number[][][];
       got[0].forEach((row, t) => {
@@ -75,7 +84,7 @@ it("gives padding no influence: logits of a padded text are those of the text al
       });
       const next = model.next(ids([2], 1), alone.past).logits.data();
       model
-        .next(ids([2, 2], 2), padded.past, [3, 0])
+        .next(ids([2, 2], 2), padded.past, { attentionMask: ids([0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1], 2) })
         .logits.data()
         .slice(0, VOCAB)
         .forEach((x, i) => {

@@ -137,6 +137,16 @@ const cases: Case[] = [
   ["layerNorm", (x, w, b) => S.layerNorm(x, [4], w, b), () => [r(3, 4), r(4), r(4)]],
   ["layerNorm over two", (x, w, b) => S.layerNorm(x, [3, 2], w, b), () => [r(2, 3, 2), r(3, 2), r(3, 2)]],
   ["layerNorm, bare", (x) => S.layerNorm(x, [4]), () => [r(3, 4)]],
+  ...[false, true].map(
+    (interleaved): Case => [
+      `rotary${interleaved ? ", interleaved" : ""}`,
+      (x) => {
+        const angles = tensor([0, 0.3, 1, 2, 0.7, -1], [3, 1, 2], { dtype: "float64" });
+        return S.rotary(x, angles.cos(), angles.sin(), { interleaved }).square();
+      },
+      () => [r(2, 3, 2, 4)],
+    ],
+  ),
   ["rmsNorm", (x, w) => S.rmsNorm(x, [4], w), () => [r(3, 4), r(4)]],
   ["embedding", (t) => S.embedding(ids([1, 0, 1, 2], [2, 2]), t), () => [r(3, 4)]],
   ["embeddingBag", (t) => S.embeddingBag(ids([1, 0, 1, 2], [4]), ids([0, 3, 3], [3]), t), () => [r(3, 4)]],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, type Tensor, tensor } from "../../src/index.ts";
-import { GptForCausalLM, generate } from "../../src/models/index.ts";
+import { GPT2LMHeadModel, generate, gpt2Config } from "../../src/models/index.ts";
 import { crossEntropy } from "../../src/nn/index.ts";
 import { alibiSlopes, attentionWeights, scaledDotProductAttention } from "../../src/ops/index.ts";
 
@@ -72,18 +72,15 @@ ids = torch.tensor([[1, 4, 2, 9, 9], [0, 3, 3, 10, 7]])
 out = model(ids); out.logits[:, -1]
 loss = F.cross_entropy(out.logits[:, :-1].reshape(-1, 11), ids[:, 1:].reshape(-1)); loss.backward()
 */
-describe("GptForCausalLM", () => {
+describe("GPT2LMHeadModel", () => {
   const build = () => {
     manualSeed(2);
-    const model = new GptForCausalLM({
-      vocabSize: 11,
-      nPositions: 8,
-      nEmbd: 8,
-      nLayer: 2,
-      nHead: 2,
-      nInner: 12,
-      dropout: 0,
-    });
+    const model = new GPT2LMHeadModel(
+      gpt2Config.make({
+        ...{ vocabSize: 11, nPositions: 8, nEmbd: 8, nLayer: 2, nHead: 2, nInner: 12 },
+        ...{ residPdrop: 0, embdPdrop: 0, attnPdrop: 0 },
+      }),
+    );
     [...model.namedParameters()]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .forEach(([, p], k) => {
@@ -95,7 +92,7 @@ describe("GptForCausalLM", () => {
 
   it("has Transformers' logits, loss and gradients", () => {
     const model = build();
-    const logits = model.forward(ids).reshape([2, 5, 11]);
+    const { logits } = model.forward({ inputIds: ids });
     close(
       logits.select(1, 4).data(),
       [
@@ -138,8 +135,8 @@ describe("GptForCausalLM", () => {
   });
 
   it("grows its cache without copying what is there, until the room is used up", () => {
-    const config = { vocabSize: 11, nPositions: 100, nEmbd: 8, nLayer: 1, nHead: 2, nInner: 8, dropout: 0 };
-    const model = new GptForCausalLM(config).eval();
+    const config = gpt2Config.make({ vocabSize: 11, nPositions: 100, nEmbd: 8, nLayer: 1, nHead: 2, nInner: 8 });
+    const model = new GPT2LMHeadModel(config).eval();
     const long = tensor(
       Int32Array.from({ length: 100 }, (_, i) => (i * 7) % 11),
       [1, 100],
@@ -165,8 +162,9 @@ describe("GptForCausalLM", () => {
     const before = memory().liveTensors;
     expect(generate(model, [[1, 2]], { maxNewTokens: 30, seed: 3 })[0]).toHaveLength(30);
     expect(memory().liveTensors).toBeLessThanOrEqual(before + 8);
-    expect(() => model.forward(tensor(new Int32Array(9), [1, 9]))).toThrow(/9 tokens, but the model has 8 positions/);
-    const odd = { vocabSize: 5, nPositions: 4, nEmbd: 8, nLayer: 1, nHead: 3, nInner: 8, dropout: 0 };
-    expect(() => new GptForCausalLM(odd)).toThrow(/3 heads do not divide/);
+    expect(() => model.forward({ inputIds: tensor(new Int32Array(9), [1, 9]) })).toThrow(
+      /9 tokens, but the model has 8 positions/,
+    );
+    expect(() => gpt2Config.make({ nEmbd: 8, nHead: 3 })).toThrow(/n_head 3 does not divide n_embd 8/);
   });
 });

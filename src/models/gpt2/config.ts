@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
+
+const GPT2_KEYS = {
+  vocabSize: kinds.rows.default(50257),
+  nPositions: kinds.rows.default(1024),
+  nEmbd: kinds.width.default(768),
+  nLayer: kinds.layers.default(12),
+  nHead: kinds.heads.default(12),
+  /** 4 · nEmbd where null. */
+  nInner: kinds.width.nullish(),
+  activationFunction: kinds.activation.default("gelu_new"),
+  residPdrop: kinds.share.default(0.1),
+  embdPdrop: kinds.share.default(0.1),
+  attnPdrop: kinds.share.default(0.1),
+  layerNormEpsilon: kinds.positive.default(1e-5),
+  initializerRange: z.number().min(0).default(0.02),
+  scaleAttnWeights: z.boolean().default(true),
+  scaleAttnByInverseLayerIdx: z.boolean().default(false),
+  addCrossAttention: z.literal(false, "cross-attention in GPT-2 is not known here").default(false),
+  bosTokenId: kinds.tokenId.nullish().default(50256),
+  eosTokenId: z
+    .union([kinds.tokenId, z.array(kinds.tokenId)])
+    .nullish()
+    .default(50256),
+  classifierDropout: kinds.share.nullish(),
+};
+
+export const gpt2Config = defineConfig("gpt2", GPT2_KEYS, ({ nEmbd, nHead }) =>
+  nEmbd % nHead === 0 ? undefined : `n_head ${nHead} does not divide n_embd ${nEmbd}`,
+);
+export type GPT2Config = ConfigOf<typeof GPT2_KEYS>;

@@ -1,0 +1,274 @@
+import * as nn from "../../nn/index.ts";
+import { affine, attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
+import { arange, zeros } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { CausalLm, LmState, NextOptions } from "../causal-lm.ts";
+import { extend } from "../key-value-cache.ts";
+import type { Family } from "../pretrained/auto.ts";
+import { labelsOf } from "../pretrained/config.ts";
+import {
+  checkPositions,
+  type DecoderInputs,
+  keyMask,
+  type LabelledDecoderInputs,
+  LmHead,
+  lastTokens,
+  nextTokenLoss,
+  plainLinear,
+  plainWeight,
+  positionsOf,
+} from "../pretrained/decoder.ts";
+import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
+import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
+import { PreTrainedModel } from "../pretrained/model.ts";
+import { type GPT2Config, gpt2Config } from "./config.ts";
+
+export { type GPT2Config, gpt2Config } from "./config.ts";
+
+/** GPT-2's linear layer: `weight` [in, out], `bias` [out]. */
+class Conv1D extends nn.Module {
+  readonly weight: nn.Parameter;
+  readonly bias: nn.Parameter;
+  readonly #activation: string | undefined;
+  constructor(input: number, output: number, std: number, activation?: string) {
+    super();
+    this.weight = plainWeight(input, output, std);
+    this.bias = new nn.Parameter(zeros([output]));
+    this.#activation = activation;
+  }
+  forward(x: Tensor): Tensor {
+    const activation = this.#activation === undefined ? "none" : ACTIVATIONS[this.#activation];
+    return affine(x, this.weight, this.bias, activation);
+  }
+}
+
+/** Layers that add to what passes by begin smaller, by the number of them (Radford et al., 2019, section 2.3). */
+const residualStd = ({ initializerRange, nLayer }: GPT2Config) => initializerRange / Math.sqrt(2 * nLayer);
+
+class GPT2Attention extends nn.Module {
+  readonly c_attn: Conv1D;
+  readonly c_proj: Conv1D;
+  readonly resid_dropout: nn.Dropout;
+  readonly #heads: number;
+  readonly #dropout: number;
+  readonly #positions: number;
+  readonly #scale: number;
+  constructor(config: GPT2Config, index: number) {
+    super();
+    const { nEmbd, nHead } = config;
+    this.c_attn = new Conv1D(nEmbd, 3 * nEmbd, config.initializerRange);
+    this.c_proj = new Conv1D(nEmbd, nEmbd, residualStd(config));
+    this.resid_dropout = new nn.Dropout(config.residPdrop);
+    this.#heads = nHead;
+    this.#dropout = config.attnPdrop;
+    this.#positions = config.nPositions;
+    const scale = config.scaleAttnWeights ? 1 / Math.sqrt(nEmbd / nHead) : 1;
+    this.#scale = config.scaleAttnByInverseLayerIdx ? scale / (index + 1) : scale;
+  }
+  /** x [batch, T, d]; attnMask uint8 [batch, 1, 1, T]. */
+  forward(x: Tensor, attnMask: Tensor | undefined): Tensor {
+    const options = {
+      ...{ isCausal: true, attnMask, scale: this.#scale },
+      ...{ dropout: this.#dropout, training: this.training },
+    };
+    const y = attentionPacked(this.c_attn.forward(x), this.#heads, this.#heads, options);
+    return this.resid_dropout.forward(this.c_proj.forward(y));
+  }
+  /** x [batch, T, d]; past: keys and values [batch, heads, S, d / heads] of what came before. */
+  next(x: Tensor, past?: readonly [Tensor, Tensor], attnMask?: Tensor): { y: Tensor; past: [Tensor, Tensor] } {
+    const [batch, t, width] = x.shape;
+    const size = width / this.#heads;
+    const all = this.c_attn.forward(x).reshape([batch, t, 3, this.#heads, size]);
+    const [q, newK, newV] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
+    const [k, v] = [extend(past?.[0], newK, this.#positions), extend(past?.[1], newV, this.#positions)];
+    const y = scaledDotProductAttention(q, k, v, { isCausal: true, attnMask, scale: this.#scale });
+    const joined = y.transpose(1, 2).reshape([batch, t, width]);
+    return { y: this.resid_dropout.forward(this.c_proj.forward(joined)), past: [k, v] };
+  }
+}
+
+class GPT2MLP extends nn.Module {
+  readonly c_fc: Conv1D;
+  readonly c_proj: Conv1D;
+  readonly dropout: nn.Dropout;
+  constructor(config: GPT2Config) {
+    super();
+    const inner = config.nInner ?? 4 * config.nEmbd;
+    this.c_fc = new Conv1D(config.nEmbd, inner, config.initializerRange, config.activationFunction);
+    this.c_proj = new Conv1D(inner, config.nEmbd, residualStd(config));
+    this.dropout = new nn.Dropout(config.residPdrop);
+  }
+  forward(x: Tensor): Tensor {
+    return this.dropout.forward(this.c_proj.forward(this.c_fc.forward(x)));
+  }
+}
+
+class GPT2Block extends nn.Module {
+  readonly ln_1: nn.LayerNorm;
+  readonly attn: GPT2Attention;
+  readonly ln_2: nn.LayerNorm;
+  readonly mlp: GPT2MLP;
+  constructor(config: GPT2Config, index: number) {
+    super();
+    const options = { eps: config.layerNormEpsilon };
+    this.ln_1 = new nn.LayerNorm(config.nEmbd, options);
+    this.attn = new GPT2Attention(config, index);
+    this.ln_2 = new nn.LayerNorm(config.nEmbd, options);
+    this.mlp = new GPT2MLP(config);
+  }
+  forward(x: Tensor, mask: Tensor | undefined): Tensor {
+    return this.#rest(x, this.attn.forward(this.ln_1.forward(x), mask));
+  }
+  next(x: Tensor, past?: readonly [Tensor, Tensor], mask?: Tensor): { x: Tensor; past: [Tensor, Tensor] } {
+    const attended = this.attn.next(this.ln_1.forward(x), past, mask);
+    return { x: this.#rest(x, attended.y), past: attended.past };
+  }
+  #rest(x: Tensor, attended: Tensor): Tensor {
+    const h = x.add(attended);
+    return h.add(this.mlp.forward(this.ln_2.forward(h)));
+  }
+}
+
+abstract class GPT2PreTrainedModel extends PreTrainedModel<GPT2Config> {
+  static override readonly configKind = gpt2Config;
+  static override readonly baseModelPrefix: string = "transformer";
+  static override readonly ignored = [/(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/];
+}
+
+/** GPT-2 (Radford et al., 2019), bare: learned positions, pre-norm blocks of causal attention and a GELU layer. */
+export class GPT2Model extends GPT2PreTrainedModel {
+  static override readonly architecture: string = "GPT2Model";
+  readonly wte: nn.Embedding;
+  readonly wpe: nn.Embedding;
+  readonly drop: nn.Dropout;
+  readonly h: GPT2Block[];
+  readonly ln_f: nn.LayerNorm;
+  readonly #positions: Tensor;
+
+  constructor(config: GPT2Config) {
+    super(config);
+    this.#positions = arange(config.nPositions).keep();
+    this.wte = new nn.Embedding(config.vocabSize, config.nEmbd);
+    this.wpe = new nn.Embedding(config.nPositions, config.nEmbd);
+    for (const { weight } of [this.wte, this.wpe]) nn.init.normal_(weight, 0, config.initializerRange);
+    this.drop = new nn.Dropout(config.embdPdrop);
+    this.h = Array.from({ length: config.nLayer }, (_, i) => new GPT2Block(config, i));
+    this.ln_f = new nn.LayerNorm(config.nEmbd, { eps: config.layerNormEpsilon });
+  }
+  /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
+  forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+    const [batch, t] = inputIds.shape;
+    const mask = keyMask(attentionMask, batch, t);
+    let x = this.#embed(inputIds, positionIds, 0);
+    const hiddenStates = outputHiddenStates ? [x] : undefined;
+    this.h.forEach((block, i) => {
+      x = block.forward(x, mask);
+      if (i < this.h.length - 1) hiddenStates?.push(x);
+    });
+    const lastHiddenState = this.ln_f.forward(x);
+    if (this.h.length > 0) hiddenStates?.push(lastHiddenState);
+    return { lastHiddenState, hiddenStates };
+  }
+  next(ids: Tensor, past?: LmState, { attentionMask }: NextOptions = {}): { x: Tensor; past: Tensor[] } {
+    const [batch, t] = ids.shape;
+    const before = past === undefined ? 0 : past[0].shape[2];
+    const mask = keyMask(attentionMask, batch, before + t);
+    let x = this.#embed(ids, attentionMask && positionsOf(attentionMask, t), before);
+    const kept: Tensor[] = [];
+    this.h.forEach((block, i) => {
+      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]], mask);
+      x = out.x;
+      kept.push(...out.past);
+    });
+    return { x: this.ln_f.forward(x), past: kept };
+  }
+  #embed(ids: Tensor, positionIds: Tensor | undefined, before: number): Tensor {
+    const t = ids.shape[1];
+    if (positionIds === undefined) checkPositions("GPT2Model", before + t, this.config.nPositions);
+    const positions = positionIds ?? this.#positions.slice(0, before, before + t);
+    return this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
+  }
+}
+
+/** GPT-2 as a language model, the output layer tied to the table of tokens unless the configuration says otherwise. */
+export class GPT2LMHeadModel extends GPT2PreTrainedModel implements CausalLm {
+  static override readonly architecture: string = "GPT2LMHeadModel";
+  readonly transformer: GPT2Model;
+  readonly lm_head: LmHead;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly stateBatchDim = 0;
+  readonly stateTimeDim = 2;
+  readonly takesPadding = true;
+
+  constructor(config: GPT2Config) {
+    super(config);
+    const { vocabSize, nEmbd, nPositions } = config;
+    this.vocabSize = vocabSize;
+    this.maxPositions = nPositions;
+    this.transformer = new GPT2Model(config);
+    const words = this.transformer.wte.weight;
+    this.lm_head = new LmHead(
+      config.tieWordEmbeddings ? words : plainWeight(vocabSize, nEmbd, config.initializerRange),
+    );
+  }
+  /**
+   * labels int32 [batch, T], most often the ids themselves: the token at t is the answer at t − 1; −100 does not count. logits
+   * [batch, T, vocab]. Throws ShapeError for more tokens than positions.
+   */
+  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+    const logits = this.lm_head.forward(this.transformer.forward(inputs).lastHiddenState);
+    return { logits, loss: labels && nextTokenLoss(logits, labels) };
+  }
+  next(ids: Tensor, past?: LmState, options?: NextOptions): { logits: Tensor; past: LmState } {
+    const out = this.transformer.next(ids, past, options);
+    return { logits: this.lm_head.forward(out.x), past: out.past };
+  }
+}
+
+/** The last token that is no padding decides. */
+export class GPT2ForSequenceClassification extends GPT2PreTrainedModel {
+  static override readonly architecture: string = "GPT2ForSequenceClassification";
+  readonly transformer: GPT2Model;
+  readonly score: nn.Linear;
+  constructor(config: GPT2Config) {
+    super(config);
+    this.transformer = new GPT2Model(config);
+    this.score = plainLinear(config.nEmbd, labelsOf(config).length, config.initializerRange);
+  }
+  /** labels: see {@link classificationLoss}; logits [batch, labels]. */
+  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+    const x = this.transformer.forward(inputs).lastHiddenState;
+    const logits = this.score.forward(lastTokens(x, inputs, this.config));
+    return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
+  }
+}
+
+export class GPT2ForTokenClassification extends GPT2PreTrainedModel {
+  static override readonly architecture: string = "GPT2ForTokenClassification";
+  readonly transformer: GPT2Model;
+  readonly dropout: nn.Dropout;
+  readonly classifier: nn.Linear;
+  constructor(config: GPT2Config) {
+    super(config);
+    this.transformer = new GPT2Model(config);
+    this.dropout = new nn.Dropout(config.classifierDropout ?? 0.1);
+    this.classifier = plainLinear(config.nEmbd, labelsOf(config).length, config.initializerRange, { bias: true });
+  }
+  /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
+  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+    const x = this.transformer.forward(inputs).lastHiddenState;
+    const logits = this.classifier.forward(this.dropout.forward(x));
+    return { logits, loss: labels && tokenLoss(logits, labels) };
+  }
+}
+
+export const gpt2: Family = {
+  config: gpt2Config,
+  heads: {
+    base: GPT2Model,
+    causalLm: GPT2LMHeadModel,
+    sequenceClassification: GPT2ForSequenceClassification,
+    tokenClassification: GPT2ForTokenClassification,
+  },
+};

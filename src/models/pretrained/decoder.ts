@@ -1,0 +1,115 @@
+import * as nn from "../../nn/index.ts";
+import { concat, embedding, linear } from "../../ops/index.ts";
+import { full, tensor } from "../../tensor/create.ts";
+import { ShapeError, showShape } from "../../tensor/shape.ts";
+import { empty, type Tensor } from "../../tensor/tensor.ts";
+import type { PretrainedConfig } from "./config.ts";
+import { tokenLoss } from "./losses.ts";
+
+/** What a decoder reads. */
+export interface DecoderInputs {
+  /** int32 [batch, T] */
+  inputIds: Tensor;
+  /** int32 or uint8 [batch, T]: 0 hides a token (padding). Left out: all count. */
+  attentionMask?: Tensor;
+  /** int32 [batch, T] or [T]; 0 … T − 1 where left out, as in Transformers, even with padding on the left. */
+  positionIds?: Tensor;
+}
+export type LabelledDecoderInputs = DecoderInputs & { labels?: Tensor };
+
+/** Keys that may be looked at: uint8 [batch, 1, 1, S]. Throws ShapeError unless the mask is [batch, S]. */
+export function keyMask(mask: Tensor | undefined, batch: number, keys: number): Tensor | undefined {
+  if (mask === undefined) return undefined;
+  if (mask.ndim !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys) {
+    throw new ShapeError(`attentionMask: expected ${showShape([batch, keys])}, found ${showShape(mask.shape)}`);
+  }
+  return mask.to("uint8").reshape([batch, 1, 1, keys]);
+}
+
+/**
+ * Positions of the last `t` tokens of texts with padding: a token's is the number of tokens before it that count; padding has 0.
+ * @param mask [batch, S] @returns int32 [batch, t]
+ */
+export function positionsOf(mask: Tensor, t: number): Tensor {
+  const [batch, s] = mask.shape;
+  const shown = mask.data();
+  const positions = new Int32Array(batch * t);
+  for (let b = 0; b < batch; b++) {
+    let count = 0;
+    for (let i = 0; i < s; i++) {
+      if (shown[b * s + i] !== 0) count++;
+      if (i >= s - t) positions[b * t + i - (s - t)] = Math.max(0, shown[b * s + i] === 0 ? 0 : count - 1);
+    }
+  }
+  return tensor(positions, [batch, t]);
+}
+
+/** Throws ShapeError for more tokens than a model has positions. */
+export function checkPositions(name: string, tokens: number, positions: number): void {
+  if (tokens > positions) {
+    throw new ShapeError(
+      `${name}: ${tokens} tokens, but the model has ${positions} positions`,
+      "Cut the text, or use a model with more positions.",
+    );
+  }
+}
+
+/** The output layer: `weight` [vocab, width], often the table of tokens. */
+export class LmHead extends nn.Module {
+  readonly weight: nn.Parameter;
+  constructor(weight: nn.Parameter) {
+    super();
+    this.weight = weight;
+  }
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight);
+  }
+}
+
+/** A linear layer without bias of normal values. */
+export function plainLinear(input: number, output: number, std: number, { bias = false } = {}): nn.Linear {
+  const layer = new nn.Linear(input, output, { bias });
+  nn.init.normal_(layer.weight, 0, std);
+  if (layer.bias) nn.init.zeros_(layer.bias);
+  return layer;
+}
+
+/** A weight [output, input] of normal values. */
+export function plainWeight(output: number, input: number, std: number): nn.Parameter {
+  const weight = new nn.Parameter(empty([output, input]));
+  nn.init.normal_(weight, 0, std);
+  return weight;
+}
+
+/**
+ * Cross-entropy of each next token.
+ * @param logits [batch, T, vocab] @param labels int32 [batch, T]: the token at t is the answer at t − 1; −100 does not count.
+ */
+export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
+  const [batch, t] = labels.shape;
+  const next = concat([labels.slice(1, 1, t), full([batch, 1], -100, { dtype: "int32" })], 1);
+  return tokenLoss(logits, next);
+}
+
+/**
+ * Each text's hidden state at its last token that is no padding (by `padTokenId` as in Transformers, else by the mask).
+ * @param x [batch, T, width] @returns [batch, width]
+ * @throws ShapeError for several texts where neither says what is padding.
+ */
+export function lastTokens(x: Tensor, { inputIds, attentionMask }: DecoderInputs, config: PretrainedConfig): Tensor {
+  const [batch, t] = inputIds.shape;
+  const pad = config.padTokenId;
+  if (pad == null && attentionMask === undefined && batch > 1) {
+    throw new ShapeError(
+      `${batch} texts, but nothing says what is padding`,
+      "Set padTokenId in the configuration, or give attentionMask.",
+    );
+  }
+  const counts = pad == null ? attentionMask?.data() : inputIds.data().map((id) => (id === pad ? 0 : 1));
+  const rows = Int32Array.from({ length: batch }, (_, b) => {
+    let last = counts === undefined ? t - 1 : 0;
+    for (let i = 0; i < t && counts !== undefined; i++) if (counts[b * t + i] !== 0) last = i;
+    return b * t + last;
+  });
+  return embedding(tensor(rows), x.flatten(0, 1));
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { manualSeed, noGrad, type Tensor, tensor } from "../../../src/index.ts";
+import type { LmState } from "../../../src/models/causal-lm.ts";
+import {
+  AutoModelForCausalLM,
+  type CausalLmModel,
+  GPT2ForSequenceClassification,
+  GPT2LMHeadModel,
+  gpt2Config,
+  LlamaForCausalLM,
+  llamaConfig,
+  MistralForCausalLM,
+  mistralConfig,
+} from "../../../src/models/index.ts";
+
+const VOCAB = 13;
+const SHAPE = { vocabSize: VOCAB, padTokenId: 0 };
+type Make = (heads: number, layers: number, window: number) => CausalLmModel;
+const llamaShape = (heads: number, layers: number) => ({
+  ...{ ...SHAPE, hiddenSize: 4 * heads, intermediateSize: 10, numHiddenLayers: layers, numAttentionHeads: heads },
+  ...{ numKeyValueHeads: 1, maxPositionEmbeddings: 40 },
+});
+const MODELS: [string, Make][] = [
+  [
+    "gpt2",
+    (heads, layers) =>
+      new GPT2LMHeadModel(
+        gpt2Config.make({ ...SHAPE, nPositions: 40, nEmbd: 4 * heads, nLayer: layers, nHead: heads }),
+      ),
+  ],
+  ["llama", (heads, layers) => new LlamaForCausalLM(llamaConfig.make(llamaShape(heads, layers)))],
+  [
+    "mistral",
+    (heads, layers, slidingWindow) =>
+      new MistralForCausalLM(mistralConfig.make({ ...llamaShape(heads, layers), slidingWindow })),
+  ],
+];
+/** Far from uniform. */
+function loud<M extends CausalLmModel>(model: M): M {
+  for (const p of model.parameters()) if (p.ndim > 1) p.detach().copy_(p.detach().mul(15));
+  return model.eval() as M;
+}
+const close = (got: Tensor, want: Tensor) => {
+  const [a, b] = [got.data(), want.data()];
+  expect(a.length).toBe(b.length);
+  for (let i = 0; i < a.length; i++) expect(Math.abs(a[i] - b[i])).toBeLessThan(2e-5 * (1 + Math.abs(b[i])));
+};
+
+describe.each(MODELS)("%s", (_name, make) => {
+  it("gives the same logits through its cache in any pieces, padded on the left or not, as all at once", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 0, max: 1000 }),
+        (heads, layers, window, lengths, cuts, seed) => {
+          manualSeed(seed);
+          const model = loud(make(heads, layers, window));
+          const longest = Math.max(...lengths);
+          const batch = lengths.length;
+          const texts = lengths.map((n, b) => Array.from({ length: n }, (_, i) => 1 + ((i * 5 + b + seed) % 12)));
+          const pad = (row: number[], fill: number) => [...Array(longest - row.length).fill(fill), ...row];
+          const ids = tensor(Int32Array.from(texts.flatMap((t) => pad(t, 0))), [batch, longest]);
+          const mask = texts.map((t) =>
+            pad(
+              t.map(() => 1),
+              0,
+            ),
+          );
+          const rows: Tensor[] = [];
+          let past: LmState | undefined;
+          for (let at = 0, c = 0; at < longest; c++) {
+            const end = Math.min(longest, at + cuts[c % cuts.length]);
+            const attentionMask = tensor(Int32Array.from(mask.flatMap((m) => m.slice(0, end))), [batch, end]);
+            const [before, from] = [past, at];
+            const out = noGrad(() => model.next(ids.slice(1, from, end), before, { attentionMask }));
+            past = out.past;
+            for (let i = 0; i < end - at; i++) rows.push(out.logits.select(1, i));
+            at = end;
+          }
+          texts.forEach((text, b) => {
+            const alone = noGrad(
+              () => model.forward({ inputIds: tensor(Int32Array.from(text), [1, text.length]) }).logits,
+            );
+            text.forEach((_, i) => {
+              const got = rows[longest - text.length + i].slice(0, b, b + 1);
+              close(got, alone.select(1, i));
+            });
+          });
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+  it("names tokens outside the vocabulary, too many of them, and masks of another shape", () => {
+    const model = make(2, 1, 4);
+    const ids = (values: number[]) => tensor(Int32Array.from(values), [1, values.length]);
+    expect(() => model.forward({ inputIds: ids([1, VOCAB]) })).toThrow(/13/);
+    expect(() => model.forward({ inputIds: ids(Array(41).fill(1)) })).toThrow(/41 tokens, but the model has 40/);
+    expect(() => model.next(ids(Array(41).fill(1)))).toThrow(/41 tokens, but the model has 40/);
+    expect(() => model.forward({ inputIds: ids([1, 2]), attentionMask: ids([1]) })).toThrow(
+      /attentionMask: expected \[1, 2\], found \[1, 1\]/,
+    );
+  });
+  it("stays finite where a mask hides everything", () => {
+    const model = make(2, 2, 4);
+    const inputIds = tensor(Int32Array.of(1, 2, 3, 4), [2, 2]);
+    const attentionMask = tensor(Int32Array.of(1, 1, 0, 0), [2, 2]);
+    const { loss } = model.forward({ inputIds, attentionMask, labels: inputIds });
+    (loss as Tensor).backward();
+    for (const p of model.parameters()) {
+      if (p.grad) expect([...p.grad.data()].every(Number.isFinite)).toBe(true);
+    }
+  });
+  it("comes back from a folder with the same logits, the shared table once in the file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+    try {
+      const model = loud(make(2, 2, 3));
+      model.savePretrained(folder);
+      const again = await AutoModelForCausalLM.fromPretrained(folder);
+      expect(again.constructor).toBe(model.constructor);
+      const inputIds = tensor(Int32Array.of(1, 5, 9, 2), [1, 4]);
+      noGrad(() => close(again.forward({ inputIds }).logits, model.forward({ inputIds }).logits));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+it("a classifier of several texts must know what is padding", () => {
+  const model = new GPT2ForSequenceClassification(
+    gpt2Config.make({ vocabSize: VOCAB, nPositions: 8, nEmbd: 8, nLayer: 1, nHead: 2 }),
+  ).eval();
+  const inputIds = tensor(Int32Array.of(1, 2, 3, 4, 5, 5), [2, 3]);
+  expect(() => model.forward({ inputIds })).toThrow(/nothing says what is padding/);
+  const attentionMask = tensor(Int32Array.of(1, 1, 1, 1, 0, 0), [2, 3]);
+  noGrad(() => {
+    const { logits } = model.forward({ inputIds, attentionMask });
+    const alone = model.forward({ inputIds: tensor(Int32Array.of(4), [1, 1]) }).logits;
+    close(logits.slice(0, 1, 2), alone);
+  });
+});
+
+it.each([
+  [{ rope_scaling: { rope_type: "yarn", factor: 2 } }, /the type "yarn" is not known here; known are default, linear/],
+  [{ rope_scaling: { type: "linear" } }, /rope_scaling\.factor/],
+  [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, /rope_scaling\.low_freq_factor/],
+  [{ num_attention_heads: 4, num_key_value_heads: 3 }, /num_key_value_heads 3 does not divide/],
+  [{ hidden_size: 12, num_attention_heads: 4 }, /the size of a head is 3/],
+  [{ hidden_size: 10, num_attention_heads: 4 }, /num_attention_heads 4 does not divide hidden_size 10/],
+  [{ hidden_act: "gelu" }, /hidden_act/],
+])("refuses Llama's %j", (json, message) => {
+  expect(() => llamaConfig.parse(json)).toThrow(message);
+});
