@@ -1,5 +1,17 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
 export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
+export { GgufError, GgufFile, writeGguf } from "./gguf.ts";
+export { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";
+export {
+  fromGgufName,
+  type GgufArchitecture,
+  type GgufHeads,
+  GgufWeights,
+  ggufTensors,
+  permuteHeads,
+  toGgufName,
+} from "./gguf-names.ts";
+export type { GgufValue } from "./gguf-types.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

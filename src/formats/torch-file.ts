@@ -1,7 +1,8 @@
 import { ShoshinError } from "../backend/errors.ts";
 import { FileSource, PartSource, type Refuse } from "./bytes.ts";
+import { Cursor } from "./cursor.ts";
 import { DTYPE_BYTES, type SafetensorsDType, type TakeFloats, type TensorData } from "./dtype.ts";
-import { Cursor, type Plain, unpickle } from "./pickle.ts";
+import { type Plain, unpickle } from "./pickle.ts";
 import { StorageReference, storageOf, torchAllowList } from "./torch-globals.ts";
 import { type TorchStorage, TorchTensor } from "./torch-tensor.ts";
 import type { WeightsFile } from "./weights-file.ts";

@@ -1,4 +1,5 @@
 import { existsSync, join, statSync } from "#platform";
+import { GgufWeights } from "./gguf-names.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { ShardedWeights } from "./sharded.ts";
 import { PyTorchFile } from "./torch-file.ts";
@@ -15,6 +16,7 @@ const FILES = [
 const OPEN: readonly [RegExp, (path: string) => WeightsFile][] = [
   [/\.safetensors$/i, SafetensorsFile.open],
   [/\.(bin|pt|pth)$/i, PyTorchFile.open],
+  [/\.gguf$/i, GgufWeights.open],
   [/\.index\.json$/i, (path) => new ShardedWeights(path, openWeights)],
 ];
 
@@ -28,7 +30,10 @@ export function openWeights(path: string): WeightsFile {
   if (!statSync(path).isDirectory()) {
     const open = OPEN.find(([name]) => name.test(path))?.[1];
     if (open !== undefined) return open(path);
-    throw new WeightsError(`${path}: unknown kind of file`, "Weights are read from .safetensors, .bin, .pt and .pth.");
+    throw new WeightsError(
+      `${path}: unknown kind of file`,
+      "Weights are read from .safetensors, .bin, .pt, .pth and .gguf.",
+    );
   }
   const found = FILES.map((name) => join(path, name)).find((file) => existsSync(file));
   if (found !== undefined) return openWeights(found);
