@@ -113,6 +113,11 @@ export class Tokenizer {
     return [...this.#addedNames.keys()].reduce((n, id) => Math.max(n, id + 1), this.#model.vocabulary.length);
   }
 
+  /** Ids of the tokens that decoding leaves out. */
+  get specialIds(): ReadonlySet<number> {
+    return this.#special;
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#added.get(token) ?? this.#model.ids.get(token);
   }
