@@ -188,6 +188,8 @@ async function describe(settings: Settings): Promise<{ json: TokenizerJson; file
     const named = { ...conventions.tokens, ...tokens };
     if (named.cls_token === undefined || named.sep_token === undefined || named.unk_token === undefined)
       throw new DataError(`${path("vocab.txt")}: ${className} is not known to be made of it`, "BERT's family is.");
+    // What Transformers' class does where the file does not say.
+    config.clean_up_tokenization_spaces ??= true;
     return {
       json: withAdded(
         fromVocabTxt(readText(path("vocab.txt")), { config, tokens, className }, path("vocab.txt")),

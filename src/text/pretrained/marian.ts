@@ -3,34 +3,39 @@ import type { Sequence } from "../tokenizers/post-process.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { fromSentencePiece } from "./convert.ts";
 import type { Backend } from "./pretrained-tokenizer.ts";
-import type { SentencePieceModel } from "./sentencepiece.ts";
+import { PieceType, type SentencePieceModel } from "./sentencepiece.ts";
 
 const SIGN = "▁";
 
 /** A SentencePiece model that cuts as SentencePiece itself does. */
 function splitter(spm: SentencePieceModel, special: readonly string[], source: string): Tokenizer {
-  const json = fromSentencePiece(spm, { config: {}, tokens: {}, className: "MarianTokenizer" }, source);
+  // Control pieces are never found in a text: noncharacters keep them out.
+  const pieces = spm.pieces.map(({ piece, score, type }) => {
+    const found = type !== PieceType.control && type !== PieceType.unknown;
+    return { piece: found ? piece : `\ufdd0${piece}`, score, type: found ? type : PieceType.unused };
+  });
+  const options = { config: {}, tokens: {}, className: "MarianTokenizer" };
+  const json = fromSentencePiece({ ...spm, pieces, unkPiece: `\ufdd0${spm.unkPiece}` }, options, source);
   const charsmap = json.normalizer?.type === "Sequence" ? json.normalizer.normalizers[0] : undefined;
-  const ids = new Map(spm.pieces.map(({ piece }, id) => [piece, id]));
-  let next = spm.pieces.length;
+  const ids = new Map(pieces.map(({ piece }, id) => [piece, id]));
+  let next = pieces.length;
+  const added = special.map((content) => {
+    return { id: ids.get(content) ?? next++, content, special: true, normalized: false };
+  });
   return Tokenizer.fromJSON(
     {
       ...json,
-      added_tokens: special.map((content) => ({
-        id: ids.get(content) ?? next++,
-        content,
-        special: true,
-        normalized: false,
-      })),
+      added_tokens: added,
       normalizer: {
         type: "Sequence",
         normalizers: [
           ...(charsmap?.type === "Precompiled" ? [{ ...charsmap, longest: true }] : []),
-          { type: "Replace", pattern: { Regex: "\\A +| +\\z" }, content: "" },
-          { type: "Replace", pattern: { Regex: " +" }, content: " " },
+          { type: "Replace", pattern: { Regex: "\\A +|[ ▁]+\\z" }, content: "" },
+          { type: "Replace", pattern: { Regex: " +" }, content: SIGN },
+          { type: "Prepend", prepend: SIGN },
         ],
       },
-      pre_tokenizer: { type: "Metaspace", replacement: SIGN, prepend_scheme: "always", split: false },
+      pre_tokenizer: null,
     },
     source,
   );
@@ -117,15 +122,17 @@ export class MarianBackend implements Backend {
 
   decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
     let out = "";
-    let pieces = "";
+    let pieces: string[] = [];
+    // The space that was put before a text goes again, if the target's model knows the piece.
     const close = (): void => {
-      out += pieces.replaceAll(SIGN, " ").replace(/^ /, "");
-      pieces = "";
+      const text = pieces.join("").replaceAll(SIGN, " ");
+      out += pieces.length > 0 && this.#target.tokenToId(pieces[0]) !== undefined ? text.replace(/^ /, "") : text;
+      pieces = [];
     };
     for (const id of ids) {
       const token = this.#tokens[id];
       if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
-      if (!this.#special.has(token)) pieces += token;
+      if (!this.#special.has(token)) pieces.push(token);
       else if (!skipSpecialTokens) {
         close();
         out += `${token} `;
