@@ -6,6 +6,21 @@ export {
   VectorizerError,
 } from "./bag-of-words.ts";
 export { KeyedVectors, type MostSimilarOptions, WordVectorsError } from "./keyed-vectors.ts";
+export { AutoTokenizer } from "./pretrained/auto-tokenizer.ts";
+export {
+  type BatchEncoding,
+  batchTensors,
+  type EncodeOptions,
+  type PaddingStrategy,
+  type TextInputs,
+  type TruncationStrategy,
+} from "./pretrained/batch.ts";
+export type { ChatMessage } from "./pretrained/chat-template.ts";
+export {
+  type ChatOptions,
+  PreTrainedTokenizer,
+  type PreTrainedTokenizerOptions,
+} from "./pretrained/pretrained-tokenizer.ts";
 export { splitWords, type WordSpan } from "./split-words.ts";
 export type { OnTokenizerProgress } from "./tokenizers/count-words.ts";
 export { TOKENIZER_KINDS, type TokenizerKind } from "./tokenizers/kinds.ts";

@@ -115,7 +115,9 @@ export function asByteCharacters(span: Span): Span {
   return span.transform(characters, changes);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const NMT_REMOVED = /[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]/gu;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: line ends and tabs become spaces
 const NMT_SPACE = /[\u0009\u000a\u000c\u000d\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu;
 
 /** The function that a `normalizer` describes. Throws {@link DataError}; `where` names the field. */
@@ -152,7 +154,7 @@ export function normalizer(json: NormalizerJson | null, where: string): Normaliz
     case "Precompiled": {
       const field = `${where}.precompiled_charsmap`;
       const map = new CharsMap(fromBase64(json.precompiled_charsmap, field), field);
-      return (span) => map.apply(span);
+      return (span) => (json.longest ? map.applyLongest(span) : map.apply(span));
     }
   }
 }

@@ -51,7 +51,8 @@ const normalizerStep = z.discriminatedUnion("type", [
   z.object({ type: z.literal("Strip"), strip_left: z.boolean(), strip_right: z.boolean() }),
   z.object({ type: z.literal("Replace"), pattern, content: z.string() }),
   z.object({ type: z.literal("Prepend"), prepend: z.string() }),
-  z.object({ type: z.literal("Precompiled"), precompiled_charsmap: z.string() }),
+  // `longest` is ours, for tokenizers that have no tokenizer.json: as SentencePiece itself applies the map.
+  z.object({ type: z.literal("Precompiled"), precompiled_charsmap: z.string(), longest: z.boolean().optional() }),
 ]);
 // Sequences in sequences go one level deep: deeper ones say nothing more, and endless ones end the program.
 const normalizerList = z.object({ type: z.literal("Sequence"), normalizers: z.array(normalizerStep) });

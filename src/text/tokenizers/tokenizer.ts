@@ -118,6 +118,11 @@ export class Tokenizer {
     return Array.from({ length: this.vocabSize }, (_, id) => this.idToToken(id) ?? "");
   }
 
+  /** Ids of the tokens that decoding leaves out. */
+  get specialIds(): ReadonlySet<number> {
+    return this.#special;
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#added.get(token) ?? this.#model.ids.get(token);
   }
