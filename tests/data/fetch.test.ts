@@ -138,6 +138,7 @@ configs:
   it("bad names and what is not there", async () => {
     await expect(fetchSource("hub:a/b/c")).rejects.toThrow(/no name of a data set/);
     await expect(fetchSource("hub:o/nowhere")).rejects.toThrow(/there is no dataset o\/nowhere/);
+    await expect(fetchSource("constructor")).rejects.toThrow(/no such file or folder/);
     await expect(fetchSource("nowhere.csv")).rejects.toThrow(/no such file or folder/);
     await expect(fetchSource("glue:none")).rejects.toThrow(/unknown GLUE task/);
   });
