@@ -7,13 +7,6 @@ import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
 import { type Part, partOf, resolveSource, type Source, type SourceKind } from "./source.ts";
 
-const PARTS: Record<string, Part> = {
-  train: "train",
-  validation: "validation",
-  valid: "validation",
-  dev: "validation",
-  test: "test",
-};
 /** Where the hub keeps the Parquet files that it makes of every data set, for those that are made by a script. */
 const CONVERTED = "refs/convert/parquet";
 
@@ -71,7 +64,7 @@ function fromCard(
     );
   const layout: Layout = {};
   for (const { split, patterns } of wanted.files) {
-    const part = PARTS[split] ?? partOf(split);
+    const part = partOf(split);
     if (part === undefined) continue;
     const found = names.filter(
       (name) => formatOf(name) !== undefined && patterns.some((pattern) => matches(name, pattern)),
@@ -196,7 +189,7 @@ export async function fetchSource(
     const { name, folder } = glueTask(source.slice(5));
     if (here(join("glue", folder))) return resolveSource(source, kind);
     spec = `hub:nyu-mll/glue:${name}`;
-  } else if (KNOWN[source] !== undefined) {
+  } else if (Object.hasOwn(KNOWN, source)) {
     const { folder, hub } = KNOWN[source];
     if (here(folder)) return resolveSource(join(data as string, folder), kind);
     spec = `hub:${hub}`;

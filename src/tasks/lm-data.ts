@@ -16,7 +16,8 @@ export async function readPartLines(source: Source, part: Part, textColumn?: str
     if (formatOf(path) === "text") for await (const { text } of readLines(path)) lines.push(text);
     else {
       const { examples } = textExamples(await readRecords(path), { textColumn }, false);
-      for (const { text } of examples) lines.push(...text.split("\n"));
+      // A row that is a line with its end (WikiText on the hub) is one line.
+      for (const { text } of examples) lines.push(...text.replace(/\n$/, "").split("\n"));
     }
   }
   return lines;

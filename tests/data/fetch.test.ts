@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { main } from "../../src/cli/main.ts";
 import { fetchSource, readGlue, type Source } from "../../src/data/index.ts";
 import { HubError } from "../../src/hub/index.ts";
+import { readPartLines } from "../../src/tasks/lm-data.ts";
 import { Mirror } from "../hub/mirror.ts";
 
 const base = mkdtempSync(join(tmpdir(), "shoshin-fetch-"));
@@ -137,6 +138,7 @@ configs:
   it("bad names and what is not there", async () => {
     await expect(fetchSource("hub:a/b/c")).rejects.toThrow(/no name of a data set/);
     await expect(fetchSource("hub:o/nowhere")).rejects.toThrow(/there is no dataset o\/nowhere/);
+    await expect(fetchSource("constructor")).rejects.toThrow(/no such file or folder/);
     await expect(fetchSource("nowhere.csv")).rejects.toThrow(/no such file or folder/);
     await expect(fetchSource("glue:none")).rejects.toThrow(/unknown GLUE task/);
   });
@@ -170,10 +172,12 @@ describe("short names", () => {
   it("wikitext:2", async () => {
     const name = "wikitext-2-raw-v1";
     dataset("Salesforce/wikitext", {
-      [`${name}/train-00000-of-00001.parquet`]: parquet({ text: [" = A = \n", ""] }),
+      [`${name}/train-00000-of-00001.parquet`]: parquet({ text: [" = A = \n", "", " b c \n", "d\ne"] }),
       "wikitext-103-v1/train-00000-of-00001.parquet": some,
     });
-    expect(shape(await fetchSource("wikitext:2"))).toEqual({ train: [`${name}/train-00000-of-00001.parquet`] });
+    const source = await fetchSource("wikitext:2");
+    expect(shape(source)).toEqual({ train: [`${name}/train-00000-of-00001.parquet`] });
+    expect(await readPartLines(source, "train")).toEqual([" = A = ", "", " b c ", "d", "e"]);
   });
 });
 
@@ -212,7 +216,7 @@ it("the command line trains on a data set of the hub and measures on its parts",
   ];
   expect(await main([...train])).toBe(0);
   expect(JSON.parse(out).validation.accuracy).toBe(1);
-  expect(err).toMatch(/^o\/places {2}3\/3 files {2}0\.0\/0\.0 MB/);
+  expect(err).toMatch(/^o\/places {2}3\/3 files {2}0\.0\/0\.0 MB/m);
   expect(err).toMatch(/200 examples to train on, 40 to validate/);
   out = "";
   // Its test part keeps its labels secret: the validation part is measured.
