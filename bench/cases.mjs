@@ -4,6 +4,7 @@ import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
 import { attentionCase, gptStep } from "./attention-cases.mjs";
 import { seconds } from "./seconds.mjs";
+import { tokenizerTrain } from "./tokenizer-cases.mjs";
 
 const b = backend();
 b.threads = 2;
@@ -240,5 +241,6 @@ export const CASES = {
   "mlp-step": async () => [mlpStep(), rssCase()],
   "lstm-step": async () => [lstmStep()],
   "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
+  "tokenizer-train": tokenizerTrain,
   attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
 };

@@ -22,14 +22,15 @@ for (const name of names) {
   for (const bench of await CASES[name]()) {
     const ours = [];
     const shares = [];
-    const theirs = peers.list.map(() => []);
+    const list = bench.peers ?? peers.list;
+    const theirs = list.map(() => []);
     for (let round = 0; round < rounds; round++) {
       const limit = bench.limit?.();
       const value = bench.run();
       ours.push(value);
       if (limit !== undefined) shares.push(bench.share(value, limit));
       if (bench.peer) {
-        for (const [i, peer] of peers.list.entries()) theirs[i].push(await peer.ask(bench.peer));
+        for (const [i, peer] of list.entries()) theirs[i].push(await peer.ask(bench.peer));
         // OpenMP's threads spin for a while after their last work and would slow the next measurement.
         await new Promise((resolve) => setTimeout(resolve, 400));
       }
@@ -40,7 +41,7 @@ for (const name of names) {
     const result = {
       case: bench.name,
       ours: { median: median(ours), unit: bench.unit },
-      peers: peers.list.flatMap((peer, i) =>
+      peers: list.flatMap((peer, i) =>
         theirs[i].length > 0 ? [{ name: peer.name, version: peer.version, median: median(theirs[i]) }] : [],
       ),
       ratio:

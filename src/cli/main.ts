@@ -19,7 +19,7 @@ import {
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
-type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; stop?: string[] };
+type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; input?: string; stop?: string[] };
 
 const VERSION = "0.1.0";
 
@@ -30,10 +30,11 @@ const say = (options: CommonOptions) => (text: string) => {
   if (!options.quiet) process.stderr.write(`${text}\n`);
 };
 
-async function standardInput(): Promise<string[]> {
-  if (process.stdin.isTTY) return [];
+/** The lines of a file, or of standard input for `-`. */
+async function linesOf(path: string): Promise<string[]> {
+  if (path === "-" && process.stdin.isTTY) return [];
   const lines: string[] = [];
-  for await (const { text } of readLines("/dev/stdin")) lines.push(text);
+  for await (const { text } of readLines(path === "-" ? "/dev/stdin" : path)) lines.push(text);
   return lines;
 }
 
@@ -92,7 +93,7 @@ export function program(): Command {
       if (options.input !== undefined && options.input !== "-")
         results = await predictor.predictFile(options.input, options);
       else {
-        const inputs = texts.length > 0 ? texts : await standardInput();
+        const inputs = texts.length > 0 ? texts : await linesOf("-");
         if (inputs.length === 0)
           throw new UsageError("nothing to predict", "Give a text, --input FILE, or lines on standard input.");
         results = await predictor.predict(inputs);
@@ -103,6 +104,8 @@ export function program(): Command {
   addCommon(cli.command("generate <dir>"))
     .description("write on with a language model")
     .option("--prompt <text>", "what to begin with", "")
+    .option("--input <file>", "a file of prompts, one a line, instead; - reads standard input")
+    .option("--batch-size <n>", "prompts of --input that are continued together", whole)
     .option("--max-new-tokens <n>", "", whole, 200)
     .option("--temperature <x>", "0 takes the likeliest token always", number, 0.8)
     .option("--top-k <n>", "only the k likeliest tokens", whole)
@@ -113,10 +116,15 @@ export function program(): Command {
     .option("--length-penalty <x>", "of beam search: above 0 favours long texts", number)
     .option("--seed <n>", "", whole, 0)
     .option("--stop <text...>", "ends before any of these")
-    .addHelpText("after", '\nExample:\n  shoshin generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7\n')
+    .addHelpText(
+      "after",
+      '\nExamples:\n  shoshin generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7\n  shoshin generate runs/shakespeare --input prompts.txt --json\n',
+    )
     .action(async (dir: string, options: CommonOptions & GenerateOptions) => {
       applyCommon(options);
       const model = await loadGenerator(dir);
+      if (options.input !== undefined && (options.prompt !== "" || options.numBeams !== undefined))
+        throw new UsageError("--input goes without --prompt and --num-beams");
       const { numBeams, lengthPenalty = 1 } = options;
       if (numBeams !== undefined) {
         const found = model.beamSearch(options.prompt, { numBeams, lengthPenalty, maxNewTokens: options.maxNewTokens });
@@ -124,11 +132,19 @@ export function program(): Command {
         print(options, texts, () => texts[0]?.generated_text ?? options.prompt);
         return;
       }
+      const { prompt, stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
+      const settings = { stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed };
+      if (options.input !== undefined) {
+        const prompts = await linesOf(options.input);
+        if (prompts.length === 0) throw new UsageError(`--input ${options.input}: no prompts`, "Give one a line.");
+        const texts = model.generateAll(prompts, { ...settings, batchSize: options.batchSize });
+        const results = texts.map((text, i) => ({ generated_text: prompts[i] + text }));
+        print(options, results, () => results.map((r) => r.generated_text).join("\n\n"));
+        return;
+      }
       const live = !options.json;
       if (live) process.stdout.write(options.prompt);
       const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
-      const { prompt, stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
-      const settings = { stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed };
       const text = model.generate(prompt, { ...settings, onText });
       if (live) process.stdout.write("\n");
       else print(options, [{ generated_text: prompt + text }], () => "");

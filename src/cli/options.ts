@@ -21,6 +21,18 @@ export function whole(text: string): number {
   return value;
 }
 
+function jsonObject(text: string): object {
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  if (values === null || typeof values !== "object" || Array.isArray(values))
+    throw new InvalidArgumentError("expected a JSON object");
+  return values;
+}
+
 /** Options that every command takes. */
 export function addCommon(command: Command): Command {
   return command
@@ -57,7 +69,10 @@ export function addTraining(command: Command): Command {
     .requiredOption("--data <source>", "a file, a folder, builtin, glue:TASK")
     .requiredOption("--output <dir>", "where the model goes")
     .option("--validation <source>", "a source, a share like 0.2, or none")
-    .option("--model <preset>", "bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, gpt: those that fit the task")
+    .option(
+      "--model <preset>",
+      "bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, awd-lstm, gpt: those that fit the task",
+    )
     .option("--text-column <name>")
     .option("--label-column <name>")
     .option("--range <a:b>", "rows or images A to B − 1")
@@ -70,15 +85,24 @@ export function addTraining(command: Command): Command {
     .option("--weight-decay <x>", "L2 penalty", number)
     .option("--l1 <x>", "L1 penalty", number)
     .option("--dropout <p>", "", number)
+    .option("--input-dropout <p>", "of awd-lstm: of the embedded words", number)
+    .option("--hidden-dropout <p>", "of awd-lstm: between layers", number)
+    .option("--embedding-dropout <p>", "of awd-lstm: of whole words", number)
+    .option("--weight-dropout <p>", "of awd-lstm: of the weights from state to state", number)
     .addOption(new Option("--optim <name>").choices([...OPTIMIZERS]))
     .option("--momentum <x>", "of sgd", number)
+    .option("--adam-beta1 <x>", "", number)
+    .option("--adam-beta2 <x>", "", number)
+    .option("--adam-epsilon <x>", "", number)
     .option("--nesterov", "of sgd")
     .option("--label-smoothing-factor <x>", "", number)
     .option("--class-weights <w>", "balanced, or numbers separated by commas")
     .addOption(new Option("--lr-scheduler-type <name>").choices([...SCHEDULES]))
+    .option("--lr-scheduler-kwargs <json>", "more of the schedule, such as '{\"min_lr\": 1e-4}'", jsonObject)
     .option("--warmup-steps <n>", "", whole)
     .option("--max-grad-norm <x>", "cut the gradient's norm", number)
     .option("--gradient-accumulation-steps <n>", "", whole)
+    .option("--ema-decay <x>", "evaluate and save a moving average of the weights; 0 is off", number)
     .option("--early-stopping-patience <n>", "evaluations without improvement", whole)
     .option("--seed <n>", "", whole)
     .option("--resume", "continue from the newest sound checkpoint in --output")
@@ -98,7 +122,7 @@ export function addTraining(command: Command): Command {
     .option("--config <file>", "YAML or JSON with any of these; flags win");
 }
 
-const camel = (name: string) => name.replace(/-(.)/g, (_, c) => c.toUpperCase());
+const camel = (name: string) => name.replace(/[-_](.)/g, (_, c) => c.toUpperCase());
 const ALIASES: Record<string, string> = { epochs: "numTrainEpochs", batchSize: "perDeviceTrainBatchSize" };
 
 /** Values of `--config`, under camelCase names. Throws UsageError for a file that cannot be read or an unknown name. */
@@ -114,7 +138,7 @@ export function readConfig(path: string | undefined, known: ReadonlySet<string>)
     throw new UsageError(`--config ${path}: expected names and values`);
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
-      const key = camel(name.replaceAll("_", "-"));
+      const key = camel(name);
       const full = ALIASES[key] ?? key;
       if (!known.has(full) && !known.has(key)) throw new UsageError(`--config ${path}: unknown option ${name}`);
       return [full, value];
@@ -132,10 +156,15 @@ const TRAINING: (keyof TrainingArguments)[] = [
   "optim",
   "momentum",
   "nesterov",
+  "adamBeta1",
+  "adamBeta2",
+  "adamEpsilon",
   "lrSchedulerType",
+  "lrSchedulerKwargs",
   "warmupSteps",
   "maxGradNorm",
   "gradientAccumulationSteps",
+  "emaDecay",
   "earlyStoppingPatience",
   "seed",
   "evalSteps",
@@ -149,6 +178,9 @@ const TRAINING: (keyof TrainingArguments)[] = [
 export function taskOptions(raw: Record<string, unknown>): TaskOptions {
   const values: Record<string, unknown> = { ...raw };
   for (const [alias, full] of Object.entries(ALIASES)) if (values[alias] !== undefined) values[full] = values[alias];
+  const { lrSchedulerKwargs: kwargs } = values;
+  if (kwargs !== undefined)
+    values.lrSchedulerKwargs = Object.fromEntries(Object.entries(kwargs as object).map(([k, v]) => [camel(k), v]));
   const args = Object.fromEntries(TRAINING.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
   const rest = [
     "data",
@@ -164,6 +196,10 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "hiddenSize",
     "embeddingSize",
     "dropout",
+    "inputDropout",
+    "hiddenDropout",
+    "embeddingDropout",
+    "weightDropout",
     "vocabSize",
     "tokenizer",
     "maxLength",

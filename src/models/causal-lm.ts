@@ -4,14 +4,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** What a language model remembers of the tokens before; owned by the caller. */
 export type LmState = readonly Tensor[];
 
-export interface NextOptions {
-  /**
-   * int32 or uint8 [batch, S + T], S tokens being held already: 0 hides a token. A token's position is then the number of
-   * tokens before it that count, so that texts of several lengths, padded on the left, go through together.
-   */
-  attentionMask?: Tensor;
-}
-
 /** A language model as evaluation and generation see it. */
 export interface CausalLm extends Module {
   readonly vocabSize: number;
@@ -19,13 +11,18 @@ export interface CausalLm extends Module {
   readonly maxPositions: number;
   /** Which dimension of the state's tensors counts the texts. */
   readonly stateBatchDim: 0 | 1;
+  /** Which dimension of them counts the tokens, for models that look back on each; left out where a state has one size. */
+  readonly stateTimeDim?: number;
+  /** `next` takes texts of different lengths; left out, they are continued one by one. */
+  readonly takesPadding?: boolean;
   /**
    * Logits of the next token after each of `ids`.
    * @param ids int32 [batch, T], T ≥ 1
    * @param past what `next` returned for the tokens before; left out at the start of a text. It is used up: its memory may go
    *   over to the new state.
-   * @param options recurrent nets know no mask and leave it aside.
+   * @param padding for texts of different lengths, aligned at their ends: how many of the first tokens of each, those of `past`
+   *   counted, are no part of it. They have no influence and no position; logits there mean nothing.
    * @returns logits [batch, T, vocab] and the new state.
    */
-  next(ids: Tensor, past?: LmState, options?: NextOptions): { logits: Tensor; past: LmState };
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState };
 }

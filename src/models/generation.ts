@@ -3,6 +3,7 @@ import { philox } from "../backend/philox.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
+import { type Choose, continueTogether } from "./generation-batch.ts";
 
 /** A generation was asked for something that cannot be. */
 export class GenerationError extends ShoshinError {}
@@ -27,6 +28,8 @@ export interface GenerationOptions {
   eosTokenIds?: readonly number[];
   /** Never produced. */
   suppressTokens?: readonly number[];
+  /** Texts that are continued together, one pass for a token of each. 16. */
+  batchSize?: number;
   /** Called with every new token of every text (its position in the batch first); returning true ends that text. */
   onToken?: (text: number, id: number) => boolean | void;
 }
@@ -78,6 +81,7 @@ function check(o: GenerationOptions): void {
   };
   const whole = (x: number) => Number.isInteger(x) && x >= 0;
   range("maxNewTokens", o.maxNewTokens, whole, "a whole number from 0 on");
+  range("batchSize", o.batchSize, (x) => whole(x) && x > 0, "a whole number from 1 on");
   range("temperature", o.temperature, (x) => x >= 0 && x < 1e6, "a number from 0 on");
   range("topK", o.topK, whole, "a whole number from 0 on");
   range("topP", o.topP, (x) => x > 0 && x <= 1, "a number above 0, at most 1");
@@ -98,7 +102,7 @@ export function generate(
   o: GenerationOptions = {},
 ): number[][] {
   check(o);
-  const { maxNewTokens = 100, seed = 0, eosTokenIds = [] } = o;
+  const { maxNewTokens = 100, seed = 0, eosTokenIds = [], batchSize = 16 } = o;
   for (const prompt of prompts) {
     if (prompt.length === 0) throw new GenerationError("the prompt is empty", "Give at least one token to begin with.");
     const odd = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
@@ -107,7 +111,22 @@ export function generate(
   const wasTraining = model.training;
   model.eval();
   try {
-    return prompts.map((prompt, text) => continueOne(model, prompt, text, { ...o, maxNewTokens, seed, eosTokenIds }));
+    const settings = { ...o, maxNewTokens, seed, eosTokenIds };
+    if (model.takesPadding !== true || prompts.length === 1 || batchSize === 1 || maxNewTokens === 0)
+      return prompts.map((prompt, text) => continueOne(model, prompt, text, settings));
+    const out: number[][] = [];
+    const words = new Uint32Array(4);
+    for (let at = 0; at < prompts.length; at += batchSize) {
+      const group = prompts.slice(at, at + batchSize);
+      const choose: Choose = (row, logits, all, step) => {
+        const p = nextProbabilities(logits, all, o);
+        philox(step, 0, seed >>> 0, SAMPLING, words, 0);
+        const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
+        return [id, o.onToken?.(at + row, id) === true || eosTokenIds.includes(id)];
+      };
+      out.push(...continueTogether(model, group, maxNewTokens, choose));
+    }
+    return out;
   } finally {
     model.train(wasTraining);
   }

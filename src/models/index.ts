@@ -23,7 +23,7 @@ export {
   type SparseBatch,
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
-export type { CausalLm, LmState, NextOptions } from "./causal-lm.ts";
+export type { CausalLm, LmState } from "./causal-lm.ts";
 export { GenerationError, type GenerationOptions, generate, nextProbabilities } from "./generation.ts";
 export {
   type GPT2Config,

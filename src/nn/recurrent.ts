@@ -1,4 +1,14 @@
-import { concat, dropout, gru, lstm, type RecurrentOptions, type RecurrentWeights, rnn, stack } from "../ops/index.ts";
+import {
+  concat,
+  dropout,
+  gru,
+  lockedDropout,
+  lstm,
+  type RecurrentOptions,
+  type RecurrentWeights,
+  rnn,
+  stack,
+} from "../ops/index.ts";
 import { empty } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -14,6 +24,10 @@ export interface RecurrentModuleOptions {
   batchFirst?: boolean;
   /** Probability of dropout on the output of every layer but the last; 0. */
   dropout?: number;
+  /** That dropout's mask is the same at every step (see the operation `lockedDropout`); false. */
+  lockedDropout?: boolean;
+  /** Probability of dropout on the weights $W_{hh}$, drawn once for all steps (DropConnect; Merity et al. 2018); 0. */
+  weightDropout?: number;
   /** A second network from the last step to the first, whose output is appended; false. */
   bidirectional?: boolean;
 }
@@ -31,11 +45,14 @@ abstract class Recurrent extends Module {
   readonly bias: boolean;
   readonly batchFirst: boolean;
   readonly dropout: number;
+  readonly lockedDropout: boolean;
+  readonly weightDropout: number;
   readonly bidirectional: boolean;
 
   constructor(inputSize: number, hiddenSize: number, gates: number, options: RecurrentModuleOptions) {
     super();
     const { numLayers = 1, bias = true, batchFirst = false, dropout: p = 0, bidirectional = false } = options;
+    const { lockedDropout: locked = false, weightDropout = 0 } = options;
     const name = new.target.name;
     for (const [what, n, least] of [
       ["inputSize", inputSize, 0],
@@ -45,12 +62,16 @@ abstract class Recurrent extends Module {
       if (!Number.isInteger(n) || n < least) throw new ShapeError(`${name}: ${what} is ${n}; at least ${least}`);
     }
     if (!(p >= 0 && p <= 1)) throw new ShapeError(`${name}: dropout ${p} is outside 0 to 1`);
+    if (!(weightDropout >= 0 && weightDropout <= 1))
+      throw new ShapeError(`${name}: weightDropout ${weightDropout} is outside 0 to 1`);
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
     this.numLayers = numLayers;
     this.bias = bias;
     this.batchFirst = batchFirst;
     this.dropout = p;
+    this.lockedDropout = locked;
+    this.weightDropout = weightDropout;
     this.bidirectional = bidirectional;
     const bound = 1 / Math.sqrt(hiddenSize);
     const rows = gates * hiddenSize;
@@ -115,11 +136,13 @@ abstract class Recurrent extends Module {
     }
     const last: Tensor[][] = [];
     for (let layer = 0; layer < this.numLayers; layer++) {
-      if (layer > 0) x = dropout(x, this.dropout, this.training);
+      if (layer > 0) x = (this.lockedDropout ? lockedDropout : dropout)(x, this.dropout, this.training);
       const outputs: Tensor[] = [];
       for (let d = 0; d < this.directions; d++) {
         const own = states.map((s) => s.select(0, layer * this.directions + d));
-        const [output, ...ends] = this.layer(x, this.weights(layer, d), own, { reverse: d === 1, lengths });
+        const weights = this.weights(layer, d);
+        weights.weightHh = dropout(weights.weightHh, this.weightDropout, this.training);
+        const [output, ...ends] = this.layer(x, weights, own, { reverse: d === 1, lengths });
         outputs.push(output);
         last.push(ends);
       }
@@ -137,7 +160,8 @@ abstract class Recurrent extends Module {
     if (this.numLayers > 1) parts.push(`${this.numLayers} layers`);
     if (this.bidirectional) parts.push("bidirectional");
     if (!this.bias) parts.push("no bias");
-    if (this.dropout > 0) parts.push(`dropout ${this.dropout}`);
+    if (this.dropout > 0) parts.push(`${this.lockedDropout ? "locked " : ""}dropout ${this.dropout}`);
+    if (this.weightDropout > 0) parts.push(`weight dropout ${this.weightDropout}`);
     if (this.batchFirst) parts.push("batch first");
     return parts.join(", ");
   }

@@ -23,6 +23,7 @@ export { gelu } from "./gelu.ts";
 export { gru } from "./gru.ts";
 export { leakyRelu } from "./leaky-relu.ts";
 export { affine, linear } from "./linear.ts";
+export { lockedDropout } from "./locked-dropout.ts";
 export { lstm } from "./lstm.ts";
 export { abs, clamp, neg, sign, step } from "./magnitude.ts";
 export { matmul } from "./matmul.ts";

@@ -7,6 +7,7 @@ export const SCHEDULES = [
   "linear",
   "cosine",
   "cosine_with_restarts",
+  "cosine_with_min_lr",
   "polynomial",
   "inverse_sqrt",
   "step",
@@ -21,6 +22,8 @@ export interface ScheduleOptions {
   numTrainingSteps: number;
   /** cosine: 0.5; cosine_with_restarts: 1. */
   numCycles?: number;
+  /** cosine_with_min_lr: the rate it ends at as a share of the initial one; 0. */
+  minLrRate?: number;
   /** polynomial: 1. */
   power?: number;
   /** polynomial: final rate as a share of the initial one; 0. */
@@ -60,6 +63,11 @@ export function scheduleFactor(name: ScheduleName, step: number, options: Schedu
       return Math.max(0, 1 - progress);
     case "cosine":
       return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * (options.numCycles ?? 0.5) * 2 * progress)));
+    case "cosine_with_min_lr": {
+      const { numCycles = 0.5, minLrRate = 0 } = options;
+      const factor = 0.5 * (1 + Math.cos(Math.PI * numCycles * 2 * progress));
+      return Math.max(0, factor * (1 - minLrRate) + minLrRate);
+    }
     case "cosine_with_restarts":
       return progress >= 1
         ? 0

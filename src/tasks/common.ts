@@ -33,6 +33,11 @@ export interface TaskOptions {
   hiddenSize?: number;
   embeddingSize?: number;
   dropout?: number;
+  /** Of the preset `awd-lstm`: of the embedded words, between layers, of whole words, of the weights from state to state. */
+  inputDropout?: number;
+  hiddenDropout?: number;
+  embeddingDropout?: number;
+  weightDropout?: number;
   vocabSize?: number;
   /** Longest text in tokens; what is beyond is cut off. */
   maxLength?: number;

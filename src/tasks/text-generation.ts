@@ -40,9 +40,11 @@ import {
   StreamWindows,
   startToken,
 } from "./lm-data.ts";
+import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
+import { WrittenText } from "./written-text.ts";
 
 const NAME = "text-generation";
-const PRESETS = [...RNN_CELLS, "gpt"];
+const PRESETS = [...RNN_CELLS, "awd-lstm", "gpt"];
 type Model = RnnForCausalLM | GPT2LMHeadModel;
 
 function buildModel(config: ModelConfig): Model {
@@ -61,7 +63,27 @@ function buildModel(config: ModelConfig): Model {
     numHiddenLayers: Number(config.num_hidden_layers),
     dropout: Number(config.dropout),
     tieWordEmbeddings: config.tie_word_embeddings === true,
+    regularization:
+      config.dropouti === undefined
+        ? undefined
+        : {
+            inputDropout: Number(config.dropouti),
+            hiddenDropout: Number(config.dropouth),
+            embeddingDropout: Number(config.dropoute),
+            weightDropout: Number(config.wdrop),
+          },
   });
+}
+
+/** The AWD-LSTM's dropouts, by the names that its authors' code gives them. */
+function dropouts({ regularization: r }: Recipe, o: TaskOptions): Record<string, number> {
+  if (r === undefined) return {};
+  return {
+    dropouti: o.inputDropout ?? r.inputDropout,
+    dropouth: o.hiddenDropout ?? r.hiddenDropout,
+    dropoute: o.embeddingDropout ?? r.embeddingDropout,
+    wdrop: o.weightDropout ?? r.weightDropout,
+  };
 }
 
 /** State that goes from window to window: truncated backpropagation through time. */
@@ -176,7 +198,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const ids = encodeStream(tokenizer, lines);
   const held = encodeStream(tokenizer, corpus.validation);
   const gpt = preset === "gpt";
-  const recipe = gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
+  const recipe: Recipe = preset === "awd-lstm" ? AWD : gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
   const args: Partial<TrainingArguments> & { perDeviceTrainBatchSize: number; numTrainEpochs: number } = {
     ...recipe.args,
     ...options.args,
@@ -184,7 +206,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   };
   // A rate is meant for its optimizer.
   const { optim, learningRate } = options.args ?? {};
-  const meant = "optim" in recipe.args ? recipe.args.optim : DEFAULTS.optim;
+  const meant = recipe.args.optim ?? DEFAULTS.optim;
   if (optim !== undefined && optim !== meant && learningRate === undefined)
     args.learningRate = optim === "sgd" ? 1 : 1e-3;
   const block = options.blockSize ?? recipe.block;
@@ -200,6 +222,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
   const hidden = options.hiddenSize ?? recipe.hidden;
+  const tied = options.tieWeights ?? recipe.tied ?? false;
   const config: ModelConfig = gpt
     ? {
         model_type: "gpt2",
@@ -220,14 +243,15 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         block_size: block,
       }
     : {
-        model_type: preset,
+        model_type: preset === "awd-lstm" ? "lstm" : preset,
         architectures: ["RnnForCausalLM"],
         vocab_size: tokenizer.vocabSize,
-        embedding_size: options.embeddingSize ?? (options.tieWeights ? hidden : recipe.embedding),
+        embedding_size: options.embeddingSize ?? (tied ? hidden : recipe.embedding),
         hidden_size: hidden,
         num_hidden_layers: options.layers ?? recipe.layers,
         dropout: options.dropout ?? recipe.dropout,
-        tie_word_embeddings: options.tieWeights ?? false,
+        ...dropouts(recipe, options),
+        tie_word_embeddings: tied,
         block_size: block,
       };
   const seed = args.seed ?? DEFAULTS.seed;
@@ -273,60 +297,6 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
 }
 
-/** Zaremba et al. (2014), "small", trained as PyTorch's word_language_model example (lr 20, norm cut at 0.25) with a cosine. */
-const WORDS = {
-  block: 35,
-  hidden: 200,
-  embedding: 200,
-  layers: 2,
-  dropout: 0.2,
-  steps: 0,
-  args: {
-    numTrainEpochs: 8,
-    perDeviceTrainBatchSize: 20,
-    optim: "sgd" as const,
-    momentum: 0,
-    learningRate: 20,
-    weightDecay: 0,
-    maxGradNorm: 0.25,
-    lrSchedulerType: "cosine" as const,
-  },
-};
-/** nanoGPT's recipe for a CPU (Karpathy): 4 layers of 128, blocks of 64. */
-const GPT = {
-  block: 64,
-  hidden: 128,
-  embedding: 128,
-  layers: 4,
-  dropout: 0,
-  steps: 2000,
-  args: {
-    numTrainEpochs: 1,
-    perDeviceTrainBatchSize: 12,
-    learningRate: 1e-3,
-    weightDecay: 0.1,
-    maxGradNorm: 1,
-    warmupSteps: 100,
-    lrSchedulerType: "cosine" as const,
-  },
-};
-const CHARACTERS = {
-  block: 64,
-  hidden: 256,
-  embedding: 64,
-  layers: 1,
-  dropout: 0.1,
-  steps: 1500,
-  args: {
-    numTrainEpochs: 3,
-    perDeviceTrainBatchSize: 32,
-    learningRate: 3e-3,
-    weightDecay: 0,
-    maxGradNorm: 1,
-    lrSchedulerType: "cosine" as const,
-  },
-};
-
 /** A language model in use. */
 export interface Generator extends Predictor {
   readonly tokenizer: Tokenizer;
@@ -338,6 +308,14 @@ export interface Generator extends Predictor {
     prompt: string,
     options?: GenerationOptions & { stop?: readonly string[]; onText?: (piece: string) => void },
   ): string;
+  /**
+   * Continues several texts, `batchSize` of them together: the same as `generate` of each. `onText` gets a text's number first.
+   * @throws GenerationError for settings out of range.
+   */
+  generateAll(
+    prompts: readonly string[],
+    options?: GenerationOptions & { stop?: readonly string[]; onText?: (text: number, piece: string) => void },
+  ): string[];
   /** The likeliest continuations by beam search, best first. Throws GenerationError for settings out of range. */
   beamSearch(prompt: string, options?: BeamOptions): { text: string; score: number }[];
 }
@@ -360,49 +338,32 @@ async function load(folder: string): Promise<Generator> {
     const text = tokenizer.decode(ids, { skipSpecialTokens: !word });
     return word ? text.replaceAll(/ ?<eos> ?/g, "\n") : text;
   };
-  const write: Generator["generate"] = (prompt, { stop = [], onText, ...options } = {}) => {
-    const ids = tokenizer.encode(prompt, { addSpecialTokens: false }).ids;
-    const made: number[] = [];
-    let shown = 0;
-    const whole = () => {
-      // A character whose bytes are not all there yet waits.
-      const text = textOf([...ids, ...made]).slice(textOf(ids).length);
-      return text.endsWith("\ufffd") ? text.replace(/\ufffd+$/, "") : text;
-    };
-    const unknown = tokenizer.tokenToId("<unk>");
-    generate(model as CausalLm, [[start, ...ids]], {
-      suppressTokens: unknown === undefined ? [] : [unknown],
-      ...options,
-      onToken: (_, id) => {
-        made.push(id);
-        const text = whole();
-        const end = stop.map((s) => text.indexOf(s)).filter((at) => at >= 0);
-        if (end.length > 0) return true;
-        // Text that may be the beginning of a stop string waits.
-        const safe = text.length - Math.max(0, ...stop.map((s) => s.length - 1));
-        if (safe > shown) {
-          onText?.(text.slice(shown, safe));
-          shown = safe;
-        }
-        return options.onToken?.(0, id);
-      },
-    });
-    const text = whole();
-    const ends = stop.map((s) => text.indexOf(s)).filter((at) => at >= 0);
-    const result = ends.length > 0 ? text.slice(0, Math.min(...ends)) : text;
-    if (result.length > shown) onText?.(result.slice(shown));
-    return result;
+  const suppressTokens = [tokenizer.tokenToId("<unk>")].filter((id) => id !== undefined);
+  const encode = (prompt: string) => tokenizer.encode(prompt, { addSpecialTokens: false }).ids;
+  const writeAll: Generator["generateAll"] = (prompts, { stop, onText, onToken, ...options } = {}) => {
+    const ids = prompts.map(encode);
+    const written = ids.map((id, i) => new WrittenText(id, textOf, { stop, onText: onText && ((p) => onText(i, p)) }));
+    generate(
+      model as CausalLm,
+      ids.map((id) => [start, ...id]),
+      { suppressTokens, ...options, onToken: (i, id) => written[i].add(id) || onToken?.(i, id) },
+    );
+    return written.map((text) => text.finish());
   };
-  const predict = async (inputs: readonly string[]) => inputs.map((text) => ({ generated_text: text + write(text) }));
+  const write: Generator["generate"] = (prompt, { onText, ...options } = {}) =>
+    writeAll([prompt], { ...options, onText: onText && ((_, piece) => onText(piece)) })[0];
+  const predict = async (inputs: readonly string[]) => {
+    const texts = writeAll(inputs);
+    return inputs.map((text, i) => ({ generated_text: text + texts[i] }));
+  };
   return {
     task: NAME,
     model,
     tokenizer,
     generate: write,
+    generateAll: writeAll,
     beamSearch(prompt, options = {}) {
-      const { ids } = tokenizer.encode(prompt, { addSpecialTokens: false });
-      const unknown = tokenizer.tokenToId("<unk>");
-      const suppressTokens = unknown === undefined ? [] : [unknown];
+      const ids = encode(prompt);
       const found = beamSearch(model as CausalLm, [start, ...ids], { suppressTokens, ...options });
       return found.map((h) => ({ text: textOf([...ids, ...h.ids]).slice(textOf(ids).length), score: h.score }));
     },

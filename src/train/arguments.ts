@@ -1,6 +1,16 @@
 import { ShoshinError } from "../backend/errors.ts";
 import type { Module } from "../nn/index.ts";
-import { Adagrad, Adam, AdamW, type Optimizer, RMSprop, SCHEDULES, type ScheduleName, SGD } from "../optim/index.ts";
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  type Optimizer,
+  RMSprop,
+  SCHEDULES,
+  type ScheduleName,
+  type ScheduleOptions,
+  SGD,
+} from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 
 export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;
@@ -21,11 +31,19 @@ export interface TrainingArguments {
   optim: OptimizerName;
   momentum: number;
   nesterov: boolean;
+  /** β₁, β₂ and ε of adam and adamw. */
+  adamBeta1: number;
+  adamBeta2: number;
+  adamEpsilon: number;
   lrSchedulerType: ScheduleName;
+  /** More of the schedule: `numCycles`, `power`, `gamma` …; `minLr`, the rate that `cosine_with_min_lr` ends at. */
+  lrSchedulerKwargs: Omit<ScheduleOptions, "numTrainingSteps" | "numWarmupSteps"> & { minLr?: number };
   warmupSteps: number;
   /** Gradient norm is cut to this; 0: off. */
   maxGradNorm: number;
   gradientAccumulationSteps: number;
+  /** Evaluates and saves a moving average of the weights with this decay per step, in place of the last weights; 0: off. */
+  emaDecay: number;
   /** Ends after so many evaluations without a better metric; 0: off. */
   earlyStoppingPatience: number;
   seed: number;
@@ -52,10 +70,15 @@ export const DEFAULTS: TrainingArguments = {
   optim: "adamw",
   momentum: 0.9,
   nesterov: false,
+  adamBeta1: 0.9,
+  adamBeta2: 0.999,
+  adamEpsilon: 1e-8,
   lrSchedulerType: "linear",
+  lrSchedulerKwargs: {},
   warmupSteps: 0,
   maxGradNorm: 0,
   gradientAccumulationSteps: 1,
+  emaDecay: 0,
   earlyStoppingPatience: 0,
   seed: 42,
   evalSteps: 0,
@@ -64,6 +87,21 @@ export const DEFAULTS: TrainingArguments = {
   resume: false,
   quiet: false,
 };
+
+const SCHEDULE_KEYS = "numCycles minLr minLrRate power endShare stepSize gamma pctStart divFactor finalDivFactor".split(
+  " ",
+);
+
+/** The schedule's options from a run's settings and its number of steps. */
+export function scheduleOptions(a: TrainingArguments, numTrainingSteps: number): ScheduleOptions {
+  const { minLr, ...rest } = a.lrSchedulerKwargs;
+  return {
+    ...rest,
+    ...(minLr === undefined ? {} : { minLrRate: minLr / a.learningRate }),
+    numTrainingSteps,
+    numWarmupSteps: a.warmupSteps,
+  };
+}
 
 /** Throws ShoshinError naming the first setting that is out of range. */
 export function checkArguments(a: TrainingArguments): void {
@@ -81,6 +119,19 @@ export function checkArguments(a: TrainingArguments): void {
   for (const name of ["perDeviceTrainBatchSize", "gradientAccumulationSteps"] as const) range(name, 1, true);
   for (const name of ["weightDecay", "l1", "momentum", "maxGradNorm"] as const) range(name, 0, false);
   range("learningRate", 0, false, true);
+  range("adamEpsilon", 0, false);
+  for (const name of ["adamBeta1", "adamBeta2"] as const) {
+    if (!(a[name] >= 0 && a[name] < 1))
+      throw new ShoshinError(`${name} is ${a[name]}; expected a number from 0 to below 1`);
+  }
+  for (const [name, value] of Object.entries(a.lrSchedulerKwargs)) {
+    if (!SCHEDULE_KEYS.includes(name))
+      throw new ShoshinError(`lrSchedulerKwargs: unknown name ${name}`, `There are: ${SCHEDULE_KEYS.join(", ")}.`);
+    if (!(Number.isFinite(value) && value >= 0))
+      throw new ShoshinError(`lrSchedulerKwargs: ${name} is ${value}; expected a number from 0`);
+  }
+  if (!(a.emaDecay >= 0 && a.emaDecay < 1))
+    throw new ShoshinError(`emaDecay is ${a.emaDecay}; expected a number from 0 to below 1`);
   if (!OPTIMIZERS.includes(a.optim))
     throw new ShoshinError(`unknown optimizer ${a.optim}`, `There are: ${OPTIMIZERS.join(", ")}.`);
   if (!SCHEDULES.includes(a.lrSchedulerType)) {
@@ -96,6 +147,7 @@ export function makeOptimizer(model: Module, a: TrainingArguments): Optimizer<Gr
     { params: learned.filter((p) => p.ndim < 2), weightDecay: 0, l1: 0 },
   ].filter((g) => g.params.length > 0);
   const common = { lr: a.learningRate, weightDecay: a.weightDecay, l1: a.l1 };
+  const adam = { ...common, betas: [a.adamBeta1, a.adamBeta2] as const, eps: a.adamEpsilon };
   switch (a.optim) {
     case "sgd":
       return new SGD(groups, {
@@ -104,12 +156,12 @@ export function makeOptimizer(model: Module, a: TrainingArguments): Optimizer<Gr
         nesterov: a.nesterov,
       }) as unknown as Optimizer<GroupOptions>;
     case "adam":
-      return new Adam(groups, common) as unknown as Optimizer<GroupOptions>;
+      return new Adam(groups, adam) as unknown as Optimizer<GroupOptions>;
     case "rmsprop":
       return new RMSprop(groups, common) as unknown as Optimizer<GroupOptions>;
     case "adagrad":
       return new Adagrad(groups, common) as unknown as Optimizer<GroupOptions>;
     default:
-      return new AdamW(groups, common) as unknown as Optimizer<GroupOptions>;
+      return new AdamW(groups, adam) as unknown as Optimizer<GroupOptions>;
   }
 }

@@ -2,7 +2,7 @@ import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { SafetensorsFile, writeFileAtomic, writeFolderAtomic, writeSafetensors } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { Optimizer } from "../optim/index.ts";
+import type { AveragedWeights, Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { tidy } from "../tensor/no-grad.ts";
@@ -80,6 +80,7 @@ export function saveCheckpoint(
   state: Omit<TrainerState, "optimizer" | "rng" | "version">,
   limit: number | undefined,
   carry?: Carry,
+  average?: AveragedWeights,
 ): string {
   const path = join(folder, `checkpoint-${state.globalStep}`);
   const packed = packOptimizer(optimizer.stateDict());
@@ -88,6 +89,7 @@ export function saveCheckpoint(
     saveWeights(module, join(temp, "model.safetensors"));
     writeSafetensors(join(temp, "optimizer.safetensors"), packed.tensors);
     if (carry !== undefined) writeSafetensors(join(temp, "carry.safetensors"), carry.get());
+    if (average !== undefined) writeSafetensors(join(temp, "average.safetensors"), average.stateDict());
     writeFileAtomic(join(temp, "trainer_state.json"), `${JSON.stringify(full, null, 2)}\n`);
   });
   if (limit !== undefined) {
@@ -105,6 +107,7 @@ export function loadCheckpoint(
   module: Module,
   optimizer: Optimizer<GroupOptions>,
   carry?: Carry,
+  average?: AveragedWeights,
 ): TrainerState {
   let state: TrainerState;
   try {
@@ -116,14 +119,13 @@ export function loadCheckpoint(
     throw new CheckpointError(`${path}: an unknown kind of checkpoint`);
   using file = SafetensorsFile.open(join(path, "optimizer.safetensors"));
   const unpacked = unpackOptimizer(state.optimizer, (name) => file.read(name).data as Float32Array);
-  if (carry !== undefined) {
-    using state = SafetensorsFile.open(join(path, "carry.safetensors"));
-    carry.set(
-      new Map(
-        state.names().map((name) => [name, state.read(name) as { shape: readonly number[]; data: Float32Array }]),
-      ),
-    );
-  }
+  const named = (name: string) => {
+    using file = SafetensorsFile.open(join(path, name));
+    type Entry = { shape: readonly number[]; data: Float32Array };
+    return new Map(file.names().map((key) => [key, file.read(key) as Entry]));
+  };
+  carry?.set(named("carry.safetensors"));
+  average?.loadStateDict(named("average.safetensors"));
   loadWeights(module, join(path, "model.safetensors"));
   optimizer.loadStateDict(unpacked);
   setRngState(state.rng);

@@ -6,12 +6,12 @@ import { type AnyDataset, type BatchOf, DataLoader, type ExampleOf } from "../da
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
-import { clipGradNorm, getScheduler, type Optimizer } from "../optim/index.ts";
+import { AveragedWeights, clipGradNorm, getScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { checkArguments, DEFAULTS, makeOptimizer, type TrainingArguments } from "./arguments.ts";
+import { checkArguments, DEFAULTS, makeOptimizer, scheduleOptions, type TrainingArguments } from "./arguments.ts";
 import {
   CheckpointError,
   listCheckpoints,
@@ -90,6 +90,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   readonly optimizer: Optimizer<GroupOptions>;
   readonly #o: TrainerOptions<D, B> & { computeLoss: (batch: B) => Tensor };
   readonly #progress: Progress;
+  readonly #average: AveragedWeights | undefined;
 
   /** Throws ShoshinError for settings out of range, no training examples, or neither `loss` nor `computeLoss`. */
   constructor(options: TrainerOptions<D, B>) {
@@ -116,6 +117,10 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       this.#o.evaluate = () => evaluateOn(this.#o, evalDataset);
     }
     this.optimizer = makeOptimizer(options.model, this.args);
+    if (this.args.emaDecay > 0) {
+      const learned = options.model.parameters().filter((p) => p.requiresGrad);
+      this.#average = new AveragedWeights(learned, this.args.emaDecay);
+    }
     this.#progress = new Progress({ quiet: this.args.quiet });
   }
 
@@ -131,7 +136,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const found = listCheckpoints(outputDir).reverse();
     for (const { path, step } of found) {
       try {
-        const state = loadCheckpoint(path, this.#o.model, this.optimizer, this.#o.carry);
+        const state = loadCheckpoint(path, this.#o.model, this.optimizer, this.#o.carry, this.#average);
         if (state.fingerprint !== this.#fingerprint()) {
           throw new CheckpointError(
             `${path} was written by a run with other settings or data`,
@@ -179,6 +184,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const best = join(outputDir, "best.safetensors");
     if (this.args.loadBestModelAtEnd && this.#o.evaluate && existsSync(best)) loadWeights(this.#o.model, best);
     else if (this.#restore() === undefined) return undefined;
+    else this.#average?.swap();
     this.#o.model.eval();
     return { ...result, alreadyFinished: true };
   }
@@ -223,10 +229,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const perEpoch = Math.ceil(loader.length / accumulate);
     const total = args.maxSteps > 0 ? args.maxSteps : perEpoch * args.numTrainEpochs;
     const epochs = Math.ceil(total / perEpoch);
-    const scheduler = getScheduler(args.lrSchedulerType, optimizer, {
-      numTrainingSteps: total,
-      numWarmupSteps: args.warmupSteps,
-    });
+    const scheduler = getScheduler(args.lrSchedulerType, optimizer, scheduleOptions(args, total));
     manualSeed(args.seed);
     const resumed = this.#restore();
     const run = {
@@ -258,7 +261,16 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       (greaterIsBetter ? value > run.bestMetric : value < run.bestMetric) ||
       (value === run.bestMetric && loss < (run.bestLoss ?? Number.POSITIVE_INFINITY));
 
+    // Measured, and kept as the best, is the average where there is one.
     const evaluate = async () => {
+      this.#average?.swap();
+      try {
+        await measure();
+      } finally {
+        this.#average?.swap();
+      }
+    };
+    const measure = async () => {
       latest = await this.#evaluate();
       for (const c of callbacks) c.onEvaluate?.({ step: run.globalStep, metrics: latest });
       log?.write(run.globalStep, Object.fromEntries(Object.entries(latest).map(([name, v]) => [`eval/${name}`, v])));
@@ -282,7 +294,15 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const save = () => {
       if (args.outputDir === undefined) return;
       // A run cut short by early stopping must find, on resume, that it was.
-      saveCheckpoint(args.outputDir, model, optimizer, { ...run, finished: stop }, args.saveTotalLimit, this.#o.carry);
+      saveCheckpoint(
+        args.outputDir,
+        model,
+        optimizer,
+        { ...run, finished: stop },
+        args.saveTotalLimit,
+        this.#o.carry,
+        this.#average,
+      );
     };
     if (resumed?.finished) stop = true;
 
@@ -318,6 +338,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         const learningRate = optimizer.paramGroups[0].lr;
         optimizer.step();
         optimizer.zeroGrad();
+        this.#average?.update();
         scheduler.step();
         run.globalStep++;
         run.lossSum += stepLoss;
@@ -359,6 +380,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     }
     this.#progress.end();
     if (args.loadBestModelAtEnd && run.bestStep !== undefined && run.bestStep !== run.globalStep) this.#loadBest();
+    else this.#average?.swap();
     model.eval();
     const metrics = this.#o.evaluate ? await this.#o.evaluate() : latest;
     const seconds = (performance.now() - begin) / 1000;

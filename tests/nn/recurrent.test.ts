@@ -336,6 +336,29 @@ describe("recurrent modules", () => {
     expect(weightHh.shape).toEqual([50, 50]);
   });
 
+  it("drop weights once for all steps, and outputs by one mask, while training only", () => {
+    manualSeed(3);
+    const net = new nn.RNN(3, 40, { numLayers: 2, weightDropout: 1, dropout: 0.5, lockedDropout: true });
+    const x = randn([4, 2, 3]);
+    // Without W_hh a state depends on its own input alone: the same input at every step gives the same output.
+    const same = noGrad(() => net.forward(x.slice(0, 0, 1).expand([4, 2, 3])).output.toArray()) as number[][][];
+    for (const step of same) expect(step).toEqual(same[0]);
+    net.eval();
+    const plain = new nn.RNN(3, 40, { numLayers: 2 });
+    plain.loadStateDict(net.stateDict());
+    expect(noGrad(() => net.forward(x).output.data())).toEqual(noGrad(() => plain.forward(x).output.data()));
+    expect(net.extraRepr()).toMatch(/locked dropout 0.5, weight dropout 1/);
+    expect(() => new nn.GRU(3, 2, { weightDropout: -1 })).toThrow(/weightDropout -1/);
+    net.train();
+    net.forward(x).output.sum().backward();
+    expect(
+      net
+        .weights(0)
+        .weightHh.grad?.data()
+        .every((v) => v === 0),
+    ).toBe(true);
+  });
+
   it("refuse what does not fit, by name", () => {
     expect(() => new nn.LSTM(3, 0)).toThrow(/hiddenSize is 0/);
     expect(() => new nn.LSTM(3, 2, { numLayers: 1.5 })).toThrow(/numLayers is 1.5/);

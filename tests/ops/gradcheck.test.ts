@@ -164,6 +164,30 @@ const cases: Case[] = [
     () => [r(3, 4)],
   ],
   ["gatherLast", (x) => S.gatherLast(x, ids([2, 0], [2])), () => [r(2, 3)]],
+  [
+    "dropout",
+    (x) => {
+      manualSeed(5);
+      return S.dropout(x, 0.4);
+    },
+    () => [r(4, 5)],
+  ],
+  [
+    "lockedDropout",
+    (x) => {
+      manualSeed(5);
+      return S.lockedDropout(x, 0.4);
+    },
+    () => [r(3, 2, 6)],
+  ],
+  [
+    "lockedDropout of a table's rows",
+    (x) => {
+      manualSeed(5);
+      return S.lockedDropout(x.T, 0.4, true, -1);
+    },
+    () => [r(3, 6)],
+  ],
   ["shared parts", (a, b) => a.mul(b).add(a.sigmoid()).mul(a.add(b).tanh()), () => [r(3, 2), r(2)]],
 ];
 

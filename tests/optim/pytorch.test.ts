@@ -12,7 +12,7 @@ x = pattern(8,6,k=1.3); y = arange(8)%3; loss = cross_entropy(m(x), y, label_smo
 "sgd" clips with clip_grad_norm_(m.parameters(), 0.5)
 losses: a = pattern(4,3,k=1.1); t = pattern(4,3,k=.6); c = [0,2,1,2]; w = [1,2,.5]; pr = softmax(t)
 schedules: 12 values from lr 1; StepLR(4, .1), ExponentialLR(.9), OneCycleLR(1, total_steps=12),
-get_scheduler(name, num_warmup_steps=3, num_training_steps=10), ReduceLROnPlateau(factor=.5, patience=1, cooldown=1)
+get_scheduler(name, num_warmup_steps=3, num_training_steps=10; scheduler_specific_kwargs={"min_lr": .1}), ReduceLROnPlateau(factor=.5, patience=1, cooldown=1)
 */
 const STEPS: Record<string, { losses: number[]; weight: number[] }> = {
   sgd: {
@@ -98,6 +98,9 @@ const SCHEDULES: Record<string, number[]> = {
   ],
   cosine_with_restarts: [
     0.0, 0.33333333, 0.66666667, 1.0, 0.95048443, 0.8117449, 0.61126047, 0.38873953, 0.1882551, 0.049515566, 0.0, 0.0,
+  ],
+  cosine_with_min_lr: [
+    0.0, 0.3333333, 0.6666667, 1.0, 0.955436, 0.8305704, 0.6501344, 0.4498656, 0.2694296, 0.144564, 0.1, 0.144564,
   ],
   inverse_sqrt: [
     0.0, 0.33333333, 0.66666667, 1.0, 0.8660254, 0.77459667, 0.70710678, 0.65465367, 0.61237244, 0.57735027, 0.54772256,
@@ -199,7 +202,13 @@ describe.each(["native", "wasm", "reference"] as const)("%s", (name) => {
 
 describe("schedules", () => {
   it.each(Object.keys(SCHEDULES))("%s", (name) => {
-    const options = { numTrainingSteps: 10, numWarmupSteps: 3, stepSize: 4, gamma: name === "step" ? 0.1 : 0.9 };
+    const options = {
+      numTrainingSteps: 10,
+      numWarmupSteps: 3,
+      stepSize: 4,
+      minLrRate: 0.1,
+      gamma: name === "step" ? 0.1 : 0.9,
+    };
     const alone = ["step", "exponential", "one_cycle"].includes(name);
     const group = { lr: 1 };
     const scheduler = optim.getScheduler(

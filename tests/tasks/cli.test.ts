@@ -123,6 +123,19 @@ describe("the command line", () => {
     out = "";
     await run("tokenize", dir, "cat", "--json");
     expect(JSON.parse(out).tokens).toEqual(["c", "a", "t"]);
+    const prompts = file("prompts.txt", "the cat\n\nthe dog sat on\nthe\n");
+    const settings = ["--max-new-tokens", "15", "--temperature", "0.5", "--seed", "4", "--json"];
+    const alone: unknown[] = [];
+    for (const prompt of ["the cat", "", "the dog sat on", "the"]) {
+      out = "";
+      await run("generate", dir, "--prompt", prompt, ...settings);
+      alone.push(...JSON.parse(out));
+    }
+    out = "";
+    await run("generate", dir, "--input", prompts, "--batch-size", "3", ...settings);
+    expect(JSON.parse(out)).toEqual(alone);
+    expect((await run("generate", dir, "--input", prompts, "--prompt", "a")).status).toBe(2);
+    expect((await run("generate", dir, "--input", file("none.txt", ""))).err).toMatch(/no prompts/);
     expect((await run("generate", dir, "--temperature", "-1")).status).toBe(1);
     expect((await run("generate", join(folder, "order-rnn"))).err).toMatch(/does not write/);
     const tokens = join(folder, "tokens");

@@ -200,6 +200,18 @@ describe("text-generation", () => {
     expect(stopped).not.toContain(".");
     expect(stopped).toBe(text.slice(0, text.indexOf(".")));
   });
+  it("continues several texts together as each alone, pieces and stop strings included", () => {
+    const prompts = ["the ", "a dog ran the", "初", "", "the sun rose a"];
+    const options = { maxNewTokens: 40, temperature: 0.7, seed: 2, stop: [".", "sun r"] };
+    const pieces = prompts.map(() => "");
+    const onText = (text: number, piece: string) => {
+      pieces[text] += piece;
+    };
+    const together = generator.generateAll(prompts, { ...options, batchSize: 4, onText });
+    expect(together).toEqual(prompts.map((prompt) => generator.generate(prompt, options)));
+    expect(pieces).toEqual(together);
+    for (const text of together) expect(text).not.toMatch(/\.|sun r/);
+  });
   it("measures every token once, whatever the unit", async () => {
     const { metrics, examples } = await generator.evaluate({ data: file });
     const characters = lines.reduce((n, line) => n + [...line].length + 1, 0);
@@ -224,6 +236,27 @@ describe("text-generation", () => {
     await train("straight7", { args: { saveSteps: 7 } });
     const weights = (name: string) => readFileSync(join(folder, name, "model.safetensors"));
     expect(new Uint8Array(weights("stopped"))).toEqual(new Uint8Array(weights("straight7")));
+  });
+  it("trains an AWD-LSTM, whose average is measured and saved, and resumes it to the same bits", async () => {
+    const shape = { model: "awd-lstm", tokenizer: "word", hiddenSize: 24, embeddingSize: undefined };
+    const args = { numTrainEpochs: 6, perDeviceTrainBatchSize: 5, saveSteps: 10, emaDecay: 0.9 };
+    const report = await train("awd", { ...shape, args });
+    expect(report.validation?.perplexity).toBeLessThan(8);
+    const loaded = await loadGenerator(join(folder, "awd"));
+    const { metrics } = await loaded.evaluate({ data: file, range: "360:400" });
+    expect(Math.abs(metrics.loss - (report.validation?.loss ?? 0))).toBeLessThan(0.1);
+    let steps = 0;
+    const boom = {
+      onStepEnd: () => {
+        if (++steps === 45) throw new Error("the power failed");
+      },
+    };
+    await expect(train("awd2", { ...shape, callbacks: [boom], args })).rejects.toThrow("the power failed");
+    await train("awd2", { ...shape, args: { ...args, resume: true } });
+    const weights = (name: string) => new Uint8Array(readFileSync(join(folder, name, "model.safetensors")));
+    expect(weights("awd2")).toEqual(weights("awd"));
+    const config = JSON.parse(readFileSync(join(folder, "awd", "config.json"), "utf8"));
+    expect(config).toMatchObject({ model_type: "lstm", tie_word_embeddings: true, dropouti: 0.3, wdrop: 0.2 });
   });
   it("trains a GPT, measures every token once, and resumes it to the same bits", async () => {
     const shape = { model: "gpt", hiddenSize: 32, layers: 2, heads: 2, args: { numTrainEpochs: 3, saveSteps: 40 } };

@@ -58,6 +58,7 @@ describe("Trainer", () => {
     { saveSteps: 5 },
     { gradientAccumulationSteps: 2, saveSteps: 3, evalSteps: 2 },
     { optim: "sgd", nesterov: true, earlyStoppingPatience: 2 },
+    { emaDecay: 0.8, saveSteps: 7, numTrainEpochs: 5, adamBeta2: 0.99, lrSchedulerKwargs: {} },
   ])("resumes to the same bits: %o", async (args) => {
     const id = JSON.stringify(args).length;
     const straight = trainer(`straight-${id}`, args);

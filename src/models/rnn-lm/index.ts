@@ -1,4 +1,5 @@
 import * as nn from "../../nn/index.ts";
+import { concat, embedding, lockedDropout, stack } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
 
@@ -13,17 +14,32 @@ export interface RnnLmConfig {
   dropout: number;
   /** The output layer shares the embedding's table (Press and Wolf, 2017); needs embeddingSize = hiddenSize. */
   tieWordEmbeddings: boolean;
+  /**
+   * Dropout as the AWD-LSTM has it (Merity et al., 2018): one mask for all steps of a batch, and a probability for each place.
+   * `dropout` stays that of the output.
+   */
+  regularization?: {
+    /** Of the embedded words. */
+    inputDropout: number;
+    /** Between layers. */
+    hiddenDropout: number;
+    /** Of whole words: rows of the embedding's table. */
+    embeddingDropout: number;
+    /** Of the weights from state to state. */
+    weightDropout: number;
+  };
 }
 
 /**
  * Recurrent language model: embedding, recurrent layers, a linear layer over the vocabulary, dropout between all of them
- * (Zaremba et al., 2014). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
+ * (Zaremba et al., 2014), or with `regularization` an AWD-LSTM (Merity et al., 2018). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
  */
 export class RnnForCausalLM extends nn.Module implements CausalLm {
   readonly encoder: nn.Embedding;
   readonly rnn: nn.RNN | nn.GRU | nn.LSTM;
   readonly decoder: nn.Linear;
   readonly dropout: nn.Dropout;
+  readonly regularization: RnnLmConfig["regularization"];
   readonly vocabSize: number;
   readonly maxPositions = Number.POSITIVE_INFINITY;
 
@@ -34,7 +50,14 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
     this.vocabSize = vocabSize;
     this.encoder = new nn.Embedding(vocabSize, embeddingSize);
     const Cell = { rnn: nn.RNN, gru: nn.GRU, lstm: nn.LSTM }[modelType];
-    this.rnn = new Cell(embeddingSize, hiddenSize, { numLayers, dropout });
+    const { regularization } = config;
+    this.regularization = regularization;
+    this.rnn = new Cell(embeddingSize, hiddenSize, {
+      numLayers,
+      dropout: regularization?.hiddenDropout ?? dropout,
+      lockedDropout: regularization !== undefined,
+      weightDropout: regularization?.weightDropout,
+    });
     this.decoder = new nn.Linear(hiddenSize, vocabSize);
     this.dropout = new nn.Dropout(dropout);
     nn.init.uniform_(this.encoder.weight, -0.1, 0.1);
@@ -52,27 +75,47 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
   /**
    * @param ids int32 [T, batch]
    * @param state [layers, batch, hidden]: h, for an LSTM h and c; 0 when left out.
+   * @param options `lengths`, where texts end before T.
    * @returns logits [T · batch, vocab] and the last state.
    */
-  forward(ids: Tensor, state?: LmState): { logits: Tensor; state: Tensor[] } {
-    const x = this.dropout.forward(this.encoder.forward(ids));
-    const run = this.#run(x, state);
-    const h = this.dropout.forward(run.output).flatten(0, 1);
-    return { logits: this.decoder.forward(h), state: run.state };
+  forward(ids: Tensor, state?: LmState, options?: nn.RecurrentForwardOptions): { logits: Tensor; state: Tensor[] } {
+    const r = this.regularization;
+    if (r === undefined) {
+      const { output, state: last } = this.#run(this.dropout.forward(this.encoder.forward(ids)), state, options);
+      return { logits: this.decoder.forward(this.dropout.forward(output).flatten(0, 1)), state: last };
+    }
+    const table = lockedDropout(this.encoder.weight, r.embeddingDropout, this.training, 1);
+    const x = lockedDropout(embedding(ids, table), r.inputDropout, this.training);
+    const { output, state: last } = this.#run(x, state, options);
+    const h = lockedDropout(output, this.dropout.p, this.training);
+    return { logits: this.decoder.forward(h.flatten(0, 1)), state: last };
   }
 
-  #run(x: Tensor, state: LmState | undefined): { output: Tensor; state: Tensor[] } {
-    if (this.rnn instanceof nn.LSTM) {
-      return this.rnn.forward(x, state as [Tensor, Tensor] | undefined);
-    }
-    const { output, state: last } = this.rnn.forward(x, state?.[0]);
+  #run(x: Tensor, state: LmState | undefined, options?: nn.RecurrentForwardOptions) {
+    if (this.rnn instanceof nn.LSTM) return this.rnn.forward(x, state as [Tensor, Tensor] | undefined, options);
+    const { output, state: last } = this.rnn.forward(x, state?.[0], options);
     return { output, state: [last] };
   }
 
   readonly stateBatchDim = 1;
-  next(ids: Tensor, past?: LmState): { logits: Tensor; past: LmState } {
+  readonly takesPadding = true;
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
     const [batch, steps] = ids.shape;
-    const { logits, state } = this.forward(ids.transpose(0, 1), past);
-    return { logits: logits.reshape([steps, batch, this.vocabSize]).transpose(0, 1), past: state };
+    const v = this.vocabSize;
+    // What is padding came at the very beginning.
+    if (past !== undefined || padding === undefined || padding.every((n) => n === 0)) {
+      const { logits, state } = this.forward(ids.transpose(0, 1), past);
+      return { logits: logits.reshape([steps, batch, v]).transpose(0, 1), past: state };
+    }
+    // The layers take texts aligned at their beginnings: each moves to the left and its results back.
+    const moved = stack(padding.map((n, b) => turn(ids.select(0, b), n)));
+    const { logits, state } = this.forward(moved.transpose(0, 1), undefined, {
+      lengths: padding.map((n) => steps - n),
+    });
+    const rows = logits.reshape([steps, batch, v]);
+    return { logits: stack(padding.map((n, b) => turn(rows.select(1, b), steps - n))), past: state };
   }
 }
+
+/** The first n rows after the rest. */
+const turn = (x: Tensor, n: number) => (n === 0 || n === x.shape[0] ? x : concat([x.slice(0, n), x.slice(0, 0, n)], 0));
