@@ -1,4 +1,5 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
+export { Llama2cError } from "./llama2c.ts";
 export {
   type SafetensorsDType,
   SafetensorsError,

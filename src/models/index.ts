@@ -48,6 +48,7 @@ export {
   Qwen2Model,
   qwen2Config,
 } from "./llama/index.ts";
+export { llamaFromLlama2c } from "./llama/llama2c.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, type PretrainedConfig } from "./pretrained/config.ts";
