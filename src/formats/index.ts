@@ -12,6 +12,7 @@ export {
   toGgufName,
 } from "./gguf-names.ts";
 export type { GgufValue } from "./gguf-types.ts";
+export { Llama2cError } from "./llama2c.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

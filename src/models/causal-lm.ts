@@ -4,14 +4,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** What a language model remembers of the tokens before; owned by the caller. */
 export type LmState = readonly Tensor[];
 
-export interface NextOptions {
-  /**
-   * int32 or uint8 [batch, S + T], S tokens being held already: 0 hides a token. A token's position is then the number of
-   * tokens before it that count, so that texts of several lengths, padded on the left, go through together.
-   */
-  attentionMask?: Tensor;
-}
-
 /** A language model as evaluation and generation see it. */
 export interface CausalLm extends Module {
   readonly vocabSize: number;
@@ -28,8 +20,9 @@ export interface CausalLm extends Module {
    * @param ids int32 [batch, T], T ≥ 1
    * @param past what `next` returned for the tokens before; left out at the start of a text. It is used up: its memory may go
    *   over to the new state.
-   * @param options a recurrent net minds the mask at the start of a text only.
+   * @param padding for texts of different lengths, aligned at their ends: how many of the first tokens of each, those of `past`
+   *   counted, are no part of it. They have no influence and no position; logits there mean nothing.
    * @returns logits [batch, T, vocab] and the new state.
    */
-  next(ids: Tensor, past?: LmState, options?: NextOptions): { logits: Tensor; past: LmState };
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState };
 }

@@ -67,7 +67,7 @@ export function continueTogether(
         const kept = select(model, batch, fits);
         hold(kept);
         const last = kept.rows.map((row) => row.all.slice(-1));
-        const { likely, past } = advance(model, last, kept.padding, kept);
+        const { likely, past } = advance(model, last, kept.padding, kept.past);
         parts.push({ batch: { ...kept, width: kept.width + 1, past }, likely });
         hold(parts[0].batch);
       }
@@ -96,7 +96,7 @@ function advance(
   model: CausalLm,
   pending: readonly (readonly number[])[],
   padding: readonly number[],
-  held?: Pick<Batch, "past" | "width">,
+  past?: LmState,
 ): { likely: Float64Array[]; past: LmState } {
   const width = Math.max(...pending.map((p) => p.length));
   const flat = new Int32Array(pending.length * width);
@@ -104,16 +104,9 @@ function advance(
     flat.set(p, (b + 1) * width - p.length);
   });
   const ids = tensor(flat, [pending.length, width]);
-  const total = (held?.width ?? 0) + width;
-  const shown = () =>
-    Int32Array.from({ length: padding.length * total }, (_, i) => (i % total < padding[Math.floor(i / total)] ? 0 : 1));
   const even = padding.every((n) => n === 0);
   const { last, after } = noGrad(() => {
-    const { logits, past: after } = model.next(
-      ids,
-      held?.past,
-      even ? undefined : { attentionMask: tensor(shown(), [padding.length, total]) },
-    );
+    const { logits, past: after } = model.next(ids, past, even ? undefined : padding);
     return { last: logits.select(1, width - 1).contiguous(), after };
   });
   ids.dispose();

@@ -23,7 +23,7 @@ export {
   type SparseBatch,
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
-export type { CausalLm, LmState, NextOptions } from "./causal-lm.ts";
+export type { CausalLm, LmState } from "./causal-lm.ts";
 export { GenerationError, type GenerationOptions, generate } from "./generation.ts";
 export {
   type GPT2Config,
@@ -48,6 +48,7 @@ export {
   Qwen2Model,
   qwen2Config,
 } from "./llama/index.ts";
+export { llamaFromLlama2c } from "./llama/llama2c.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, type PretrainedConfig } from "./pretrained/config.ts";

@@ -2,8 +2,8 @@ import * as nn from "../../nn/index.ts";
 import { affine, attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { CausalLm, LmState, NextOptions } from "../causal-lm.ts";
-import { extend } from "../key-value-cache.ts";
+import type { CausalLm, LmState } from "../causal-lm.ts";
+import { extend, paddingMask } from "../key-value-cache.ts";
 import type { Family } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import {
@@ -14,9 +14,9 @@ import {
   LmHead,
   lastTokens,
   nextTokenLoss,
+  paddedPositions,
   plainLinear,
   plainWeight,
-  positionsOf,
 } from "../pretrained/decoder.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
 import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
@@ -169,11 +169,11 @@ export class GPT2Model extends GPT2PreTrainedModel {
     if (this.h.length > 0) hiddenStates?.push(lastHiddenState);
     return { lastHiddenState, hiddenStates };
   }
-  next(ids: Tensor, past?: LmState, { attentionMask }: NextOptions = {}): { x: Tensor; past: Tensor[] } {
-    const [batch, t] = ids.shape;
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
+    const t = ids.shape[1];
     const before = past === undefined ? 0 : past[0].shape[2];
-    const mask = keyMask(attentionMask, batch, before + t);
-    let x = this.#embed(ids, attentionMask && positionsOf(attentionMask, t), before);
+    const mask = padding && paddingMask(padding, before + t);
+    let x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
     const kept: Tensor[] = [];
     this.h.forEach((block, i) => {
       const out = block.next(x, past && [past[2 * i], past[2 * i + 1]], mask);
@@ -182,9 +182,9 @@ export class GPT2Model extends GPT2PreTrainedModel {
     });
     return { x: this.ln_f.forward(x), past: kept };
   }
-  #embed(ids: Tensor, positionIds: Tensor | undefined, before: number): Tensor {
+  #embed(ids: Tensor, positionIds: Tensor | undefined, before: number, padding: readonly number[] = [0]): Tensor {
     const t = ids.shape[1];
-    if (positionIds === undefined) checkPositions("GPT2Model", before + t, this.config.nPositions);
+    checkPositions("GPT2Model", before + t - Math.min(...padding), this.config.nPositions);
     const positions = positionIds ?? this.#positions.slice(0, before, before + t);
     return this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
   }
@@ -220,8 +220,8 @@ export class GPT2LMHeadModel extends GPT2PreTrainedModel implements CausalLm {
     const logits = this.lm_head.forward(this.transformer.forward(inputs).lastHiddenState);
     return { logits, loss: labels && nextTokenLoss(logits, labels) };
   }
-  next(ids: Tensor, past?: LmState, options?: NextOptions): { logits: Tensor; past: LmState } {
-    const out = this.transformer.next(ids, past, options);
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
+    const out = this.transformer.next(ids, past, padding);
     return { logits: this.lm_head.forward(out.x), past: out.past };
   }
 }

@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { CausalLm, LmState, NextOptions } from "../causal-lm.ts";
+import type { CausalLm, LmState } from "../causal-lm.ts";
+import { paddingMask } from "../key-value-cache.ts";
 import type { Family } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import {
@@ -10,9 +11,9 @@ import {
   LmHead,
   lastTokens,
   nextTokenLoss,
+  paddedPositions,
   plainLinear,
   plainWeight,
-  positionsOf,
 } from "../pretrained/decoder.ts";
 import type { EncoderOutput, HeadOutput } from "../pretrained/inputs.ts";
 import { classificationLoss } from "../pretrained/losses.ts";
@@ -73,10 +74,11 @@ export class LlamaModel extends LlamaPreTrainedModel {
     if (this.layers.length > 0) hiddenStates?.push(lastHiddenState);
     return { lastHiddenState, hiddenStates };
   }
-  next(ids: Tensor, past?: LmState, { attentionMask }: NextOptions = {}): { x: Tensor; past: Tensor[] } {
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
+    const t = ids.shape[1];
     const before = past === undefined ? 0 : past[0].shape[2];
-    const positions = attentionMask && positionsOf(attentionMask, ids.shape[1]);
-    const context = this.#context(ids, before, attentionMask, positions);
+    const mask = padding && paddingMask(padding, before + t).flatten(1);
+    const context = this.#context(ids, before, mask, padding && paddedPositions(padding, before, t), padding);
     let x = this.embed_tokens.forward(ids);
     const kept: Tensor[] = [];
     this.layers.forEach((layer, i) => {
@@ -86,9 +88,15 @@ export class LlamaModel extends LlamaPreTrainedModel {
     });
     return { x: this.norm.forward(x), past: kept };
   }
-  #context(ids: Tensor, before: number, mask: Tensor | undefined, positionIds: Tensor | undefined): LlamaContext {
+  #context(
+    ids: Tensor,
+    before: number,
+    mask: Tensor | undefined,
+    positionIds: Tensor | undefined,
+    padding: readonly number[] = [0],
+  ): LlamaContext {
     const [batch, t] = ids.shape;
-    checkPositions("LlamaModel", before + t, this.config.maxPositionEmbeddings);
+    checkPositions("LlamaModel", before + t - Math.min(...padding), this.config.maxPositionEmbeddings);
     const { cos, sin } =
       positionIds === undefined
         ? this.#rotary.angles(t, before)
@@ -127,8 +135,8 @@ export class LlamaForCausalLM extends LlamaPreTrainedModel implements CausalLm {
     const logits = this.lm_head.forward(this.model.forward(inputs).lastHiddenState);
     return { logits, loss: labels && nextTokenLoss(logits, labels) };
   }
-  next(ids: Tensor, past?: LmState, options?: NextOptions): { logits: Tensor; past: LmState } {
-    const out = this.model.next(ids, past, options);
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
+    const out = this.model.next(ids, past, padding);
     return { logits: this.lm_head.forward(out.x), past: out.past };
   }
 }

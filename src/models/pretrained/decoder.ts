@@ -27,21 +27,12 @@ export function keyMask(mask: Tensor | undefined, batch: number, keys: number): 
 }
 
 /**
- * Positions of the last `t` tokens of texts with padding: a token's is the number of tokens before it that count; padding has 0.
- * @param mask [batch, S] @returns int32 [batch, t]
+ * Positions of `t` tokens after `before` others, where the first `padding[b]` of both are no part of text b; those have 0.
+ * @returns int32 [batch, t]
  */
-export function positionsOf(mask: Tensor, t: number): Tensor {
-  const [batch, s] = mask.shape;
-  const shown = mask.data();
-  const positions = new Int32Array(batch * t);
-  for (let b = 0; b < batch; b++) {
-    let count = 0;
-    for (let i = 0; i < s; i++) {
-      if (shown[b * s + i] !== 0) count++;
-      if (i >= s - t) positions[b * t + i - (s - t)] = Math.max(0, shown[b * s + i] === 0 ? 0 : count - 1);
-    }
-  }
-  return tensor(positions, [batch, t]);
+export function paddedPositions(padding: readonly number[], before: number, t: number): Tensor {
+  const positions = padding.flatMap((n) => Array.from({ length: t }, (_, i) => Math.max(0, before + i - n)));
+  return tensor(Int32Array.from(positions), [padding.length, t]);
 }
 
 /** Throws ShapeError for more tokens than a model has positions. */

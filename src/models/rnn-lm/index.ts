@@ -1,7 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import { concat, embedding, lockedDropout, stack } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { CausalLm, LmState, NextOptions } from "../causal-lm.ts";
+import type { CausalLm, LmState } from "../causal-lm.ts";
 
 export const RNN_CELLS = ["rnn", "gru", "lstm"] as const;
 
@@ -99,14 +99,11 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
 
   readonly stateBatchDim = 1;
   readonly takesPadding = true;
-  next(ids: Tensor, past?: LmState, { attentionMask }: NextOptions = {}): { logits: Tensor; past: LmState } {
+  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
     const [batch, steps] = ids.shape;
     const v = this.vocabSize;
     // What is padding came at the very beginning.
-    const shown = past === undefined ? attentionMask?.data() : undefined;
-    const padding =
-      shown && Array.from({ length: batch }, (_, b) => shown.subarray(b * steps, (b + 1) * steps).indexOf(1));
-    if (padding === undefined || padding.every((n) => n === 0)) {
+    if (past !== undefined || padding === undefined || padding.every((n) => n === 0)) {
       const { logits, state } = this.forward(ids.transpose(0, 1), past);
       return { logits: logits.reshape([steps, batch, v]).transpose(0, 1), past: state };
     }

@@ -68,19 +68,13 @@ describe.each(MODELS)("%s", (_name, make) => {
           const texts = lengths.map((n, b) => Array.from({ length: n }, (_, i) => 1 + ((i * 5 + b + seed) % 12)));
           const pad = (row: number[], fill: number) => [...Array(longest - row.length).fill(fill), ...row];
           const ids = tensor(Int32Array.from(texts.flatMap((t) => pad(t, 0))), [batch, longest]);
-          const mask = texts.map((t) =>
-            pad(
-              t.map(() => 1),
-              0,
-            ),
-          );
+          const padding = lengths.map((n) => longest - n);
           const rows: Tensor[] = [];
           let past: LmState | undefined;
           for (let at = 0, c = 0; at < longest; c++) {
             const end = Math.min(longest, at + cuts[c % cuts.length]);
-            const attentionMask = tensor(Int32Array.from(mask.flatMap((m) => m.slice(0, end))), [batch, end]);
             const [before, from] = [past, at];
-            const out = noGrad(() => model.next(ids.slice(1, from, end), before, { attentionMask }));
+            const out = noGrad(() => model.next(ids.slice(1, from, end), before, padding));
             past = out.past;
             for (let i = 0; i < end - at; i++) rows.push(out.logits.select(1, i));
             at = end;
