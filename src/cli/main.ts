@@ -19,6 +19,7 @@ import {
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
+type PredictOptions = CommonOptions & { input?: string; textColumn?: string; submission?: string };
 type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; input?: string; stop?: string[] };
 
 const VERSION = "0.1.0";
@@ -81,13 +82,20 @@ export function program(): Command {
     .description("predict with a trained model: one line for each input")
     .option("--input <file>", "a file of inputs; - reads lines from standard input")
     .option("--text-column <name>")
+    .option("--submission <dir>", "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them")
     .addHelpText(
       "after",
       '\nExamples:\n  shoshin predict runs/reviews "A film to see twice."\n  shoshin predict runs/reviews --input reviews.txt --json\n',
     )
-    .action(async (dir: string, texts: string[], options: CommonOptions & { input?: string; textColumn?: string }) => {
+    .action(async (dir: string, texts: string[], options: PredictOptions) => {
       applyCommon(options);
       const predictor = await loadModel(dir);
+      if (options.submission !== undefined) {
+        if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
+        const files = await predictor.submit(options.input ?? "", options.submission);
+        print(options, { files }, () => files.join("\n"));
+        return;
+      }
       if (texts.length > 0 && options.input !== undefined) throw new UsageError("give texts or --input, not both");
       let results: unknown[];
       if (options.input !== undefined && options.input !== "-")

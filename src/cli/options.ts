@@ -105,6 +105,7 @@ export function addTraining(command: Command): Command {
     .option("--ema-decay <x>", "evaluate and save a moving average of the weights; 0 is off", number)
     .option("--early-stopping-patience <n>", "evaluations without improvement", whole)
     .option("--seed <n>", "", whole)
+    .option("--group-by-length", "batches of texts of like length: less padding")
     .option("--resume", "continue from the newest sound checkpoint in --output")
     .option("--save-steps <n>", "checkpoint every n steps; after every epoch by default", whole)
     .option("--save-total-limit <n>", "checkpoints to keep", whole)
@@ -168,6 +169,7 @@ const TRAINING: (keyof TrainingArguments)[] = [
   "emaDecay",
   "earlyStoppingPatience",
   "seed",
+  "groupByLength",
   "evalSteps",
   "saveSteps",
   "saveTotalLimit",

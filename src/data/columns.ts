@@ -25,7 +25,10 @@ const LABEL = ["label", "class", "target", "sentiment", "category", "gold_label"
 
 /** A text with its label, as tasks take them. */
 export interface TextExample {
+  /** All of it, joined by spaces where there are several. */
   text: string;
+  /** The texts one by one: a pair of sentences, say. */
+  texts: readonly string[];
   label: string | undefined;
 }
 
@@ -142,10 +145,10 @@ export function textExamples(
   }
   // Hugging Face's data sets say −1 where labels are kept secret.
   const secret = label >= 0 && rows.every((row) => row[label].trim() === "-1");
-  const examples = rows.map((row) => ({
-    text: texts.map((c) => row[c]).join(" "),
-    label: label < 0 || secret ? undefined : row[label].trim(),
-  }));
+  const examples = rows.map((row) => {
+    const own = texts.map((c) => row[c]);
+    return { text: own.join(" "), texts: own, label: label < 0 || secret ? undefined : row[label].trim() };
+  });
   const chosen = `text: ${texts.map(show).join(" + ")}${label < 0 ? "" : `, label: ${show(label)}`}${names === undefined ? " (no header)" : ""}`;
   return { examples, chosen };
 }

@@ -3,11 +3,13 @@ import { ShoshinError } from "../backend/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 import type { AnyDataset, BatchOf, ExampleOf } from "./dataset.ts";
-import { shuffled } from "./split.ts";
+import { groupedByLength, shuffled } from "./split.ts";
 
 export interface DataLoaderOptions<T, B> {
   batchSize?: number;
   shuffle?: boolean;
+  /** Of every example: those of like length come together, in random order still. */
+  lengths?: ArrayLike<number>;
   /** The order is a function of seed and epoch. */
   seed?: number;
   dropLast?: boolean;
@@ -35,15 +37,17 @@ let turn = 0;
  */
 export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIterable<B> {
   readonly dataset: D;
-  readonly #options: Required<Omit<DataLoaderOptions<ExampleOf<D>, B>, "collate">>;
+  readonly #options: Required<Omit<DataLoaderOptions<ExampleOf<D>, B>, "collate" | "lengths">>;
+  readonly #lengths: ArrayLike<number> | undefined;
   readonly #make: (indices: Int32Array) => B | Promise<B>;
   #epoch = 0;
   #skip = 0;
 
   /** Throws ShoshinError for a batch size or prefetch that is no whole number. */
   constructor(dataset: D, options: DataLoaderOptions<ExampleOf<D>, B> = {}) {
-    const { collate, ...rest } = options;
+    const { collate, lengths, ...rest } = options;
     this.dataset = dataset;
+    this.#lengths = lengths;
     this.#options = { batchSize: 32, shuffle: false, seed: 0, dropLast: false, prefetch: 2, ...rest };
     const { batchSize, prefetch } = this.#options;
     if (!Number.isInteger(batchSize) || batchSize < 1) throw new ShoshinError(`a batch of ${batchSize} examples`);
@@ -69,7 +73,10 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
   async *[Symbol.asyncIterator](): AsyncGenerator<B> {
     const { batchSize, shuffle, seed, prefetch } = this.#options;
     const n = this.dataset.length;
-    const order = shuffle ? shuffled(n, seed, this.#epoch) : Int32Array.from({ length: n }, (_, i) => i);
+    let order: Int32Array;
+    if (!shuffle) order = Int32Array.from({ length: n }, (_, i) => i);
+    else if (this.#lengths !== undefined) order = groupedByLength(this.#lengths, batchSize, seed, this.#epoch);
+    else order = shuffled(n, seed, this.#epoch);
     // Data sets that vary from epoch to epoch.
     (this.dataset as { setEpoch?(epoch: number): void }).setEpoch?.(this.#epoch);
     const count = this.length;

@@ -19,6 +19,20 @@ export function shuffled(n: number, seed: number, epoch = 0): Int32Array {
 }
 
 /**
+ * The same order, in which examples of like length lie together: random groups of 50 batches are sorted by length, the longest
+ * example of all coming first (Transformers' LengthGroupedSampler), so that memory runs out at once or never.
+ */
+export function groupedByLength(lengths: ArrayLike<number>, batchSize: number, seed: number, epoch = 0): Int32Array {
+  const order = shuffled(lengths.length, seed, epoch);
+  const size = batchSize * Math.max(1, Math.min(50, Math.floor(lengths.length / (batchSize * 4))));
+  for (let at = 0; at < order.length; at += size) order.subarray(at, at + size).sort((a, b) => lengths[b] - lengths[a]);
+  let longest = 0;
+  for (let at = 0; at < order.length; at += size) if (lengths[order[at]] > lengths[order[longest]]) longest = at;
+  [order[0], order[longest]] = [order[longest], order[0]];
+  return order;
+}
+
+/**
  * Cuts a share off at random, of every class alike where classes are given; each class with at least two members keeps one
  * on either side. Indices of both parts, rising.
  */

@@ -13,6 +13,7 @@ export {
 } from "./gguf-names.ts";
 export type { GgufValue } from "./gguf-types.ts";
 export { Llama2cError } from "./llama2c.ts";
+export { type WeightsDType, weightsOf } from "./module-weights.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

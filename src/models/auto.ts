@@ -1,3 +1,4 @@
+import { type HubOptions, resolveModel } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bert } from "./bert/index.ts";
@@ -38,18 +39,20 @@ export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & Caus
 
 const auto = <M>(head: Head) => ({
   /**
-   * Opens a folder in Hugging Face's layout: config.json and the weights. What the checkpoint lacks, a new head say, starts
-   * with random values.
-   * @throws ConfigError for an unknown architecture, StateDictError or SafetensorsError for weights that do not fit.
+   * Opens a folder in Hugging Face's layout, config.json and the weights, or a model of the hub (`OWNER/NAME`). What the
+   * checkpoint lacks, a new head say, starts with random values.
+   * @throws ConfigError for an unknown architecture, StateDictError, WeightsError or the format's own for weights that do not
+   * fit, HubError for what cannot be fetched.
    */
-  async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<M> {
-    return autoModels.load(folder, head, options).model as M;
+  async fromPretrained(name: string, options: FromPretrainedOptions & HubOptions = {}): Promise<M> {
+    return autoModels.load(await resolveModel(name, options), head, options).model as M;
   },
 });
 
 export const AutoConfig = {
   /** The configuration of a folder. Throws {@link ConfigError}. */
-  fromPretrained: async (folder: string): Promise<PretrainedConfig> => autoModels.config(folder),
+  fromPretrained: async (name: string, options: HubOptions = {}): Promise<PretrainedConfig> =>
+    autoModels.config(await resolveModel(name, { ...options, purpose: "config" })),
 };
 export const AutoModel = auto<Encoder>("base");
 export const AutoModelForSequenceClassification = auto<SequenceClassifier>("sequenceClassification");

@@ -51,7 +51,7 @@ export {
 export { llamaFromLlama2c } from "./llama/llama2c.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
-export { ConfigError, type ConfigKind, type PretrainedConfig } from "./pretrained/config.ts";
+export { ConfigError, type ConfigKind, labelsOf as configLabels, type PretrainedConfig } from "./pretrained/config.ts";
 export type { DecoderInputs, LabelledDecoderInputs } from "./pretrained/decoder.ts";
 export type {
   EncoderInputs,

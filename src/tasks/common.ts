@@ -98,6 +98,8 @@ export interface Predictor {
   predict(inputs: readonly string[]): Promise<unknown[]>;
   /** The same for a file of inputs. */
   predictFile(path: string, options: { textColumn?: string }): Promise<unknown[]>;
+  /** Writes predictions of a benchmark's test parts in the form that its site takes; returns the files. */
+  submit?(source: string, folder: string): Promise<string[]>;
 }
 
 export interface Task {
@@ -161,6 +163,8 @@ export function saveModel(
     result: TrainResult;
     baseline?: string;
     files?: Record<string, unknown>;
+    /** Writes weights and configuration in place of what is done by default. */
+    save?: () => void;
   },
 ): TaskReport {
   const { task, preset, result } = about;
@@ -182,8 +186,11 @@ export function saveModel(
   if (result.alreadyFinished && existsSync(join(folder, "README.md"))) return report;
   for (const [name, value] of Object.entries(about.files ?? {}))
     writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
-  saveWeights(model, join(folder, "model.safetensors"));
-  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  if (about.save !== undefined) about.save();
+  else {
+    saveWeights(model, join(folder, "model.safetensors"));
+    writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  }
   writeFileAtomic(
     join(folder, "shoshin.json"),
     `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,

@@ -1,4 +1,4 @@
-import { join } from "#platform";
+import { existsSync, join } from "#platform";
 import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
@@ -38,10 +38,34 @@ export function getTask(name: string): Task {
   return task;
 }
 
-/** Opens the folder of a trained model, whatever its task. */
+/** What a model of Hugging Face's is for, by the name of its class. */
+const BY_ARCHITECTURE: [RegExp, string][] = [
+  [/ForSequenceClassification$/, "text-classification"],
+  [/ForTokenClassification$/, "token-classification"],
+  [/(ForCausalLM|LMHeadModel)$/, "text-generation"],
+  [/ForMaskedLM$/, "fill-mask"],
+  [/(ForConditionalGeneration|MTModel)$/, "translation"],
+  [/Model$/, "feature-extraction"],
+];
+
+/** The task of a folder that was not written here. Throws {@link TaskError}. */
+function taskOf(folder: string): string {
+  const { architectures } = readJson(join(folder, "config.json")) as { architectures?: string[] };
+  const name = architectures?.[0] ?? "";
+  const task = BY_ARCHITECTURE.find(([pattern]) => pattern.test(name))?.[1];
+  if (task !== undefined && TASKS.some((t) => t.name === task)) return task;
+  throw new TaskError(
+    `${folder}/config.json: ${name === "" ? "no architectures" : name}: no task here uses such a model`,
+    "Fine-tune it: shoshin train TASK --model FOLDER.",
+  );
+}
+
+/** Opens the folder of a trained model, whatever its task: one that was trained here, or one of Hugging Face's with a head. */
 export async function loadModel(folder: string): Promise<Predictor> {
-  const about = readJson(join(folder, "shoshin.json")) as { task?: string };
-  if (typeof about.task !== "string") throw new TaskError(`${folder}/shoshin.json names no task`);
+  const path = join(folder, "shoshin.json");
+  if (!existsSync(path) && existsSync(join(folder, "config.json"))) return getTask(taskOf(folder)).load(folder);
+  const about = readJson(path) as { task?: string };
+  if (typeof about.task !== "string") throw new TaskError(`${path} names no task`);
   return getTask(about.task).load(folder);
 }
 

@@ -1,20 +1,7 @@
 import { join } from "#platform";
+import { ArrayDataset, DataLoader, resolveSource, type TextExample } from "../data/index.ts";
 import {
-  ArrayDataset,
-  builtinPart,
-  DataError,
-  DataLoader,
-  fetchSource,
-  type Part,
-  parseRange,
-  readRecords,
-  resolveSource,
-  type Source,
-  stratifiedSplit,
-  type TextExample,
-  textExamples,
-} from "../data/index.ts";
-import {
+  autoModels,
   BagOfWordsForSequenceClassification,
   MlpForSequenceClassification,
   RNN_CELLS,
@@ -29,7 +16,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
-  downloads,
   labelsOf,
   type ModelConfig,
   type Predictor,
@@ -41,6 +27,8 @@ import {
   type TaskReport,
 } from "./common.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
+import { fineTuneClassifier, loadClassifier } from "./sequence-classifier.ts";
+import { readLabelled, readPart, readTexts } from "./text-data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
 
 const NAME = "text-classification";
@@ -56,25 +44,6 @@ const collateWith = (inputs: TextInputs) => (examples: readonly Encoded[]) => ({
   ...inputs.collate(examples.map((e) => e.input)),
   labels: tensor(Int32Array.from(examples, (e) => e.label)),
 });
-
-/** Examples of one part of a source, and what was chosen among its columns. */
-async function readPart(
-  source: Source,
-  part: Part,
-  options: { textColumn?: string; labelColumn?: string },
-  needsLabels = true,
-) {
-  const examples: TextExample[] = [];
-  let chosen = "";
-  for (const path of source.parts[part] ?? []) {
-    const read = textExamples(await readRecords(path), options, needsLabels);
-    chosen = read.chosen;
-    for (let i = 0; i < read.examples.length; i++) {
-      if (!source.builtin || builtinPart(i) === part) examples.push(read.examples[i]);
-    }
-  }
-  return { examples, chosen };
-}
 
 function buildModel(config: ModelConfig): Module {
   const numLabels = Object.keys(config.id2label ?? {}).length;
@@ -126,43 +95,10 @@ async function score(model: Module, inputs: TextInputs, data: readonly Encoded[]
   return scorer.metrics();
 }
 
-async function heldOut(
-  options: TaskOptions,
-  source: Source,
-  train: TextExample[],
-): Promise<{ train: TextExample[]; validation: TextExample[] }> {
-  const { validation } = options;
-  const seed = options.args?.seed ?? DEFAULTS.seed;
-  if (validation === "none") return { train, validation: [] };
-  const share = validation === undefined ? 0.1 : Number(validation);
-  if (validation !== undefined && !(share > 0 && share < 1)) {
-    const other = await fetchSource(validation, "rows", downloads(options));
-    const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
-    return { train, validation: (await readPart(other, part, options)).examples };
-  }
-  if (validation === undefined && source.parts.validation) {
-    return { train, validation: (await readPart(source, "validation", options)).examples };
-  }
-  const split = stratifiedSplit(
-    train.length,
-    share,
-    seed,
-    train.map((e) => e.label ?? ""),
-  );
-  return { train: split.train.map((i) => train[i]), validation: split.held.map((i) => train[i]) };
-}
-
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "mlp";
-  if (!PRESETS.includes(preset as "mlp")) {
-    throw new TaskError(`${NAME} has no preset ${preset}`, `There are: ${PRESETS.join(", ")}.`);
-  }
-  const source = await fetchSource(options.data, "rows", downloads(options));
-  const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
-  const { examples, chosen } = await readPart(source, part, options);
-  if (examples.length === 0) throw new DataError(`${options.data}: no examples`);
-  const [from, to] = parseRange(options.range);
-  const data = await heldOut(options, source, examples.slice(from, to));
+  if (!PRESETS.includes(preset as "mlp")) return fineTuneClassifier({ ...options, model: preset }, PRESETS);
+  const { chosen, ...data } = await readTexts(options);
   const names = collectLabels(
     data.train.map((e) => e.label),
     options.data,
@@ -318,6 +254,7 @@ const RECIPES = {
 
 async function load(folder: string): Promise<Predictor> {
   const config = readJson(join(folder, "config.json")) as ModelConfig;
+  if (autoModels.knows(config)) return loadClassifier(folder);
   const names = labelsOf(config, folder);
   const inputs: TextInputs =
     config.max_length === undefined
@@ -350,19 +287,7 @@ async function load(folder: string): Promise<Predictor> {
     },
     async evaluate(options) {
       const begin = performance.now();
-      const source = await fetchSource(options.data, "rows", downloads(options));
-      const order: Part[] = ["test", "validation", "train"];
-      let examples: TextExample[] = [];
-      for (const part of order) {
-        if (source.parts[part] === undefined) continue;
-        const read = await readPart(source, part, options, part === "train");
-        examples = read.examples;
-        // A test part without labels, as GLUE's, cannot be measured.
-        if (examples.length > 0 && examples.every((e) => e.label !== undefined && e.label !== "")) break;
-      }
-      const [from, to] = parseRange(options.range);
-      examples = examples.slice(from, to);
-      if (examples.length === 0) throw new DataError(`${options.data}: no labelled examples`);
+      const examples = await readLabelled(options);
       const ids = labelIds(
         examples.map((e) => e.label),
         names,

@@ -47,6 +47,8 @@ export interface TrainingArguments {
   /** Ends after so many evaluations without a better metric; 0: off. */
   earlyStoppingPatience: number;
   seed: number;
+  /** Batches of texts of like length, where the task knows lengths: less padding. */
+  groupByLength: boolean;
   /** Evaluates every so many steps; 0: after every epoch. */
   evalSteps: number;
   /** Writes a checkpoint every so many steps; 0: after every epoch. */
@@ -81,6 +83,7 @@ export const DEFAULTS: TrainingArguments = {
   emaDecay: 0,
   earlyStoppingPatience: 0,
   seed: 42,
+  groupByLength: false,
   evalSteps: 0,
   saveSteps: 0,
   loadBestModelAtEnd: true,

@@ -7,8 +7,6 @@ export {
   saveCheckpoint,
   saveWeights,
   type TrainerState,
-  type WeightsDType,
-  weightsOf,
 } from "./checkpoint.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./entities.ts";
 export { readLog } from "./log.ts";

@@ -43,6 +43,8 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   collate?: (examples: ExampleOf<D>[]) => B;
   /** Examples in a new order in every epoch; true. Streams of text are read in order. */
   shuffle?: boolean;
+  /** Of every training example, for `groupByLength`. */
+  lengths?: ArrayLike<number>;
   /** What a batch hands to the next besides weights, as the state of a recurrent net; saved in checkpoints. */
   carry?: Carry;
   /** Of the model's output for `batch.x` and of `batch.y`, e.g. `nn.mseLoss`. This or `computeLoss`. */
@@ -223,6 +225,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       batchSize: args.perDeviceTrainBatchSize,
       shuffle: this.#o.shuffle ?? true,
       seed: args.seed,
+      lengths: args.groupByLength ? this.#o.lengths : undefined,
       collate,
     });
     const accumulate = args.gradientAccumulationSteps;

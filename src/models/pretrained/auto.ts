@@ -1,6 +1,6 @@
 import { join } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
-import { SafetensorsFile } from "../../formats/index.ts";
+import { openWeights } from "../../formats/index.ts";
 import { init } from "../../nn/index.ts";
 import {
   ConfigError,
@@ -52,6 +52,12 @@ export class AutoModels {
     this.#families = families;
   }
 
+  /** Whether a configuration is of a kind that is known. */
+  knows({ model_type }: JsonObject): boolean {
+    return this.#families.some((f) => f.config.modelType === model_type);
+  }
+
+  /** Throws {@link ConfigError} that lists the kinds that are known. */
   family(json: JsonObject, source: string): Family {
     const type = json.model_type;
     const family = this.#families.find((f) => f.config.modelType === type);
@@ -98,7 +104,7 @@ export class AutoModels {
     if (options.config !== undefined) config = family.config.make({ ...config, ...options.config });
     if (options.labels !== undefined) config = withLabels(config, options.labels);
     const { value: model, pending } = init.deferInit(() => new Model(config));
-    using file = SafetensorsFile.open(join(folder, "model.safetensors"));
+    using file = openWeights(folder);
     const report = model.loadPretrained(file, options);
     const state = model.stateDict();
     for (const name of [...report.missing, ...report.mismatched]) pending.get(state.get(name) as never)?.();

@@ -1,7 +1,13 @@
-import { join } from "#platform";
-import { type SafetensorsFile, writeFileAtomic, writeSafetensors } from "../../formats/index.ts";
+import { join, mkdirSync } from "#platform";
+import {
+  readIntoTensor,
+  type WeightsDType,
+  type WeightsFile,
+  weightsOf,
+  writeFileAtomic,
+  writeSafetensors,
+} from "../../formats/index.ts";
 import * as nn from "../../nn/index.ts";
-import { noGrad } from "../../tensor/no-grad.ts";
 import { sameShape, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ConfigKind, PretrainedConfig } from "./config.ts";
@@ -43,7 +49,7 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
    * understood, and the old `gamma` and `beta` of layer norms. Nothing is changed unless everything fits.
    * @throws StateDictError naming every tensor of another shape; or if no name is known.
    */
-  loadPretrained(file: SafetensorsFile, { ignoreMismatchedSizes = false }: LoadOptions = {}): LoadReport {
+  loadPretrained(file: WeightsFile, { ignoreMismatchedSizes = false }: LoadOptions = {}): LoadReport {
     const kind = this.constructor as typeof PreTrainedModel;
     const own = this.stateDict();
     const prefix = `${kind.baseModelPrefix}.`;
@@ -85,23 +91,18 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
         `${kind.architecture} has ${[...own.keys()].slice(0, 3).join(", ")} …`,
       );
     }
-    noGrad(() => {
-      for (const [target, name] of found) (own.get(target) as Tensor).copy_(file.read(name).data as Float32Array);
-    });
+    for (const [target, name] of found) readIntoTensor(file, name, own.get(target) as Tensor);
     return report;
   }
 
-  /** Writes `config.json` and `model.safetensors`, which `from_pretrained` opens in Python. A shared tensor is written once. */
-  savePretrained(folder: string): void {
+  /**
+   * Writes `config.json` and `model.safetensors`, which `from_pretrained` opens in Python; a shared tensor once.
+   * @param options.dtype of the weights in the file; float32
+   */
+  savePretrained(folder: string, { dtype }: { dtype?: WeightsDType } = {}): void {
     const { architecture, configKind } = this.constructor as typeof PreTrainedModel;
-    const seen = new Set<Tensor>();
-    const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-    for (const [name, t] of this.stateDict()) {
-      if (seen.has(t)) continue;
-      seen.add(t);
-      tensors.set(name, { shape: t.shape, data: t.data() as Float32Array });
-    }
-    writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
+    mkdirSync(folder, { recursive: true });
+    writeSafetensors(join(folder, "model.safetensors"), weightsOf(this, dtype), { format: "pt" });
     const json = { ...configKind.toJson(this.config), architectures: [architecture] };
     writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(json, null, 2)}\n`);
   }

@@ -1,0 +1,313 @@
+import { existsSync, join } from "#platform";
+import {
+  ArrayDataset,
+  DataError,
+  DataLoader,
+  type GluePart,
+  type GlueTask,
+  resolveSource,
+  type TextExample,
+  writeGlueSubmission,
+} from "../data/index.ts";
+import { resolveModel } from "../hub/index.ts";
+import {
+  autoModels,
+  configLabels,
+  type PreTrainedModel,
+  type PretrainedConfig,
+  type SequenceClassifier,
+} from "../models/index.ts";
+import { mseLoss } from "../nn/index.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import { manualSeed } from "../tensor/random.ts";
+import { AutoTokenizer } from "../text/index.ts";
+import { DEFAULTS, type Metrics, pearson, rmse, spearman, Trainer } from "../train/index.ts";
+import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
+import {
+  downloads,
+  type ModelConfig,
+  type Predictor,
+  readJson,
+  saveModel,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
+import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
+import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
+
+const NAME = "text-classification";
+
+interface Encoded extends EncodedText {
+  label: number;
+}
+
+/** Transformers' defaults for GLUE, with warmup. */
+const RECIPE = {
+  numTrainEpochs: 3,
+  learningRate: 5e-5,
+  weightDecay: 0.01,
+  perDeviceTrainBatchSize: 32,
+  maxGradNorm: 1,
+};
+const MAX_LENGTH = 128;
+
+/** The longest text that model and tokenizer take, `wanted` at most. */
+function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
+  const { maxPositionEmbeddings, nPositions } = config as { maxPositionEmbeddings?: number; nPositions?: number };
+  // RoBERTa counts positions from its padding token on.
+  const spare = ["roberta", "xlm-roberta"].includes(config.modelType) ? 2 : 0;
+  return Math.min(wanted, tokenizerMost, (maxPositionEmbeddings ?? nPositions ?? Number.POSITIVE_INFINITY) - spare);
+}
+
+/** Every probability of dropout in a configuration, set to `p`. */
+const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<string, number> =>
+  p === undefined
+    ? {}
+    : Object.fromEntries(
+        Object.keys(config)
+          .filter((key) => /dropout|pdrop/i.test(key))
+          .map((key) => [key, p]),
+      );
+
+const isRegression = (config: PretrainedConfig) => config.problemType === "regression";
+
+/** Numbers that are no classes: some are not whole. */
+const areScores = (labels: readonly (string | undefined)[]) =>
+  labels.every((label) => label !== undefined && label.trim() !== "" && Number.isFinite(Number(label))) &&
+  labels.some((label) => !Number.isInteger(Number(label)));
+
+class Classifier {
+  readonly model: SequenceClassifier;
+  readonly texts: PretrainedTexts;
+  readonly names: readonly string[];
+  readonly regression: boolean;
+  constructor(model: SequenceClassifier, texts: PretrainedTexts, names: readonly string[]) {
+    this.model = model;
+    this.texts = texts;
+    this.names = names;
+    this.regression = isRegression(model.config);
+  }
+
+  encode(examples: readonly TextExample[], source: string): Encoded[] {
+    const labels = this.regression
+      ? examples.map((e, i) => {
+          const value = Number(e.label ?? Number.NaN);
+          if (Number.isFinite(value)) return value;
+          throw new DataError(`${source}: example ${i + 1}: expected a number, found ${JSON.stringify(e.label ?? "")}`);
+        })
+      : labelIds(
+          examples.map((e) => e.label),
+          this.names,
+          source,
+        );
+    return examples.map((e, i) => ({ ...this.texts.encode(e.texts), label: labels[i] }));
+  }
+  collate = (examples: readonly Encoded[]) => ({
+    ...this.texts.collate(examples),
+    labels: tensor(
+      this.regression ? Float32Array.from(examples, (e) => e.label) : Int32Array.from(examples, (e) => e.label),
+    ),
+  });
+
+  async score(data: readonly Encoded[]): Promise<Metrics> {
+    // Like lengths together: the order of examples does not matter here.
+    const sorted = [...data].sort((a, b) => a.inputIds.length - b.inputIds.length);
+    const loader = new DataLoader(new ArrayDataset(sorted), { batchSize: 32, collate: this.collate });
+    if (!this.regression) {
+      const scorer = new ClassificationScorer(this.names.length);
+      for await (const { labels, ...batch } of loader) scorer.add(() => this.model.forward(batch).logits, labels);
+      return scorer.metrics();
+    }
+    const [predicted, targets]: [number[], number[]] = [[], []];
+    let loss = 0;
+    for await (const { labels, ...batch } of loader) {
+      const { scores, error } = noGrad(() => {
+        const scores = this.model.forward(batch).logits.squeeze(1);
+        return { scores, error: mseLoss(scores, labels, { reduction: "sum" }) };
+      });
+      predicted.push(...scores.data());
+      targets.push(...labels.data());
+      loss += error.item();
+      scores.dispose();
+      error.dispose();
+    }
+    return {
+      loss: loss / targets.length,
+      pearson: pearson(predicted, targets),
+      spearmanr: spearman(predicted, targets),
+      rmse: rmse(predicted, targets),
+    };
+  }
+
+  /** Logits of each input, [labels] long. */
+  logits(inputs: readonly (readonly string[])[]): Float32Array[] {
+    const encoded = inputs.map((texts, i) => ({ ...this.texts.encode(texts), i }));
+    encoded.sort((a, b) => a.inputIds.length - b.inputIds.length);
+    const out: Float32Array[] = [];
+    const width = this.regression ? 1 : this.names.length;
+    for (let at = 0; at < encoded.length; at += 32) {
+      const list = encoded.slice(at, at + 32);
+      const logits = noGrad(() => this.model.forward(this.texts.collate(list)).logits);
+      const data = logits.data();
+      list.forEach(({ i }, row) => {
+        out[i] = Float32Array.from(data.subarray(row * width, (row + 1) * width));
+      });
+      logits.dispose();
+    }
+    return out;
+  }
+  predict(inputs: readonly (readonly string[])[]): { label: string; score: number }[] {
+    return this.logits(inputs).map((logits) => {
+      if (this.regression) return { label: this.names[0], score: logits[0] };
+      const most = Math.max(...logits);
+      const exp = logits.map((x) => Math.exp(x - most));
+      const sum = exp.reduce((a, b) => a + b, 0);
+      return bestLabel(
+        exp.map((x) => x / sum),
+        this.names,
+      );
+    });
+  }
+}
+
+/** The checkpoint's own labels in its order if they are the data's, else the data's. */
+function labelsFor(own: readonly string[], names: readonly string[]): readonly string[] {
+  return own.length === names.length && names.every((name) => own.includes(name)) ? own : names;
+}
+
+/**
+ * Fine-tunes a pretrained encoder or decoder to classify texts or pairs of texts, or to give each a number where the labels are
+ * numbers (STS-B). Options as those of Transformers' run_glue.
+ * @throws TaskError for what is neither a preset nor a folder nor a name on the hub; ConfigError, StateDictError, DataError.
+ */
+export async function fineTuneClassifier(
+  options: TaskOptions & { model: string },
+  presets: readonly string[],
+): Promise<TaskReport> {
+  if (!options.model.includes("/") && !options.model.startsWith("hub:") && !options.model.startsWith(".")) {
+    throw new TaskError(
+      `${NAME} has no preset ${options.model}`,
+      `There are: ${presets.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
+    );
+  }
+  const folder = await resolveModel(options.model, downloads(options));
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const { chosen, ...data } = await readTexts(options);
+  const task = glueOf(options.data);
+  const labels = data.train.map((e) => e.label);
+  const regression = task?.regression ?? areScores(labels);
+  const before = autoModels.config(folder);
+  const own = configLabels(before);
+  const names = regression ? ["LABEL_0"] : labelsFor(own, task?.labels ?? collectLabels(labels, options.data));
+  options.say?.(
+    `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
+  );
+  const args = { ...RECIPE, ...options.args, outputDir: options.output };
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const { model, report } = autoModels.load(folder, "sequenceClassification", {
+    labels: names,
+    config: {
+      problemType: regression ? "regression" : "single_label_classification",
+      ...dropoutOf(before, options.dropout),
+    },
+    // Another set of labels needs a new head, even one of the same size.
+    ignoreMismatchedSizes: true,
+  });
+  if (report.missing.length + report.mismatched.length > 0) {
+    options.say?.(`new, with random values: ${[...report.missing, ...report.mismatched].join(", ")}`);
+  }
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const classifier = new Classifier(model as SequenceClassifier, new PretrainedTexts(tokenizer, maxLength), names);
+  const trainSet = classifier.encode(data.train, options.data);
+  const validationSet = classifier.encode(data.validation, options.validation ?? options.data);
+  const trainer = new Trainer({
+    model,
+    trainDataset: new ArrayDataset(trainSet),
+    lengths: trainSet.map((e) => e.inputIds.length),
+    collate: classifier.collate,
+    computeLoss: (batch) => {
+      const { loss } = classifier.model.forward(batch);
+      if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
+      return loss;
+    },
+    evaluate: validationSet.length > 0 ? () => classifier.score(validationSet) : undefined,
+    metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
+    greaterIsBetter: true,
+    callbacks: options.callbacks,
+    args,
+    fingerprint: JSON.stringify([model.config, options.data, maxLength]),
+  });
+  const result = await trainer.train();
+  const config = (model.constructor as typeof PreTrainedModel).configKind.toJson(model.config) as ModelConfig;
+  return saveModel(options.output, model, config, {
+    task: NAME,
+    preset: options.model,
+    data: options.data,
+    options: { ...options, maxLength },
+    result,
+    save() {
+      model.savePretrained(options.output);
+      tokenizer.savePretrained(options.output);
+    },
+  });
+}
+
+/** A classifier that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
+export async function loadClassifier(folder: string): Promise<Predictor> {
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const { model } = autoModels.load(folder, "sequenceClassification");
+  const about = existsSync(join(folder, "shoshin.json")) ? readJson(join(folder, "shoshin.json")) : {};
+  const { settings } = about as { settings?: { maxLength?: number } };
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings?.maxLength ?? 512);
+  const texts = new PretrainedTexts(tokenizer, maxLength);
+  const classifier = new Classifier(model as SequenceClassifier, texts, configLabels(model.config));
+  return {
+    task: NAME,
+    model,
+    predict: async (inputs) => classifier.predict(inputs.map((text) => [text])),
+    async predictFile(path, { textColumn }) {
+      const task = glueOf(path);
+      if (task !== undefined)
+        return classifier.predict((await glueTexts(task, testPart(task), {})).map((e) => e.texts));
+      const source = resolveSource(path);
+      const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
+      return classifier.predict(examples.map((e) => e.texts));
+    },
+    async evaluate(options) {
+      const begin = performance.now();
+      const task = glueOf(options.data);
+      const data = classifier.encode(await readLabelled(options), options.data);
+      let metrics = await classifier.score(data);
+      if (task?.validation.length === 2) {
+        const other = classifier.encode(await glueTexts(task, task.validation[1], options), options.data);
+        const second = Object.entries(await classifier.score(other)).map(([name, value]) => [`${name}_mm`, value]);
+        metrics = { ...metrics, ...Object.fromEntries(second) };
+      }
+      return { task: NAME, examples: data.length, seconds: (performance.now() - begin) / 1000, metrics };
+    },
+    async submit(source, into) {
+      const task = glueOf(source);
+      if (task === undefined)
+        throw new TaskError(`${source} is no task of GLUE`, "Submissions are for glue:cola, glue:sst2 …");
+      const order = task.labels ?? [];
+      const paths = [];
+      for (const [part, file] of Object.entries(task.parts) as [GluePart, { submission?: string }][]) {
+        if (file.submission === undefined) continue;
+        const logits = classifier.logits((await glueTexts(task, part, {})).map((e) => e.texts));
+        const values = logits.map((row) => {
+          if (classifier.regression) return row[0];
+          const name = classifier.names[row.indexOf(Math.max(...row))];
+          // A model of other names for the same labels has them in the same order.
+          return order.includes(name) ? order.indexOf(name) : classifier.names.indexOf(name);
+        });
+        paths.push(writeGlueSubmission(task.name, into, values, part));
+      }
+      return paths;
+    },
+  };
+}
+
+/** The first of a task's test parts. */
+const testPart = (task: GlueTask): GluePart => (task.parts.test ? "test" : "test_matched");
