@@ -33,8 +33,11 @@ function trimmed({ ids, tokens, offsets }: Sequence, addPrefixSpace: boolean): S
   const shorter = offsets.map(([from, to], i): [number, number] => {
     let leading = SPACES.exec(tokens[i])?.[0].length ?? 0;
     const trailing = SPACES_AFTER.exec(tokens[i])?.[0].length ?? 0;
-    // A single space at the very beginning is the one that was put there.
-    if (addPrefixSpace && leading === 1 && (i === 0 || from === 0)) leading = 0;
+    // A single space at the very beginning is the one that was put there, with the range of the character after it.
+    if (addPrefixSpace && leading === 1 && (i === 0 || from === 0)) {
+      if (tokens[i].length === 1) return [from, from];
+      leading = 0;
+    }
     const start = Math.min(from + leading, to);
     return [start, to >= trailing ? Math.max(to - trailing, start) : to];
   });
