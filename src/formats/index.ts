@@ -12,6 +12,7 @@ export {
   toGgufName,
 } from "./gguf-names.ts";
 export type { GgufValue } from "./gguf-types.ts";
+export { NpyError, NpzFile, readNpy, writeNpy, writeNpz } from "./npy.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";
