@@ -14,6 +14,7 @@ export {
 export type { GgufValue } from "./gguf-types.ts";
 export { Llama2cError } from "./llama2c.ts";
 export { type WeightsDType, weightsOf } from "./module-weights.ts";
+export { NpyError, NpzFile, readNpy, writeNpy, writeNpz } from "./npy.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

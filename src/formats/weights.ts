@@ -1,5 +1,6 @@
 import { existsSync, join, statSync } from "#platform";
 import { GgufWeights } from "./gguf-names.ts";
+import { NpzFile } from "./npy.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { ShardedWeights } from "./sharded.ts";
 import { PyTorchFile } from "./torch-file.ts";
@@ -16,6 +17,7 @@ const FILES = [
 const OPEN: readonly [RegExp, (path: string) => WeightsFile][] = [
   [/\.safetensors$/i, SafetensorsFile.open],
   [/\.(bin|pt|pth)$/i, PyTorchFile.open],
+  [/\.npz$/i, NpzFile.open],
   [/\.gguf$/i, GgufWeights.open],
   [/\.index\.json$/i, (path) => new ShardedWeights(path, openWeights)],
 ];
@@ -32,7 +34,7 @@ export function openWeights(path: string): WeightsFile {
     if (open !== undefined) return open(path);
     throw new WeightsError(
       `${path}: unknown kind of file`,
-      "Weights are read from .safetensors, .bin, .pt, .pth and .gguf.",
+      "Weights are read from .safetensors, .bin, .pt, .pth, .npz and .gguf.",
     );
   }
   const found = FILES.map((name) => join(path, name)).find((file) => existsSync(file));
