@@ -40,12 +40,25 @@ const DATA_FILES: Record<SourceKind, (names: readonly string[]) => string[]> = {
   tagged: taggedFiles,
 };
 
+/** Folders that hold published data sets, inside the one that SHOSHIN_DATA gives. */
+const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
+  ptb: ["ptb", "penn-treebank", "simple-examples/data"],
+  "wikitext:2": ["wikitext-2", "wikitext2", "wikitext-2-v1"],
+  "wikitext:103": ["wikitext-103", "wikitext103", "wikitext-103-v1"],
+};
+
+/** Penn Treebank comes as words and, beside them, as characters: who names the folder means the words. */
+const withoutCharacters = (names: readonly string[]): string[] => {
+  const words = names.filter((name) => !/^ptb\.char\./.test(name));
+  return words.length > 0 ? words : [...names];
+};
+
 function folderSource(folder: string, kind: SourceKind): Source {
   const parts: Source["parts"] = {};
   const names = readdirSync(folder).filter(
     (name) => !name.startsWith(".") && !NOT_DATA.test(name) && statSync(join(folder, name)).isFile(),
   );
-  const files = DATA_FILES[kind](names).sort();
+  const files = DATA_FILES[kind](withoutCharacters(names)).sort();
   const untold: string[] = [];
   for (const name of files) {
     const part = PART_NAMES.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1];
@@ -75,13 +88,18 @@ export function resolveSource(source: string, kind: SourceKind = "rows"): Source
     if (statSync(source).isDirectory()) return folderSource(source, kind);
     return { name: basename(source), parts: { train: [source] }, builtin: false };
   }
+  const data = env("SHOSHIN_DATA");
+  const folders = PUBLISHED[source.toLowerCase()] ?? [];
+  const published = folders
+    .map((name) => join(data ?? "", name))
+    .find((path) => data !== undefined && existsSync(path));
+  if (published !== undefined) return folderSource(published, kind);
   if (source.startsWith("hub:") || source.startsWith("wikitext:")) {
     throw new DataError(
       `${source}: downloading is not built yet`,
       "Download the files and give their path: --data FILE.",
     );
   }
-  const data = env("SHOSHIN_DATA");
   let inside = source;
   if (source.startsWith("glue:")) {
     const wanted = source

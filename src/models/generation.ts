@@ -33,7 +33,7 @@ export interface GenerationOptions {
 
 const SAMPLING = 0x5a3b1e;
 
-/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
+/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. Throws {@link GenerationError} when nothing is left. */
 export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
   if (repetitionPenalty !== 1) {
@@ -41,6 +41,12 @@ export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, 
   }
   for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
   const best = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  if (!Number.isFinite(best)) {
+    throw new GenerationError(
+      Number.isNaN(best) ? "the model gives NaN" : "no token is left to choose from",
+      Number.isNaN(best) ? "Its weights are damaged, or training has run away." : "All of them are suppressed.",
+    );
+  }
   if (temperature === 0) {
     const at = logits.indexOf(best);
     return logits.fill(0).fill(1, at, at + 1);

@@ -136,6 +136,7 @@ class Transformer extends nn.Module {
   }
   #embed(ids: Tensor, before: number): Tensor {
     const t = ids.shape[1];
+    if (t < 1) throw new ShapeError("GptForCausalLM: there are no tokens");
     if (before + t > this.wpe.weight.shape[0]) {
       throw new ShapeError(
         `GptForCausalLM: ${before + t} tokens, but the model has ${this.wpe.weight.shape[0]} positions`,
