@@ -37,7 +37,7 @@ export {
 export { Module, Parameter, type StateDict, StateDictError } from "./module.ts";
 export { Perceptron, ReluNeuron, SigmoidNeuron } from "./neuron.ts";
 export { LayerNorm, RMSNorm } from "./norm.ts";
-export { RotaryEmbedding, sinusoidalPositions } from "./positions.ts";
+export { applyRotary, RotaryEmbedding, sinusoidalPositions } from "./positions.ts";
 export { GRU, LSTM, type RecurrentForwardOptions, type RecurrentModuleOptions, RNN } from "./recurrent.ts";
 export { Sequential } from "./sequential.ts";
 export { estimateMemory, formatBytes, type LayerSummary, layers, type MemoryEstimate, summary } from "./summary.ts";

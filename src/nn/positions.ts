@@ -18,6 +18,26 @@ export function sinusoidalPositions(length: number, size: number): Tensor {
 }
 
 /**
+ * Turns each pair of the first elements by an angle: $(a, b) \mapsto (a\cos - b\sin, b\cos + a\sin)$.
+ * @param x [..., T, d]
+ * @param cos broadcasting to [..., T, size / 2]: the first `size` ≤ d elements are turned, the rest of d stays. @param sin likewise
+ * @param interleaved pairs are neighbours; else element i goes with i + size / 2.
+ */
+export function applyRotary(x: Tensor, cos: Tensor, sin: Tensor, interleaved = false): Tensor {
+  const width = x.shape[x.ndim - 1];
+  const half = cos.shape[cos.ndim - 1];
+  const part = x.slice(-1, 0, 2 * half);
+  const pairs = part.reshape([...part.shape.slice(0, -1), ...(interleaved ? [half, 2] : [2, half])]);
+  const dim = interleaved ? -1 : -2;
+  const [a, b] = [pairs.select(dim, 0), pairs.select(dim, 1)];
+  const axis = interleaved ? part.ndim : part.ndim - 1;
+  const grow = (y: Tensor) => y.reshape([...y.shape.slice(0, axis), 1, ...y.shape.slice(axis)]);
+  const joined = concat([grow(a.mul(cos).sub(b.mul(sin))), grow(b.mul(cos).add(a.mul(sin)))], axis);
+  const turned = joined.reshape(part.shape);
+  return width === 2 * half ? turned : concat([turned, x.slice(-1, 2 * half, width)], -1);
+}
+
+/**
  * Rotary positions (Su et al., "RoFormer", 2021): each pair of elements is turned by the angle $p\,\theta^{-2i/d}$, so that the
  * product of a query and a key depends on their distance alone.
  */
@@ -59,17 +79,7 @@ export class RotaryEmbedding extends Module {
         `RotaryEmbedding: ${showShape(x.shape)} from position ${offset} on, but the table has ${this.maxPositions} positions of ${this.size}`,
       );
     }
-    const half = this.size / 2;
-    const part = x.slice(-1, 0, this.size);
-    const shape = [...part.shape.slice(0, -1), ...(this.interleaved ? [half, 2] : [2, half])];
-    const pairs = part.reshape(shape);
-    const dim = this.interleaved ? -1 : -2;
-    const [a, b] = [pairs.select(dim, 0), pairs.select(dim, 1)];
     const [cos, sin] = [this.#cos, this.#sin].map((table) => table.slice(0, offset, offset + t).to(x.dtype));
-    const axis = this.interleaved ? part.ndim : part.ndim - 1;
-    const grow = (y: Tensor) => y.reshape([...y.shape.slice(0, axis), 1, ...y.shape.slice(axis)]);
-    const joined = concat([grow(a.mul(cos).sub(b.mul(sin))), grow(b.mul(cos).add(a.mul(sin)))], axis);
-    const turned = joined.reshape(part.shape);
-    return width === this.size ? turned : concat([turned, x.slice(-1, this.size, width)], -1);
+    return applyRotary(x, cos, sin, this.interleaved);
   }
 }

@@ -1,13 +1,9 @@
 import type { Tensor } from "../../src/index.ts";
 import * as S from "../../src/index.ts";
 import type { OnnxNode } from "./model.ts";
+import { SEQUENCE_OPERATORS } from "./sequence-operators.ts";
+import { attribute, type Operator, Skip } from "./tools.ts";
 
-/** ONNX operators in terms of ours. A case that throws Skip is listed with its reason. */
-export class Skip extends Error {}
-
-type Operator = (inputs: (Tensor | undefined)[], node: OnnxNode) => (Tensor | undefined)[];
-const attribute = <T>(node: OnnxNode, name: string, otherwise: T): T =>
-  (node.attributes[name] as T | undefined) ?? otherwise;
 const one =
   (f: (x: Tensor, node: OnnxNode) => Tensor): Operator =>
   ([x], node) => [f(x as Tensor, node)];
@@ -60,6 +56,7 @@ function crossEntropy(inputs: (Tensor | undefined)[], node: OnnxNode, isLog: boo
 }
 
 export const OPERATORS: Record<string, Operator> = {
+  ...SEQUENCE_OPERATORS,
   Add: two((a, b) => a.add(b)),
   Sub: two((a, b) => a.sub(b)),
   Mul: two((a, b) => a.mul(b)),
@@ -90,6 +87,34 @@ export const OPERATORS: Record<string, Operator> = {
   Elu: one((x, n) => x.elu(attribute(n, "alpha", 1))),
   Softplus: one((x) => x.softplus()),
   Gelu: one((x, n) => x.gelu(attribute<"none" | "tanh">(n, "approximate", "none"))),
+  And: two((a, b) => a.logicalAnd(b)),
+  Or: two((a, b) => a.logicalOr(b)),
+  Xor: two((a, b) => a.logicalXor(b)),
+  Not: one((x) => x.logicalNot()),
+  Selu: one((x, n) =>
+    // Ours has the paper's constants; others are an elu.
+    n.attributes.alpha === undefined && n.attributes.gamma === undefined
+      ? x.selu()
+      : x.elu(attribute(n, "alpha", 1.6732632)).mul(attribute(n, "gamma", 1.0507009)),
+  ),
+  Softsign: one((x) => x.softsign()),
+  HardSigmoid: one((x, n) =>
+    x
+      .mul(attribute(n, "alpha", 0.2))
+      .add(attribute(n, "beta", 0.5))
+      .clamp(0, 1),
+  ),
+  HardSwish: one((x) => x.hardswish()),
+  ThresholdedRelu: one((x, n) => S.where(x.gt(attribute(n, "alpha", 1)), x, S.zeros([]))),
+  Split: ([x, sizes], n) => {
+    const t = x as Tensor;
+    const axis = attribute(n, "axis", 0);
+    const given = ints(sizes) ?? attribute<number[] | undefined>(n, "split", undefined);
+    return t.split(given ?? Math.ceil((t.shape.at(axis) as number) / n.outputs.length), axis);
+  },
+  ReduceProd: reduction((x, d, k) =>
+    d === undefined ? x.prod(undefined, k) : d.reduce((t, dim) => t.prod(dim, k), x),
+  ),
   Identity: one((x) => x),
   Flatten: one((x, n) => {
     const axis = attribute(n, "axis", 1);
