@@ -1,8 +1,8 @@
 import type { Tensor } from "../../src/index.ts";
 import * as S from "../../src/index.ts";
-import type { OnnxNode } from "./model.ts";
+import type { OnnxNode, OnnxTensor } from "./model.ts";
 import { SEQUENCE_OPERATORS } from "./sequence-operators.ts";
-import { attribute, type Operator, Skip } from "./tools.ts";
+import { attribute, load, type Operator, Skip } from "./tools.ts";
 
 const one =
   (f: (x: Tensor, node: OnnxNode) => Tensor): Operator =>
@@ -53,6 +53,13 @@ function crossEntropy(inputs: (Tensor | undefined)[], node: OnnxNode, isLog: boo
   const loss = S.crossEntropy(rows, target, { weight, ignoreIndex, reduction });
   const shaped = reduction === "none" ? loss.reshape(labels.shape) : loss;
   return isLog ? [shaped] : [shaped, node.outputs.length > 1 ? scores.logSoftmax(1) : undefined];
+}
+
+function cast(x: Tensor, type: number): Tensor {
+  const dtype = { 1: "float32", 6: "int32", 7: "int32", 9: "uint8" }[type] as "float32" | undefined;
+  if (dtype === undefined) throw new Skip(`ONNX type ${type}`);
+  // A truth value is 1 for whatever is not 0.
+  return type === 9 ? x.logicalNot().logicalNot() : x.to(dtype);
 }
 
 export const OPERATORS: Record<string, Operator> = {
@@ -115,6 +122,35 @@ export const OPERATORS: Record<string, Operator> = {
   ReduceProd: reduction((x, d, k) =>
     d === undefined ? x.prod(undefined, k) : d.reduce((t, dim) => t.prod(dim, k), x),
   ),
+  Constant: (
+    _,
+    { attributes: { value, value_float: float, value_int: int, value_ints: ints, value_floats: floats } },
+  ) => {
+    if (value !== undefined) return [load(value as OnnxTensor)];
+    if (float !== undefined) return [S.full([], float as number)];
+    if (int !== undefined) return [S.full([], int as number, { dtype: "int32" })];
+    if (floats !== undefined) return [S.tensor(Float32Array.from([floats].flat() as number[]))];
+    return [S.tensor(Int32Array.from([ints].flat() as number[]))];
+  },
+  Shape: ([x], n) => {
+    const { shape } = x as Tensor;
+    return [S.tensor(Int32Array.from(shape.slice(attribute(n, "start", 0), attribute(n, "end", shape.length))))];
+  },
+  Size: one((x) => S.full([], x.numel, { dtype: "int32" })),
+  Cast: one((x, n) => cast(x, attribute(n, "to", 1))),
+  CastLike: ([x, like]) => [(x as Tensor).to((like as Tensor).dtype)],
+  Reshape: ([x, shape]) => {
+    const t = x as Tensor;
+    return [t.reshape((ints(shape) as number[]).map((s, i) => (s === 0 ? t.shape[i] : s)))];
+  },
+  Expand: ([x, shape]) => {
+    const wanted = ints(shape) as number[];
+    const t = x as Tensor;
+    const rank = Math.max(wanted.length, t.ndim);
+    const own = [...new Array(rank - t.ndim).fill(1), ...t.shape];
+    const other = [...new Array(rank - wanted.length).fill(1), ...wanted];
+    return [t.reshape(own).expand(own.map((s, i) => (s === 1 ? other[i] : s)))];
+  },
   Identity: one((x) => x),
   Flatten: one((x, n) => {
     const axis = attribute(n, "axis", 1);
