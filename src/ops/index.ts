@@ -43,5 +43,6 @@ export { softplus } from "./softplus.ts";
 export { softsign } from "./softsign.ts";
 export { mean, sum, variance } from "./sum.ts";
 export { tanh } from "./tanh.ts";
+export { tril, triu } from "./triangle.ts";
 export { cos, sin } from "./trigonometric.ts";
 export { where } from "./where.ts";

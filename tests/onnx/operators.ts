@@ -136,6 +136,19 @@ export const OPERATORS: Record<string, Operator> = {
     const { shape } = x as Tensor;
     return [S.tensor(Int32Array.from(shape.slice(attribute(n, "start", 0), attribute(n, "end", shape.length))))];
   },
+  ConstantOfShape: ([shape], n) => {
+    const value = n.attributes.value === undefined ? S.zeros([1]) : load(n.attributes.value as OnnxTensor);
+    return [S.full(ints(shape) as number[], value.item(), { dtype: value.dtype })];
+  },
+  Range: ([start, limit, delta]) => {
+    const [from, to, by] = [start, limit, delta].map((t) => (t as Tensor).item());
+    const values = Array.from({ length: Math.max(0, Math.ceil((to - from) / by)) }, (_, i) => from + i * by);
+    return [S.tensor(Float32Array.from(values)).to((start as Tensor).dtype)];
+  },
+  Trilu: ([x, k], n) => {
+    const diagonal = k?.item() ?? 0;
+    return [attribute(n, "upper", 1) === 1 ? (x as Tensor).triu(diagonal) : (x as Tensor).tril(diagonal)];
+  },
   Size: one((x) => S.full([], x.numel, { dtype: "int32" })),
   Cast: one((x, n) => cast(x, attribute(n, "to", 1))),
   CastLike: ([x, like]) => [(x as Tensor).to((like as Tensor).dtype)],

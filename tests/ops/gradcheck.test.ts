@@ -44,6 +44,8 @@ const cases: Case[] = [
   ["prod", (a) => a.prod(), () => [away(2, 3)]],
   ["prod over a dimension, with a 0", (a) => a.prod(1), () => [tensor([1, 2, 0, 4, 5, -1, 3, 2, 0, 0], [2, 5])]],
   ["split", (a) => S.concat(a.split([1, 3], 1).reverse(), 1), () => [r(2, 4)]],
+  ["tril", (a) => a.tril(1), () => [r(2, 3, 4)]],
+  ["triu", (a) => a.triu(-1), () => [r(4, 3)]],
   ["neg", (a) => a.neg(), () => [r(3)]],
   ["abs", (a) => a.abs(), () => [away(6)]],
   ["square", (a) => a.square(), () => [r(3)]],

@@ -43,6 +43,22 @@ describe("split", () => {
   });
 });
 
+describe("triangles", () => {
+  it("keep what PyTorch's do", () => {
+    const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+    expect(x.tril().toArray()).toEqual([
+      [1, 0, 0],
+      [4, 5, 0],
+    ]);
+    expect(x.triu(1).toArray()).toEqual([
+      [0, 2, 3],
+      [0, 0, 6],
+    ]);
+    expect(x.tril(-5).sum().item()).toBe(0);
+    expect(() => tensor([1]).tril()).toThrow(ShapeError);
+  });
+});
+
 describe("logic", () => {
   it("joins truth values and numbers, with broadcasting", () => {
     const a = tensor([0, 2, 0, -1], [2, 2]);
