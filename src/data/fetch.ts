@@ -5,7 +5,7 @@ import { HubError, type HubOptions, hubFile, listFiles, snapshotDownload } from 
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
-import { type Part, partOf, resolveSource, type Source, type SourceKind } from "./source.ts";
+import { type Part, partOf, publishedFolder, resolveSource, type Source, type SourceKind } from "./source.ts";
 
 /** Where the hub keeps the Parquet files that it makes of every data set, for those that are made by a script. */
 const CONVERTED = "refs/convert/parquet";
@@ -165,10 +165,10 @@ async function hubSource(
 const literal = (path: string) => path.replace(/[*?[]/g, "[$&]");
 
 /** Short names of published data sets: a folder in SHOSHIN_DATA, else this on the hub. */
-const KNOWN: Record<string, { folder: string; hub: string }> = {
-  ptb: { folder: "ptb", hub: "ptb-text-only/ptb_text_only" },
-  "wikitext:2": { folder: "wikitext2", hub: "Salesforce/wikitext:wikitext-2-raw-v1" },
-  "wikitext:103": { folder: "wikitext103", hub: "Salesforce/wikitext:wikitext-103-raw-v1" },
+const KNOWN: Readonly<Record<string, string>> = {
+  ptb: "ptb-text-only/ptb_text_only",
+  "wikitext:2": "Salesforce/wikitext:wikitext-2-raw-v1",
+  "wikitext:103": "Salesforce/wikitext:wikitext-103-raw-v1",
 };
 
 /**
@@ -190,9 +190,8 @@ export async function fetchSource(
     if (here(join("glue", folder))) return resolveSource(source, kind);
     spec = `hub:nyu-mll/glue:${name}`;
   } else if (Object.hasOwn(KNOWN, source)) {
-    const { folder, hub } = KNOWN[source];
-    if (here(folder)) return resolveSource(join(data as string, folder), kind);
-    spec = `hub:${hub}`;
+    if (publishedFolder(source) !== undefined) return resolveSource(source, kind);
+    spec = `hub:${KNOWN[source]}`;
   }
   if (!spec.startsWith("hub:")) return resolveSource(source, kind);
   const match = /^hub:([\w.-]+(?:\/[\w.-]+)?)(?::([\w.+-]+))?(?:@(.+))?$/.exec(spec);

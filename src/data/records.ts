@@ -20,6 +20,9 @@ const FORMATS: Record<string, Records["format"]> = {
   ".jsonl": "jsonl",
   ".ndjson": "jsonl",
   ".txt": "text",
+  // WikiText's files.
+  ".tokens": "text",
+  ".raw": "text",
   ".parquet": "parquet",
 };
 

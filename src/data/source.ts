@@ -43,12 +43,32 @@ const DATA_FILES: Record<SourceKind, (names: readonly string[]) => string[]> = {
   tagged: taggedFiles,
 };
 
+/** Folders that hold published data sets, inside the one that SHOSHIN_DATA gives. */
+const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
+  ptb: ["ptb", "penn-treebank", "simple-examples/data"],
+  "wikitext:2": ["wikitext-2", "wikitext2", "wikitext-2-v1"],
+  "wikitext:103": ["wikitext-103", "wikitext103", "wikitext-103-v1"],
+};
+
+/** The folder of a published data set in SHOSHIN_DATA; undefined where it is not there. */
+export function publishedFolder(source: string): string | undefined {
+  const data = env("SHOSHIN_DATA");
+  if (data === undefined) return undefined;
+  return (PUBLISHED[source.toLowerCase()] ?? []).map((name) => join(data, name)).find((path) => existsSync(path));
+}
+
+/** Penn Treebank comes as words and, beside them, as characters: who names the folder means the words. */
+const withoutCharacters = (names: readonly string[]): string[] => {
+  const words = names.filter((name) => !/^ptb\.char\./.test(name));
+  return words.length > 0 ? words : [...names];
+};
+
 function folderSource(folder: string, kind: SourceKind): Source {
   const parts: Source["parts"] = {};
   const names = readdirSync(folder).filter(
     (name) => !name.startsWith(".") && !NOT_DATA.test(name) && statSync(join(folder, name)).isFile(),
   );
-  const files = DATA_FILES[kind](names).sort();
+  const files = DATA_FILES[kind](withoutCharacters(names)).sort();
   const untold: string[] = [];
   for (const name of files) {
     const part = partOf(name);
@@ -78,6 +98,8 @@ export function resolveSource(source: string, kind: SourceKind = "rows"): Source
     if (statSync(source).isDirectory()) return folderSource(source, kind);
     return { name: basename(source), parts: { train: [source] }, builtin: false };
   }
+  const published = publishedFolder(source);
+  if (published !== undefined) return folderSource(published, kind);
   if (source.startsWith("hub:")) {
     throw new DataError(`${source}: only files that are here can be read for this`, "Download it and give its path.");
   }

@@ -1,13 +1,10 @@
-import { ShoshinError } from "../backend/errors.ts";
 import { philox } from "../backend/philox.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
+import { GenerationError } from "./generation-error.ts";
 import { draw, nextProbabilities } from "./sampling.ts";
-
-/** A generation was asked for something that cannot be. */
-export class GenerationError extends ShoshinError {}
 
 /** How the next token is chosen; names of Transformers' GenerationConfig. */
 export interface GenerationOptions {
@@ -142,3 +139,5 @@ function continueOne(
   }
   return out;
 }
+
+export { GenerationError } from "./generation-error.ts";

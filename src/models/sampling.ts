@@ -1,4 +1,5 @@
 import type { GenerationOptions } from "./generation.ts";
+import { GenerationError } from "./generation-error.ts";
 
 /** Loops, not callbacks: a vocabulary has tens of thousands of entries, and this runs for every token. */
 function greatest(x: Float64Array): number {
@@ -42,7 +43,7 @@ function nucleus(x: Float64Array, topP: number): void {
   }
 }
 
-/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
+/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. Throws {@link GenerationError} when nothing is left. */
 export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
   if (repetitionPenalty !== 1) {
@@ -50,6 +51,12 @@ export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, 
   }
   for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
   const best = greatest(logits);
+  if (!Number.isFinite(best)) {
+    throw new GenerationError(
+      Number.isNaN(best) ? "the model gives NaN" : "no token is left to choose from",
+      Number.isNaN(best) ? "Its weights are damaged, or training has run away." : "All of them are suppressed.",
+    );
+  }
   if (temperature === 0) {
     const at = logits.indexOf(best);
     return logits.fill(0).fill(1, at, at + 1);

@@ -38,15 +38,21 @@ export abstract class TransformerTextModel extends nn.Module {
 
   /**
    * @param tokens [batch, T, hiddenSize]
-   * @param lengths int32 [batch], each at least 1
+   * @param lengths int32 [batch], 0 to T
    * @returns output [batch, T, hiddenSize]; shown [batch, T, 1]: 1 where there is a token, 0 where there is padding
-   * @throws ShapeError for a text longer than `maxPositionEmbeddings`
+   * @throws ShapeError for a text longer than `maxPositionEmbeddings`, or a length that is none
    */
   protected encode(tokens: Tensor, lengths: Tensor): { output: Tensor; shown: Tensor } {
     const [batch, steps] = tokens.shape;
     const most = this.position_embeddings.weight.shape[0];
     if (steps > most) {
       throw new ShapeError(`${this.constructor.name}: ${steps} tokens, but the model has ${most} positions`);
+    }
+    const wrong = Array.from(lengths.data()).findIndex((n) => !(n >= 0 && n <= steps));
+    if (wrong >= 0) {
+      throw new ShapeError(
+        `${this.constructor.name}: length ${lengths.data()[wrong]} of text ${wrong} is outside 0 to ${steps}`,
+      );
     }
     const at = this.#positions.slice(0, 0, steps);
     const positions = this.position_embeddings.forward(at);

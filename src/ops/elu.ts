@@ -9,12 +9,22 @@ const run = unaryOp("elu", "output");
  */
 export const elu = (x: Tensor, alpha = 1): Tensor => run(x, alpha);
 
+/**
+ * Scaled exponential linear unit: γ · elu with α = 1.67326… and γ = 1.05070…, elementwise, any shape (Klambauer et al. 2017).
+ */
+export const selu = (x: Tensor): Tensor => elu(x, 1.6732632423543772).mul(1.0507009873554805);
+
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link elu}. */
     elu(alpha?: number): Tensor;
+    /** See {@link selu}. */
+    selu(): Tensor;
   }
 }
 Tensor.prototype.elu = function (alpha) {
   return elu(this, alpha);
+};
+Tensor.prototype.selu = function () {
+  return selu(this);
 };

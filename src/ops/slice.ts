@@ -52,10 +52,34 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
   );
 }
 
+/**
+ * Pieces of dimension `dim` one after another, as views: of `size` elements each (the last may be smaller), or of the sizes in
+ * a list, which must make up the whole.
+ * @throws ShapeError for sizes that do not
+ */
+export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  const d = normalizeDim(dim, x.ndim, "split");
+  const whole = x.shape[d];
+  const each = (n: number) => Array.from({ length: Math.ceil(whole / n) }, (_, i) => Math.min(n, whole - i * n));
+  if (typeof size === "number" && !(Number.isInteger(size) && size >= 1))
+    throw new ShapeError(`split: pieces of ${size}; whole numbers from 1 on`);
+  const sizes = typeof size === "number" ? each(size) : size;
+  if (sizes.some((n) => !Number.isInteger(n) || n < 0) || sizes.reduce((a, b) => a + b, 0) !== whole) {
+    throw new ShapeError(`split: sizes ${showShape(sizes)} do not make up dimension ${d} of ${showShape(x.shape)}`);
+  }
+  let at = 0;
+  return sizes.map((n) => {
+    at += n;
+    return slice(x, d, at - n, at);
+  });
+}
+
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link slice}. */
     slice(dim: number, start?: number, end?: number, step?: number): Tensor;
+    /** See {@link split}. */
+    split(size: number | readonly number[], dim?: number): Tensor[];
     /** See {@link select}. */
     select(dim: number, index: number): Tensor;
   }
@@ -65,4 +89,7 @@ Tensor.prototype.slice = function (dim, start, end, step) {
 };
 Tensor.prototype.select = function (dim, index) {
   return select(this, dim, index);
+};
+Tensor.prototype.split = function (size, dim) {
+  return split(this, size, dim);
 };

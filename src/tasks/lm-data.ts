@@ -16,11 +16,21 @@ export async function readPartLines(source: Source, part: Part, textColumn?: str
     if (formatOf(path) === "text") for await (const { text } of readLines(path)) lines.push(text);
     else {
       const { examples } = textExamples(await readRecords(path), { textColumn }, false);
-      // A row that is a line with its end (WikiText on the hub) is one line.
-      for (const { text } of examples) lines.push(...text.replace(/\n$/, "").split("\n"));
+      // WikiText's rows on the hub are lines with their ends.
+      for (const { text } of examples) lines.push(...text.replace(/\r?\n$/, "").split("\n"));
     }
   }
   return lines;
+}
+
+/** Files of the corpora that the literature measures words on. */
+const WORD_CORPORA = /(^|[/\\])(ptb\.(train|valid|test)\.txt|wiki\.(train|valid|test)\.tokens)(\.gz)?$/;
+
+export interface Corpus {
+  train: string[];
+  validation: string[];
+  /** Whether it is a published corpus that has been cut into words. */
+  words: boolean;
 }
 
 /** Lines to learn from and to validate on: the source's own parts, else the last tenth (or another share) held out in order. */
@@ -30,30 +40,42 @@ export async function readCorpus(options: {
   textColumn?: string;
   args?: { quiet?: boolean };
   say?: (line: string) => void;
-}): Promise<{ train: string[]; validation: string[] }> {
-  const { data, validation, textColumn } = options;
+}): Promise<Corpus> {
+  const { data, validation, textColumn, say } = options;
   const source = await fetchSource(data, "rows", downloads(options));
-  const train = await readPartLines(source, source.parts.train ? "train" : "validation", textColumn);
-  if (train.length === 0) throw new DataError(`${data}: no text`);
-  if (validation === "none") return { train, validation: [] };
+  const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
+  if (part !== "train") say?.(`${data} has no training part: its ${part} part is trained on`);
+  const lines = await readPartLines(source, part, textColumn);
+  if (lines.every((line) => line === "")) throw new DataError(`${data}: no text`);
+  const files = Object.values(source.parts).flat();
+  const words = /(^|[/\\:])(ptb|wikitext)/i.test(data) || files.some((file) => WORD_CORPORA.test(file));
   const share = validation === undefined ? 0.1 : Number(validation);
+  if (validation === "none") return { train: lines, validation: [], words };
+  let held: string[] | undefined;
   if (validation !== undefined && !(share > 0 && share < 1)) {
     const other = await fetchSource(validation, "rows", downloads(options));
-    const part = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
-    return { train, validation: await readPartLines(other, part, textColumn) };
+    const own = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
+    held = await readPartLines(other, own, textColumn);
+  } else if (validation === undefined && source.parts.train && source.parts.validation) {
+    held = await readPartLines(source, "validation", textColumn);
   }
-  if (validation === undefined && source.parts.train && source.parts.validation) {
-    return { train, validation: await readPartLines(source, "validation", textColumn) };
-  }
-  // By characters, at a line's end; a text of one line is cut inside it.
-  const total = train.reduce((n, line) => n + line.length + 1, 0);
+  if (held?.every((line) => line === "")) throw new DataError(`${validation ?? data}: no text to validate on`);
+  return held === undefined ? { ...cutEnd(lines, share), words } : { train: lines, validation: held, words };
+}
+
+/** The last `share` by characters, from a line's end on; a text of one line is cut inside it. */
+function cutEnd(lines: readonly string[], share: number): { train: string[]; validation: string[] } {
+  const total = lines.reduce((n, line) => n + line.length + 1, 0);
   let at = 0;
   let i = 0;
-  while (i < train.length && at + train[i].length + 1 <= total * (1 - share)) at += train[i++].length + 1;
-  if (i > 0) return { train: train.slice(0, i), validation: train.slice(i) };
-  const cut = Math.floor(train[0].length * (1 - share));
-  return { train: [train[0].slice(0, cut)], validation: [train[0].slice(cut), ...train.slice(1)] };
+  while (i < lines.length && at + lines[i].length + 1 <= total * (1 - share)) at += lines[i++].length + 1;
+  if (i > 0) return { train: lines.slice(0, i), validation: lines.slice(i) };
+  const cut = Math.floor(lines[0].length * (1 - share));
+  return { train: [lines[0].slice(0, cut)], validation: [lines[0].slice(cut), ...lines.slice(1)] };
 }
+
+/** Words that are kept unless another number is asked for. */
+export const MOST_WORDS = 50_000;
 
 /** A tokenizer for a language model of these lines: trained, or read from a folder. */
 export async function makeTokenizer(kind: string, lines: readonly string[], vocabSize?: number): Promise<Tokenizer> {
@@ -66,7 +88,7 @@ export async function makeTokenizer(kind: string, lines: readonly string[], voca
     case "word":
       // The literature's corpora are cut into words already; their <unk> is ours.
       return trainTokenizer("word", lines, {
-        vocabSize: vocabSize ?? 50_000,
+        vocabSize: vocabSize ?? MOST_WORDS,
         specialTokens: ["<unk>", EOS],
         splitPunctuation: false,
       });

@@ -34,6 +34,7 @@ import {
   BlockWindows,
   blocksOf,
   encodeStream,
+  MOST_WORDS,
   makeTokenizer,
   readCorpus,
   readPartLines,
@@ -193,9 +194,16 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const corpus = await readCorpus(options);
   const [from, to] = parseRange(options.range);
   const lines = corpus.train.slice(from, to);
-  const published = /(^|[/\\:])(ptb|wikitext)/i.test(options.data);
-  const kind = options.tokenizer ?? (published ? "word" : "character");
+  if (lines.every((line) => line === "")) {
+    throw new DataError(`${options.data}: no text in the rows ${options.range}; there are ${corpus.train.length} rows`);
+  }
+  const kind = options.tokenizer ?? (corpus.words ? "word" : "character");
   const tokenizer = await makeTokenizer(kind, lines, options.vocabSize);
+  if (tokenizer.kind === "word" && tokenizer.vocabSize === (options.vocabSize ?? MOST_WORDS)) {
+    options.say?.(
+      `only the ${tokenizer.vocabSize.toLocaleString("en-US")} most frequent words are known: perplexity cannot be held against that of a full vocabulary (--vocab-size)`,
+    );
+  }
   const start = startToken(tokenizer);
   const ids = encodeStream(tokenizer, lines);
   const held = encodeStream(tokenizer, corpus.validation);
@@ -212,8 +220,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   if (optim !== undefined && optim !== meant && learningRate === undefined)
     args.learningRate = optim === "sgd" ? 1 : 1e-3;
   const block = options.blockSize ?? recipe.block;
+  if (block < 1) throw new TaskError(`--block-size ${block}: expected at least 1`);
   const streams = Math.min(args.perDeviceTrainBatchSize, Math.floor(ids.length / block));
-  if (block < 1 || streams < 1) {
+  if (streams < 1) {
     throw new DataError(
       `${options.data}: ${ids.length} tokens are fewer than one block of ${block}`,
       "Give more text, or a smaller --block-size.",

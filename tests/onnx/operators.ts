@@ -1,13 +1,9 @@
 import type { Tensor } from "../../src/index.ts";
 import * as S from "../../src/index.ts";
-import type { OnnxNode } from "./model.ts";
+import type { OnnxNode, OnnxTensor } from "./model.ts";
+import { SEQUENCE_OPERATORS } from "./sequence-operators.ts";
+import { attribute, load, type Operator, Skip } from "./tools.ts";
 
-/** ONNX operators in terms of ours. A case that throws Skip is listed with its reason. */
-export class Skip extends Error {}
-
-type Operator = (inputs: (Tensor | undefined)[], node: OnnxNode) => (Tensor | undefined)[];
-const attribute = <T>(node: OnnxNode, name: string, otherwise: T): T =>
-  (node.attributes[name] as T | undefined) ?? otherwise;
 const one =
   (f: (x: Tensor, node: OnnxNode) => Tensor): Operator =>
   ([x], node) => [f(x as Tensor, node)];
@@ -59,7 +55,15 @@ function crossEntropy(inputs: (Tensor | undefined)[], node: OnnxNode, isLog: boo
   return isLog ? [shaped] : [shaped, node.outputs.length > 1 ? scores.logSoftmax(1) : undefined];
 }
 
+function cast(x: Tensor, type: number): Tensor {
+  const dtype = { 1: "float32", 6: "int32", 7: "int32", 9: "uint8" }[type] as "float32" | undefined;
+  if (dtype === undefined) throw new Skip(`ONNX type ${type}`);
+  // A truth value is 1 for whatever is not 0.
+  return type === 9 ? x.logicalNot().logicalNot() : x.to(dtype);
+}
+
 export const OPERATORS: Record<string, Operator> = {
+  ...SEQUENCE_OPERATORS,
   Add: two((a, b) => a.add(b)),
   Sub: two((a, b) => a.sub(b)),
   Mul: two((a, b) => a.mul(b)),
@@ -90,6 +94,76 @@ export const OPERATORS: Record<string, Operator> = {
   Elu: one((x, n) => x.elu(attribute(n, "alpha", 1))),
   Softplus: one((x) => x.softplus()),
   Gelu: one((x, n) => x.gelu(attribute<"none" | "tanh">(n, "approximate", "none"))),
+  And: two((a, b) => a.logicalAnd(b)),
+  Or: two((a, b) => a.logicalOr(b)),
+  Xor: two((a, b) => a.logicalXor(b)),
+  Not: one((x) => x.logicalNot()),
+  Selu: one((x, n) =>
+    // Ours has the paper's constants; others are an elu.
+    n.attributes.alpha === undefined && n.attributes.gamma === undefined
+      ? x.selu()
+      : x.elu(attribute(n, "alpha", 1.6732632)).mul(attribute(n, "gamma", 1.0507009)),
+  ),
+  Softsign: one((x) => x.softsign()),
+  HardSigmoid: one((x, n) =>
+    x
+      .mul(attribute(n, "alpha", 0.2))
+      .add(attribute(n, "beta", 0.5))
+      .clamp(0, 1),
+  ),
+  HardSwish: one((x) => x.hardswish()),
+  ThresholdedRelu: one((x, n) => S.where(x.gt(attribute(n, "alpha", 1)), x, S.zeros([]))),
+  Split: ([x, sizes], n) => {
+    const t = x as Tensor;
+    const axis = attribute(n, "axis", 0);
+    const given = ints(sizes) ?? attribute<number[] | undefined>(n, "split", undefined);
+    return t.split(given ?? Math.ceil((t.shape.at(axis) as number) / n.outputs.length), axis);
+  },
+  ReduceProd: reduction((x, d, k) =>
+    d === undefined ? x.prod(undefined, k) : d.reduce((t, dim) => t.prod(dim, k), x),
+  ),
+  Constant: (
+    _,
+    { attributes: { value, value_float: float, value_int: int, value_ints: ints, value_floats: floats } },
+  ) => {
+    if (value !== undefined) return [load(value as OnnxTensor)];
+    if (float !== undefined) return [S.full([], float as number)];
+    if (int !== undefined) return [S.full([], int as number, { dtype: "int32" })];
+    if (floats !== undefined) return [S.tensor(Float32Array.from([floats].flat() as number[]))];
+    return [S.tensor(Int32Array.from([ints].flat() as number[]))];
+  },
+  Shape: ([x], n) => {
+    const { shape } = x as Tensor;
+    return [S.tensor(Int32Array.from(shape.slice(attribute(n, "start", 0), attribute(n, "end", shape.length))))];
+  },
+  ConstantOfShape: ([shape], n) => {
+    const value = n.attributes.value === undefined ? S.zeros([1]) : load(n.attributes.value as OnnxTensor);
+    return [S.full(ints(shape) as number[], value.item(), { dtype: value.dtype })];
+  },
+  Range: ([start, limit, delta]) => {
+    const [from, to, by] = [start, limit, delta].map((t) => (t as Tensor).item());
+    const values = Array.from({ length: Math.max(0, Math.ceil((to - from) / by)) }, (_, i) => from + i * by);
+    return [S.tensor(Float32Array.from(values)).to((start as Tensor).dtype)];
+  },
+  Trilu: ([x, k], n) => {
+    const diagonal = k?.item() ?? 0;
+    return [attribute(n, "upper", 1) === 1 ? (x as Tensor).triu(diagonal) : (x as Tensor).tril(diagonal)];
+  },
+  Size: one((x) => S.full([], x.numel, { dtype: "int32" })),
+  Cast: one((x, n) => cast(x, attribute(n, "to", 1))),
+  CastLike: ([x, like]) => [(x as Tensor).to((like as Tensor).dtype)],
+  Reshape: ([x, shape]) => {
+    const t = x as Tensor;
+    return [t.reshape((ints(shape) as number[]).map((s, i) => (s === 0 ? t.shape[i] : s)))];
+  },
+  Expand: ([x, shape]) => {
+    const wanted = ints(shape) as number[];
+    const t = x as Tensor;
+    const rank = Math.max(wanted.length, t.ndim);
+    const own = [...new Array(rank - t.ndim).fill(1), ...t.shape];
+    const other = [...new Array(rank - wanted.length).fill(1), ...wanted];
+    return [t.reshape(own).expand(own.map((s, i) => (s === 1 ? other[i] : s)))];
+  },
   Identity: one((x) => x),
   Flatten: one((x, n) => {
     const axis = attribute(n, "axis", 1);

@@ -103,6 +103,8 @@ describe("choosing the next token", () => {
     for (const o of [{ temperature: 0.5 }, { topK: 3, topP: 0.9 }, { minP: 0.05 }]) {
       expect(nextProbabilities(logits(), [], o).reduce((a, b) => a + b)).toBeCloseTo(1, 12);
     }
+    expect(() => nextProbabilities(logits(), [], { suppressTokens: [0, 1, 2, 3] })).toThrow(/no token is left/);
+    expect(() => nextProbabilities(Float64Array.of(1, Number.NaN), [], {})).toThrow(/the model gives NaN/);
     expect([...nextProbabilities(logits(), [], { temperature: 0.5 })][1]).toBeCloseTo(
       Math.exp(2) / (Math.exp(4) + Math.exp(2) + 1 + Math.exp(-2)),
       12,
@@ -300,6 +302,29 @@ describe("text-generation", () => {
       ),
     );
   });
+  it("begins with an empty prompt, and forgets the beginning of one that is too long", async () => {
+    const gpt = await loadGenerator(join(folder, "gpt"));
+    for (const model of [generator, gpt]) {
+      expect(model.generate("", { maxNewTokens: 5 }).length).toBeGreaterThan(2);
+      const long = "the cat sat ".repeat(20);
+      expect(model.generate(long, { maxNewTokens: 40, seed: 1 }).length).toBeGreaterThan(30);
+      expect(model.generate("\u{1f600}", { maxNewTokens: 5 }).length).toBeGreaterThan(2);
+    }
+    expect(() => gpt.beamSearch("the cat sat ".repeat(20), { maxNewTokens: 4 })).toThrow(/the model has 16 positions/);
+  });
+  it.each<[string, object, RegExp]>([
+    ["less text than a block", { data: "ab\n" }, /fewer than one block of 16/],
+    ["no text", { data: "\n\n" }, /no text/],
+    ["rows that are not there", { range: "9000:9010" }, /no text in the rows 9000:9010; there are 3\d\d rows/],
+    ["blocks of nothing", { blockSize: 0 }, /--block-size 0: expected at least 1/],
+    ["heads that do not divide the width", { model: "gpt", heads: 3 }, /3 heads do not divide a width of 32/],
+    ["a tokenizer that is not there", { tokenizer: "/none" }, /\/none: no such file/],
+  ])("refuses %s", async (name, options, message) => {
+    const text = "data" in options ? (options.data as string) : undefined;
+    const data = text === undefined ? file : join(folder, `${name}.txt`);
+    if (text !== undefined) writeFileSync(data, text);
+    await expect(train("x", { ...options, data })).rejects.toThrow(message);
+  });
   it("names what is wrong", async () => {
     writeFileSync(join(folder, "short.txt"), "ab\n");
     await expect(
@@ -314,5 +339,9 @@ describe("text-generation", () => {
     tokenizer.model.vocab["\u{1f600}"] = Object.keys(tokenizer.model.vocab).length;
     writeFileSync(join(folder, "model", "tokenizer.json"), JSON.stringify(tokenizer));
     await expect(loadGenerator(join(folder, "model"))).rejects.toThrow(/the tokenizer has \d+ tokens, the model/);
+    writeFileSync(join(folder, "model", "tokenizer.json"), "{");
+    await expect(loadGenerator(join(folder, "model"))).rejects.toThrow(/tokenizer.json: not JSON/);
+    rmSync(join(folder, "model", "tokenizer.json"));
+    await expect(loadGenerator(join(folder, "model"))).rejects.toThrow(/tokenizer.json: no such file/);
   });
 });

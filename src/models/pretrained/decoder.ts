@@ -35,8 +35,9 @@ export function paddedPositions(padding: readonly number[], before: number, t: n
   return tensor(Int32Array.from(positions), [padding.length, t]);
 }
 
-/** Throws ShapeError for more tokens than a model has positions. */
+/** Throws ShapeError for no tokens, or more of them than a model has positions. */
 export function checkPositions(name: string, tokens: number, positions: number): void {
+  if (tokens < 1) throw new ShapeError(`${name}: there are no tokens`);
   if (tokens > positions) {
     throw new ShapeError(
       `${name}: ${tokens} tokens, but the model has ${positions} positions`,

@@ -3,7 +3,7 @@ import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { RNN_CELLS } from "../rnn-lm/index.ts";
 
-/** Sequences side by side: ids int32 [T, batch] filled up with the padding id; lengths int32 [batch], each at least 1. */
+/** Sequences side by side: ids int32 [T, batch] filled up with the padding id; lengths int32 [batch], from 0 on. */
 export interface SequenceBatch {
   ids: Tensor;
   lengths: Tensor;
@@ -53,7 +53,7 @@ export class RnnForSequenceClassification extends nn.Module {
     const last = Array.isArray(state) ? state[0] : state;
     const [layers, batch] = last.shape;
     // Outputs past a text's end are 0.
-    const mean = output.sum(0).div(lengths.to("float32").reshape([batch, 1]));
+    const mean = output.sum(0).div(lengths.to("float32").clamp(1).reshape([batch, 1]));
     const ends = [layers - 2, layers - 1].map((i) => last.select(0, i));
     return this.classifier.forward(this.dropout.forward(concat([mean, ...ends], 1)));
   }

@@ -9,7 +9,7 @@ export interface TransformerClassifierConfig extends TextEncoderConfig {
   padTokenId: number;
 }
 
-/** Token embeddings through a Transformer encoder; the mean over the text's tokens is classified. */
+/** Token embeddings through a Transformer encoder; the mean over the text's tokens (0 of a text without any) is classified. */
 export class TransformerForSequenceClassification extends TransformerTextModel {
   readonly embeddings: nn.Embedding;
   readonly classifier: nn.Linear;
@@ -29,7 +29,7 @@ export class TransformerForSequenceClassification extends TransformerTextModel {
     const mean = output
       .mul(shown)
       .sum(1)
-      .div(lengths.to("float32").reshape([-1, 1]));
+      .div(lengths.to("float32").clamp(1).reshape([-1, 1]));
     return this.classifier.forward(this.dropout.forward(mean));
   }
 }

@@ -1,0 +1,14 @@
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Softsign $x / (1 + |x|)$, elementwise, any shape; between −1 and 1. */
+export const softsign = (x: Tensor): Tensor => x.div(x.abs().add(1));
+
+declare module "../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link softsign}. */
+    softsign(): Tensor;
+  }
+}
+Tensor.prototype.softsign = function () {
+  return softsign(this);
+};
