@@ -23,8 +23,11 @@ export interface LoadReport {
 }
 
 export interface LoadOptions {
-  /** Tensors of another shape are left new instead of being refused: another number of labels, say. */
-  ignoreMismatchedSizes?: boolean;
+  /**
+   * Tensors of another shape are left new instead of being refused; `head`: only those above the part that all heads share,
+   * for another number of labels.
+   */
+  ignoreMismatchedSizes?: boolean | "head";
 }
 
 /** A model of Hugging Face's with its configuration; parameter names are exactly theirs. */
@@ -66,6 +69,8 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     const found = new Map<string, string>();
     const report: LoadReport = { missing: [], unexpected: [], mismatched: [] };
     const wrong: string[] = [];
+    const lenient = (target: string) =>
+      ignoreMismatchedSizes === "head" ? !target.startsWith(prefix) : ignoreMismatchedSizes;
     for (const name of file.names()) {
       const target = nameOf(name);
       if (target === undefined) {
@@ -74,7 +79,7 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
       }
       const [want, have] = [(own.get(target) as Tensor).shape, file.info(name).shape];
       if (sameShape(want, have)) found.set(target, name);
-      else if (ignoreMismatchedSizes) report.mismatched.push(target);
+      else if (lenient(target)) report.mismatched.push(target);
       else wrong.push(`${target}: expected ${showShape(want)}, found ${showShape(have)}`);
     }
     const shared = new Set([...found.keys()].map((name) => own.get(name)));
