@@ -138,9 +138,13 @@ describe("fine-tuning to classify texts", () => {
   });
 
   it("gives numbers where labels are numbers, of pairs of texts", async () => {
-    const pairs = rows.map((r, i) => `${r.text}\tit was a ${nouns[i % 6]}\t${r.good ? 4.5 : 0.5}\n`);
+    const pairs = rows.map((r, i) => `${r.text}\tit was a ${nouns[i % 6]}\t${r.good ? 1.5 : -1.5}\n`);
     const data = file("pairs.tsv", `sentence1\tsentence2\tscore\n${pairs.join("")}`);
-    const report = await train("text-classification", "scores", { data, labelColumn: "score" });
+    const report = await train("text-classification", "scores", {
+      data,
+      labelColumn: "score",
+      args: { numTrainEpochs: 16 },
+    });
     expect(Object.keys(report.validation ?? {}).sort()).toEqual(["loss", "pearson", "rmse", "spearmanr"]);
     const config = JSON.parse(readFileSync(join(folder, "scores", "config.json"), "utf8"));
     expect(config).toMatchObject({ problem_type: "regression", id2label: { 0: "LABEL_0" } });
