@@ -105,10 +105,10 @@ SH_INLINE vf gelu_slope(vf x) {
   return splat(0.5f) * (splat(1.0f) + verf(x * splat(0.70710678118654752f))) + x * density;
 }
 SH_INLINE vf gelu_tanh_slope(vf x) {
-  const vf u = splat(0.79788456080286536f) * (x + splat(0.044715f) * x * x * x);
-  const vf t = vtanh(u), one = splat(1.0f);
-  const vf du = splat(0.79788456080286536f) * (one + splat(3 * 0.044715f) * x * x);
-  return splat(0.5f) * (one + t) + splat(0.5f) * x * (one - t * t) * du;
+  const vf c = min(splat(16.0f), max(splat(-16.0f), x)), one = splat(1.0f);
+  const vf e = gelu_tanh_exp(c), gate = divide(one, one + e);
+  const vf dw = fma(c * c, splat(3 * 0.0713548162726f), splat(1.5957691216057308f));
+  return gate * fma(c * dw, e * gate, one);
 }
 
 static void unary_backward_part(void* context, int64_t part) {

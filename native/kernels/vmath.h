@@ -229,10 +229,15 @@ SH_INLINE vf vgelu(vf x) {
   vf half = splat(0.5f) * max(splat(-3.0e38f), x);
   return fma(half, verf(x * splat(0.70710678118654752f)), half);
 }
+// With w = 2·sqrt(2/π)·(x + 0.044715·x³), (1 + tanh(w/2))/2 = 1/(1 + e^-w), which cancels nothing; this is e^-w.
+SH_INLINE vf gelu_tanh_exp(vf x) {
+  const vf w = x * fma(x * x, splat(-0.0713548162726f), splat(-1.5957691216057308f));
+  return exp_within(min(splat(69.0f), max(splat(-104.0f), w)));
+}
 SH_INLINE vf vgelu_tanh(vf x) {
-  vf u = splat(0.79788456080286536f) * (x + splat(0.044715f) * x * x * x);
-  vf y = splat(0.5f) * x * (splat(1.0f) + vtanh(u));
-  return select(x == splat(-__builtin_inff()), splat(0.0f), y);
+  // Finite, because minus infinity would stay; from -16 down the result is smaller than any sum notices.
+  const vf c = max(splat(-16.0f), x);
+  return c * divide(splat(1.0f), splat(1.0f) + gelu_tanh_exp(c));
 }
 SH_INLINE vf vsilu(vf x) { return select(x == splat(-__builtin_inff()), splat(0.0f), x * vsigmoid(x)); }
 SH_INLINE vf vrelu(vf x) { return select((x > splat(0.0f)) | is_nan(x), x, splat(0.0f)); }
