@@ -7,20 +7,14 @@
 #include "gemm_tile.h"
 
 #if SHOSHIN_WIDTH == 16
-#ifndef XKC
-#define XKC 1024
-#endif
-#ifndef XMC
-#define XMC 8
-#endif
-constexpr int64_t KC = XKC;     // depth of a block, in steps of the kernel
-constexpr int64_t MC = XMC * MR;   // rows of a at a time: with KC half of the second-level cache, beside two panels of b
+constexpr int64_t KC = 1024;    // depth of a block, in steps of the kernel
+constexpr int64_t MC = 8 * MR;  // rows of a at a time: with KC half of the second-level cache, beside two panels of b
 #else
 constexpr int64_t KC = 512;
 constexpr int64_t MC = 14 * 14;
 #endif
-constexpr int64_t NC = 3072;           // columns of b packed at a time
-constexpr int64_t LEFT = 196 * 512;    // words of a left side that every thread takes whole
+constexpr int64_t NC = 3072;         // columns of b packed at a time
+constexpr int64_t LEFT = 196 * 512;  // words of a left side that every thread takes whole
 
 #include "gemm_pack.h"
 
@@ -31,17 +25,17 @@ SH_INLINE int64_t cut(int64_t n, int64_t parts, int64_t i) { return n / parts * 
 
 // How one multiply is laid out. Splits decide who computes an element, never how.
 struct Plan {
-  int bf16;      // packed as bf16 pairs
-  int rounds;    // packed as float32 that hold bf16 values
+  int bf16;          // packed as bf16 pairs
+  int rounds;        // packed as float32 that hold bf16 values
   int left, copied;  // how the left side lies, and whether it is copied to lie so
-  int64_t kc;    // depth of a block in k, even for bf16
-  int64_t nc;    // columns of b packed at a time, a multiple of NR
+  int panels;        // few rows: every thread takes all of a, and each panel of b is packed right before it is used
+  int pastC, pastPreact;  // written past the cache
+  int64_t kc;        // depth of a block in k, even for bf16
+  int64_t nc;        // columns of b packed at a time, a multiple of NR
   int64_t rowBlocks, colParts, parts;
-  int panels;    // few rows: every thread takes all of a, and each panel of b is packed right before it is used
-  int64_t lda;   // of rows
-  int64_t bFloats;  // packed b
-  int64_t aFloats;  // copied a, for each part
-  int pastC, pastPreact;
+  int64_t lda;       // of the left side's rows or columns
+  int64_t bFloats;   // packed b
+  int64_t aFloats;   // copied a, for each part
 };
 
 // c is written past the cache where it is larger than that (in floats); what only the backward pass reads, from less.
@@ -53,10 +47,11 @@ static Plan plan(const GemmArgs& g, int threads) {
   p.rounds = g.precision == PRECISION_BF16 && !p.bf16;
   const bool small = 2.0 * (double)g.m * (double)g.n * (double)g.k < 1.0e6;
   if (small) threads = 1;
-  // Of few rows, all of a block of k fit beside two panels of b.
+  // Of few rows, all of a block of k fit beside two panels of b. The blocks of k decide the sums: the shape alone decides them.
   const int64_t fits = LEFT / (g.m > 0 ? g.m : 1);
-  p.panels = fits >= smaller(g.k, KC / 4) && g.n >= 2 * NR * threads;
-  const int64_t depth = (p.panels ? smaller(KC, fits) : KC) * (p.bf16 ? 2 : 1);
+  const bool few = fits >= smaller(g.k, KC / 4);
+  p.panels = few && g.n >= 2 * NR * threads;
+  const int64_t depth = (few ? smaller(KC, fits) : KC) * (p.bf16 ? 2 : 1);
   // Blocks of equal depth: 1536 is twice 768, not 1024 and 512.
   const int64_t blocks = g.k > 0 ? ceil_div(g.k, depth) : 1;
   p.kc = ceil_div(g.k, blocks);

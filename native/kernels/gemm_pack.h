@@ -70,13 +70,7 @@ static void round_packed(float* x, int64_t n) {
 SH_INLINE void copy_row_f32(float* to, const float* from, int64_t kc) { __builtin_memcpy(to, from, (size_t)kc * 4); }
 
 // Steps of k that packing asks memory for before it needs them.
-#ifndef XPA
-#define XPA 6
-#endif
-#ifndef XTA
-#define XTA 128
-#endif
-constexpr int64_t PACK_AHEAD = XPA, TURN_AHEAD = XTA;
+constexpr int64_t PACK_AHEAD = 6, TURN_AHEAD = 128;
 // to[p·ld + i] = from[p·lda + i] for i < n: the columns of a left side that is stored transposed.
 static void copy_columns_f32(float* to, int64_t ld, const float* from, int64_t lda, int64_t n, int64_t kc) {
   for (int64_t p = 0; p < kc; p++, to += ld, from += lda) {

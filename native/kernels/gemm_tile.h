@@ -47,10 +47,7 @@ SH_INLINE void store_tile(vf (&acc)[R][V], const Store& s, int cols) {
 #define SH_MEMBER inline __attribute__((always_inline))
 
 // Between the steps of k a line or two of what comes next, so that neither the tile nor what follows it waits for memory.
-#ifndef XAH
-#define XAH 4
-#endif
-constexpr int64_t AHEAD_STEPS = XAH;
+constexpr int64_t AHEAD_STEPS = 4;
 struct Ahead {
   const char *left, *leftEnd, *right, *rightEnd, *c, *cEnd;
   int64_t leftStep, rightStep, cStep;
