@@ -35,7 +35,13 @@ SH_INLINE void map1(const UnaryJob& j, int64_t part, F f) {
   int64_t at = part * PIECE;
   const int64_t end = smaller(j.n, at + PIECE);
   if (j.n >= STREAM_FROM && j.out != j.x && ((uintptr_t)(j.out + at) & (W * 4 - 1)) == 0) {
-    for (; at + W <= end; at += W) stream(j.out + at, f(load(j.x + at)));
+    for (; at + 2 * W <= end; at += 2 * W) {
+      __builtin_prefetch(j.x + at + 1024);
+      __builtin_prefetch(j.x + at + 1024 + W);
+      const vf u = f(load(j.x + at)), v = f(load(j.x + at + W));
+      stream(j.out + at, u);
+      stream(j.out + at + W, v);
+    }
     stream_fence();
   }
   for (; at + W <= end; at += W) store(j.out + at, f(load(j.x + at)));
