@@ -107,7 +107,7 @@ SH_INLINE void map_slope(const UnaryJob& j, int64_t part, F f) {
 }
 
 SH_INLINE vf gelu_slope(vf x) {
-  const vf density = vexp(splat(-0.5f) * x * x) * splat(0.39894228040143268f);
+  const vf density = vexp_negative(splat(-0.5f) * x * x) * splat(0.39894228040143268f);
   return splat(0.5f) * (splat(1.0f) + verf(x * splat(0.70710678118654752f))) + x * density;
 }
 SH_INLINE vf gelu_tanh_slope(vf x) {

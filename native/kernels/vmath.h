@@ -64,7 +64,7 @@ SH_INLINE vf scale(vf y, vf n) {
 #endif
 }
 
-// e^r - 1 - r for |r| <= ln2/2, divided by nothing: the tail r²·p(r).
+// e^r - 1 - r for |r| <= ln2/2: the tail r²·p(r).
 SH_INLINE vf exp_tail(vf r) {
   vf p = splat(1.9875691500e-4f);
   p = fma(p, r, splat(1.3981999507e-3f));
@@ -75,34 +75,28 @@ SH_INLINE vf exp_tail(vf r) {
   return p * r * r;
 }
 
+// c = n·ln2 + r with whole n and |r| <= ln2/2; returns r.
+SH_INLINE vf exp_rest(vf c, vf* n) {
+  const vf magic = splat(12582912.0f);
+  vf shifted = fma(c, splat(1.44269504088896341f), magic);
+  SH_OPAQUE(shifted);
+  *n = shifted - magic;
+  return fma(*n, splat(2.12194440e-4f), fma(*n, splat(-0.693359375f), c));
+}
 // e^c for -104 <= c <= 89; NaN passes through.
 SH_INLINE vf exp_within(vf c) {
-  const vf magic = splat(12582912.0f);
-  vf n = fma(c, splat(1.44269504088896341f), magic);
-  SH_OPAQUE(n);
-  n -= magic;
-  vf r = fma(n, splat(-0.693359375f), c);
-  r = fma(n, splat(2.12194440e-4f), r);
-  vf p = splat(1.9875691500e-4f);
-  p = fma(p, r, splat(1.3981999507e-3f));
-  p = fma(p, r, splat(8.3334519073e-3f));
-  p = fma(p, r, splat(4.1665795894e-2f));
-  p = fma(p, r, splat(1.6666665459e-1f));
-  p = fma(p, r, splat(5.0000001201e-1f));
-  return scale(fma(p * r, r, r) + splat(1.0f), n);
+  vf n;
+  const vf r = exp_rest(c, &n);
+  return scale(exp_tail(r) + r + splat(1.0f), n);
 }
-// The same with one term less, to 2e-7 of the result: where sums of many such follow.
+// The same to 2e-7 of the result, for what is summed up: minimax among the polynomials of fifth degree that begin with 1 + r.
 SH_INLINE vf exp_short(vf c) {
-  const vf magic = splat(12582912.0f);
-  vf n = fma(c, splat(1.44269504088896341f), magic);
-  SH_OPAQUE(n);
-  n -= magic;
-  vf r = fma(n, splat(-0.693359375f), c);
-  r = fma(n, splat(2.12194440e-4f), r);
+  vf n;
+  const vf r = exp_rest(c, &n);
   vf p = splat(8.3125014318e-3f);
   p = fma(p, r, splat(4.1890332183e-2f));
   p = fma(p, r, splat(1.6667115390e-1f));
-  p = fma(p, r, splat(4.9999230305e-01f));
+  p = fma(p, r, splat(4.9999230305e-1f));
   p = fma(p, r, splat(1.0f));
   return scale(fma(p, r, splat(1.0f)), n);
 }
