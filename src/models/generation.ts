@@ -181,7 +181,7 @@ function continueOne(
   return out;
 }
 
-function draw(p: Float64Array, u: number): number {
+export function draw(p: Float64Array, u: number): number {
   let sum = 0;
   let last = 0;
   for (let id = 0; id < p.length; id++) {
