@@ -7,7 +7,7 @@
 
 #define SH_PARAMS 64
 // Raised with every change of these functions or of the lists of kernels.h; src/backend/exports.ts has the same.
-#define SHOSHIN_ABI 1
+#define SHOSHIN_ABI 2
 
 extern "C" {
 double sh_abi();
@@ -92,9 +92,9 @@ double sh_recurrent_backward(double cell, double dx, double dh0, double dc0, dou
 // its offset and strides over batch, head, row; for mask and bias offset and strides over batch, head, query, key; the offsets of
 // slopes and lse. Handles of what is left out are 0. Defined in gate_attention.cc.
 double sh_attention(double out, double lse, double q, double k, double v, double mask, double bias, double slopes);
-// As before, then for each of dout, dq, dk, dv its offset and strides.
-double sh_attention_backward(double dq, double dk, double dv, double dout, double out, double lse, double q, double k,
-                             double v, double mask, double bias, double slopes);
+// As before, then for each of dout, dq, dk, dv its offset and strides, and for dbias as for bias.
+double sh_attention_backward(double dq, double dk, double dv, double dbias, double dout, double out, double lse, double q,
+                             double k, double v, double mask, double bias, double slopes);
 double sh_dropout(double out, double outOffset, double x, double xOffset, double n, double p, double key0, double key1,
                   double site);
 // One segment of an arena: the same offset and n in every buffer. Unused buffers 0. gradScale: one float at offset 0, or 0.
@@ -115,5 +115,5 @@ double sh_adagrad(double p, double g, double sum, double offset, double n, doubl
   X(fill, 4) X(unary, 8) X(unary_backward, 10) X(binary, 8) X(where, 9) X(copy, 6) X(cast, 5) X(reduce, 9)              \
   X(arg_reduce, 8) X(gemm, 5) X(softmax, 7) X(softmax_backward, 9) X(cross_entropy, 13) X(cross_entropy_backward, 17)   \
   X(norm, 13) X(norm_backward, 17) X(gather, 9) X(scatter_add, 10) X(embedding_bag, 16) X(embedding_bag_backward, 16)   \
-  X(recurrent, 15) X(recurrent_backward, 19) X(attention, 8) X(attention_backward, 12) \
+  X(recurrent, 15) X(recurrent_backward, 19) X(attention, 8) X(attention_backward, 13) \
   X(dropout, 9) X(adam, 8) X(sgd, 6) X(rmsprop, 8) X(adagrad, 6)

@@ -82,8 +82,8 @@ double sh_attention(double out, double lse, double q, double k, double v, double
   return g.status();
 }
 
-double sh_attention_backward(double dq, double dk, double dv, double dout, double out, double lse, double q, double k, double v,
-                             double mask, double bias, double slopes) {
+double sh_attention_backward(double dq, double dk, double dv, double dbias, double dout, double out, double lse, double q,
+                             double k, double v, double mask, double bias, double slopes) {
   Gate g("attention backward");
   AttentionArgs a;
   AttentionGradients d;
@@ -97,6 +97,7 @@ double sh_attention_backward(double dq, double dk, double dv, double dout, doubl
   d.dq = rows(g, r, "dq", dq, d.dqs, a.batch, a.heads, a.queries, a.size);
   d.dk = rows(g, r, "dk", dk, d.dks, a.batch, a.groups, a.keys, a.size);
   d.dv = rows(g, r, "dv", dv, d.dvs, a.batch, a.groups, a.keys, a.valueSize);
+  d.dbias = (float*)grid(g, r, "dbias", dbias, F32, d.dbs, a);
   if (!g.ok) return g.status();
   void* space = scratch.ask(active().attention_workspace(a, &d));
   if (!space) g.fail("no memory for workspace");

@@ -99,6 +99,8 @@ struct AttentionGradients {
   const float* dout;  // laid out as ds says
   float *dq, *dk, *dv;
   HeadStrides ds, dqs, dks, dvs;
+  float* dbias;    // added to, summed where a stride over batch, head, query or key is 0; or null
+  int64_t dbs[4];
 };
 
 struct AdamArgs {

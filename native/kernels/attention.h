@@ -66,6 +66,7 @@ struct AttentionJob {
   float* space;
   int64_t floats, parts, units;
   int whole;          // a part takes whole units (heads; backward: groups), else a share of the blocks of each
+  int byGroups;       // units of one group are neighbours, and one part takes them all
   int queries, keys;  // gradients wanted of this pass
 };
 struct Head {
@@ -309,6 +310,26 @@ static void attention_part(void* context, int64_t part) {
   }
 }
 
+// dbias[query][key] += dscores[key][query] for keys [k0, k0 + n).
+static void add_to_bias(const AttentionGradients& d, const Head& at, const Panel& p, const float* dscores, int64_t k0, int64_t n) {
+  float* to = d.dbias + offset_of(d.dbs, at) + p.query * d.dbs[2] + k0 * d.dbs[3];
+  for (int q = 0; q < p.live; q += W)
+    for (int64_t r = 0; r < n; r += W) {
+      const int live = p.live - q < W ? p.live - q : W, rows = (int)smaller(W, n - r);
+      if (d.dbs[3] != 1 || rows < W) {
+        for (int i = 0; i < live; i++)
+          for (int k = 0; k < rows; k++) to[(q + i) * d.dbs[2] + (r + k) * d.dbs[3]] += dscores[(r + k) * NR + q + i];
+        continue;
+      }
+      vf v[W];
+      for (int k = 0; k < W; k++) v[k] = load(dscores + (r + k) * NR + q);
+      turn(v);
+      for (int i = 0; i < live; i++) {
+        float* row = to + (q + i) * d.dbs[2] + r;
+        store(row, load(row) + v[i]);
+      }
+    }
+}
 // Weights of a panel (into scores, dropped) and gradients of its scores (into dscores).
 static void panel_gradients(const AttentionJob& j, const AttentionSpace& s, const Head& at, const Panel& p, int64_t i, int64_t t0,
                             int64_t t1, int64_t k0, int64_t n) {
@@ -317,8 +338,11 @@ static void panel_gradients(const AttentionJob& j, const AttentionSpace& s, cons
   multiply_rows(scores, s.kRows, s.q + i * NR * a.size, a, a.size, t0, t1, k0 + n, p.wide);
   multiply_rows(dscores, s.vRows, s.dout + i * NR * a.valueSize, a, a.valueSize, t0, t1, k0 + n, p.wide);
   dress(a, at, p, scores, k0, n);
+  // The bias's gradient is that of the scores after the scale.
+  const int biased = j.d->dbias && j.queries;
+  const vf scale = splat(biased ? 1.0f : a.scale);
   for (int v = 0; v <= p.wide; v++) {
-    const vf lse = load(s.best + i * NR + v * W), delta = load(s.delta + i * NR + v * W), scale = splat(a.scale);
+    const vf lse = load(s.best + i * NR + v * W), delta = load(s.delta + i * NR + v * W);
     if (a.dropout > 0) {
       for (int64_t r = 0; r < n; r++) store(scores + r * NR + v * W, vexp_negative(min(vf{}, load(scores + r * NR + v * W) - lse)));
       continue;
@@ -335,10 +359,14 @@ static void panel_gradients(const AttentionJob& j, const AttentionSpace& s, cons
       for (int v = 0; v <= p.wide; v++) {
         float *x = scores + r * NR + v * W, *d = dscores + r * NR + v * W;
         const vf w = load(x), f = load(factor + v * W);
-        store(d, w * (load(d) * f - load(s.delta + i * NR + v * W)) * splat(a.scale));
+        store(d, w * (load(d) * f - load(s.delta + i * NR + v * W)) * scale);
         store(x, w * f);
       }
     });
+  if (!biased) return;
+  add_to_bias(*j.d, at, p, dscores, k0, n);
+  for (int64_t r = 0; r < n; r++)
+    for (int v = 0; v <= p.wide; v++) store(dscores + r * NR + v * W, load(dscores + r * NR + v * W) * splat(a.scale));
 }
 // to[query][row] = from[row][query]. Whole vectors are stored, so up to W floats past the end are overwritten.
 SH_INLINE void turn_weights(float* to, const float* from, int rows, int live) {
@@ -439,12 +467,13 @@ static void attention_backward_part(void* context, int64_t part) {
   const AttentionArgs& a = *j.a;
   const AttentionSpace s = attention_space(a, 1, j.space + part * j.floats);
   const int64_t blocks = ceil_div(a.queries, QUERIES), shared = a.heads / a.groups, tiles = key_tiles(a);
-  const int64_t u0 = j.whole ? cut(j.units, j.parts, part) : 0, u1 = j.whole ? cut(j.units, j.parts, part + 1) : j.units;
+  const int64_t each = j.byGroups ? a.batch : 1, wholes = j.units / each;
+  const int64_t u0 = j.whole ? cut(wholes, j.parts, part) * each : 0, u1 = j.whole ? cut(wholes, j.parts, part + 1) * each : j.units;
   // A share of a unit: every parts-th block of queries for dq, every parts-th block of keys for dk and dv.
   const int64_t qFirst = j.whole || !j.queries ? 0 : part, qStep = j.whole || !j.queries ? 1 : j.parts;
   const int64_t kFirst = j.whole || !j.keys ? 0 : part, kStep = j.whole || !j.keys ? 1 : j.parts;
   for (int64_t u = u0; u < u1; u++) {
-    const int64_t b = u / a.groups, g = u % a.groups;
+    const int64_t b = j.byGroups ? u % a.batch : u / a.groups, g = j.byGroups ? u / a.batch : u % a.groups;
     const float *k = head_of(a.k, a.ks, b, g), *v = head_of(a.v, a.vs, b, g);
     pack_rows(s.kRows, k, a.ks.row, a.keys, a.size);
     pack_rows(s.vRows, v, a.vs.row, a.keys, a.valueSize);
@@ -461,24 +490,36 @@ static void attention_backward_part(void* context, int64_t part) {
   }
 }
 
+#include "attention_few.h"
+
 // Whole units to every thread where they come out even, else shares of each.
 static AttentionJob attention_job(const AttentionArgs& a, const AttentionGradients* d, void* space) {
-  AttentionJob j = {&a, d, (float*)(((uintptr_t)space + 63) & ~(uintptr_t)63), 0, 1, 0, 1, 1, 1};
+  AttentionJob j = {&a, d, (float*)(((uintptr_t)space + 63) & ~(uintptr_t)63), 0, 1, 0, 1, 0, 1, 1};
   j.units = a.batch * (d ? a.groups : a.heads);
   j.floats = attention_space(a, d != nullptr, nullptr).floats;
   const double work = 2.0 * (double)a.batch * (double)a.heads * (double)a.queries * (double)a.keys * (double)(a.size + a.valueSize);
   if (work < 1.0e6) return j;
   const int64_t threads = thread_count();
-  j.whole = j.units % threads == 0 || j.units >= 4 * threads;
-  j.parts = j.whole ? smaller(threads, j.units) : threads;
+  const auto even = [&](int64_t n) { return n % threads == 0 || n >= 4 * threads; };
+  j.whole = even(j.units);
+  const auto sums = [&](int i, int64_t n) { return d && d->dbias && d->dbs[i] == 0 && n > 1; };
+  if (sums(0, a.batch) || sums(1, a.heads) || sums(2, a.queries)) {
+    // One part alone adds to an element: that of its group, else that of its query, else one does everything.
+    j.byGroups = !sums(1, a.heads) && even(a.groups);
+    j.whole = j.byGroups || sums(2, a.queries);
+    if (j.whole && !j.byGroups) return j;
+  }
+  j.parts = j.whole ? smaller(threads, j.byGroups ? a.groups : j.units) : threads;
   return j;
 }
 static int64_t attention_workspace(const AttentionArgs& a, const AttentionGradients* d) {
+  if (few_queries(a, d != nullptr)) return 4 * few_attention_floats(a) + 64;
   const AttentionJob j = attention_job(a, d, nullptr);
   return 4 * j.parts * j.floats + 64;
 }
 static void attention(const AttentionArgs& a, void* space) {
   if (a.batch * a.heads * a.queries == 0) return;
+  if (few_queries(a, 0)) return attend_few(a, space);
   AttentionJob j = attention_job(a, nullptr, space);
   parallel(j.parts, attention_part, &j);
 }

@@ -49,4 +49,6 @@ export interface AttentionGradients {
   q: Rows;
   k: Rows;
   v: Rows;
+  /** Added to what is there; summed over dimensions of stride 0. */
+  bias?: Rows;
 }

@@ -1,5 +1,5 @@
 /** Version of the functions below; every door checks that the library it opened has the same (native/gate.h). */
-export const ABI = 1;
+export const ABI = 2;
 
 /** Functions of native/gate.h without their prefix, and how many numbers each takes. */
 export const ARITY = {
@@ -36,7 +36,7 @@ export const ARITY = {
   recurrent: 15,
   recurrent_backward: 19,
   attention: 8,
-  attention_backward: 12,
+  attention_backward: 13,
   dropout: 9,
   adam: 8,
   sgd: 6,

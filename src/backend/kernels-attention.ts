@@ -12,9 +12,10 @@ function pack(block: Float64Array, s: AttentionShape, out: Rows, lse: Operand | 
   put(s.batch, s.heads, s.groups, s.queries, s.keys, s.size, s.valueSize);
   put(s.causal ? 1 : 0, s.scale, s.dropout, s.key0, s.key1, s.site);
   for (const r of [out, x.q, x.k, x.v]) rows(r);
-  for (const grid of [x.mask, x.bias]) put(grid?.offset ?? 0, ...(grid?.strides ?? [0, 0, 0, 0]));
+  const grid = (g: Rows | undefined) => put(g?.offset ?? 0, ...(g?.strides ?? [0, 0, 0, 0]));
+  for (const g of [x.mask, x.bias]) grid(g);
   put(x.slopes?.offset ?? 0, lse?.offset ?? 0);
-  return rows;
+  return { rows, grid };
 }
 const handles = (...operands: (Operand | undefined)[]) => operands.map((x) => x?.storage.handle ?? 0);
 
@@ -40,7 +41,9 @@ export function callAttentionBackward(
   x: AttentionInputs,
   s: AttentionShape,
 ): number {
-  const rows = pack(block, s, out, lse, x);
+  const { rows, grid } = pack(block, s, out, lse, x);
   for (const r of [dout, d.q, d.k, d.v]) rows(r);
-  return native.attention_backward(...handles(d.q, d.k, d.v, dout, out, lse, x.q, x.k, x.v, x.mask, x.bias, x.slopes));
+  grid(d.bias);
+  const inputs = [x.q, x.k, x.v, x.mask, x.bias, x.slopes];
+  return native.attention_backward(...handles(d.q, d.k, d.v, d.bias, dout, out, lse, ...inputs));
 }

@@ -118,6 +118,7 @@ export function backward(
   const dq = open(gradients.q, [batch, heads, queries, size]);
   const dk = open(gradients.k, [batch, groups, keys, size]);
   const dv = open(gradients.v, [batch, groups, keys, valueSize]);
+  const dbias = gradients.bias && open(gradients.bias, [batch, heads, queries, keys]);
   const sums = float(lse, batch * heads * queries);
   const [weights, factors] = [new Float64Array(keys), new Float64Array(keys)];
   const keyRows = batch * groups * keys;
@@ -138,7 +139,9 @@ export function backward(
         dp += d.data[d.at(b, h, i, c)] * o.v.data[o.v.at(b, g, j, c)];
         sumV[key * valueSize + c] += p * factors[j] * d.data[d.at(b, h, i, c)];
       }
-      const ds = p * (dp * factors[j] - delta) * s.scale;
+      const db = p * (dp * factors[j] - delta);
+      if (dbias) dbias.data[dbias.at(b, h, i, j)] += db;
+      const ds = db * s.scale;
       for (let c = 0; c < size; c++) {
         sumQ[c] += ds * o.k.data[o.k.at(b, g, j, c)];
         sumK[key * size + c] += ds * o.q.data[o.q.at(b, h, i, c)];

@@ -4,6 +4,7 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
+import { draw, nextProbabilities } from "./sampling.ts";
 
 /** A generation was asked for something that cannot be. */
 export class GenerationError extends ShoshinError {}
@@ -35,45 +36,6 @@ export interface GenerationOptions {
 }
 
 const SAMPLING = 0x5a3b1e;
-
-/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
-export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
-  const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
-  if (repetitionPenalty !== 1) {
-    for (const id of new Set(seen)) logits[id] *= logits[id] < 0 ? repetitionPenalty : 1 / repetitionPenalty;
-  }
-  for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
-  const best = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  if (temperature === 0) {
-    const at = logits.indexOf(best);
-    return logits.fill(0).fill(1, at, at + 1);
-  }
-  let kept = logits.map((x) => Math.exp((x - best) / temperature));
-  if (topK > 0 && topK < kept.length) {
-    const limit = kept.slice().sort()[kept.length - topK];
-    kept = kept.map((p) => (p < limit ? 0 : p));
-  }
-  const normalise = () => {
-    const total = kept.reduce((a, b) => a + b, 0);
-    kept = kept.map((p) => p / total);
-  };
-  normalise();
-  if (topP < 1) {
-    const order = Array.from(kept.keys()).sort((a, b) => kept[b] - kept[a]);
-    let sum = 0;
-    for (const id of order) {
-      if (sum >= topP) kept[id] = 0;
-      else sum += kept[id];
-    }
-    normalise();
-  }
-  if (minP > 0) {
-    const limit = minP * kept.reduce((a, b) => Math.max(a, b), 0);
-    kept = kept.map((p) => (p < limit ? 0 : p));
-    normalise();
-  }
-  return kept;
-}
 
 function check(o: GenerationOptions): void {
   const range = (name: string, value: number | undefined, ok: (x: number) => boolean, want: string) => {
@@ -166,7 +128,7 @@ function continueOne(
       for (const t of before ?? []) if (!after.some((a) => a.storage === t.storage)) t.dispose();
       past = after;
       held += pending.length;
-      const p = nextProbabilities(Float64Array.from(last.data()), all, o);
+      const p = nextProbabilities(new Float64Array(last.data()), all, o);
       last.dispose();
       philox(step, 0, o.seed >>> 0, SAMPLING, words, 0);
       const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
@@ -179,16 +141,4 @@ function continueOne(
     forget();
   }
   return out;
-}
-
-export function draw(p: Float64Array, u: number): number {
-  let sum = 0;
-  let last = 0;
-  for (let id = 0; id < p.length; id++) {
-    if (p[id] === 0) continue;
-    sum += p[id];
-    last = id;
-    if (u < sum) return id;
-  }
-  return last;
 }

@@ -26,7 +26,7 @@ export {
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
-export { GenerationError, type GenerationOptions, generate, nextProbabilities } from "./generation.ts";
+export { GenerationError, type GenerationOptions, generate } from "./generation.ts";
 export {
   type GPT2Config,
   GPT2ForSequenceClassification,
@@ -68,6 +68,7 @@ export type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
+export { nextProbabilities } from "./sampling.ts";
 export { beamSearchSeq2Seq, generateSeq2Seq, type Seq2SeqGenerationOptions } from "./seq2seq-generation.ts";
 export type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
 export {

@@ -1,8 +1,8 @@
-import type { AttentionInputs, AttentionShape } from "../backend/attention.ts";
+import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "../backend/attention.ts";
 import { tensor } from "../tensor/create.ts";
 import { nextMask } from "../tensor/random.ts";
 import { broadcastStrides, denseStrides, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
-import { defineOp } from "../tensor/tape.ts";
+import { type Context, defineOp } from "../tensor/tape.ts";
 import { contiguousCopy, empty, type Tensor } from "../tensor/tensor.ts";
 import { view } from "./raw.ts";
 
@@ -10,8 +10,8 @@ export interface AttentionOptions {
   /** Query i sees keys up to i + S − T: itself and what is before. */
   isCausal?: boolean;
   /**
-   * Broadcasting to [batch, heads, T, S]: uint8, where 0 hides the key, or float, added to the scores (−∞ hides). A float mask
-   * gets no gradient. A query that sees nothing gives 0.
+   * Broadcasting to [batch, heads, T, S]: uint8, where 0 hides the key, or float, added to the scores (−∞ hides). A query that
+   * sees nothing gives 0.
    */
   attnMask?: Tensor;
   /** ALiBi (Press et al., 2022), [heads]: slope · |i + S − T − j| is taken from the scores. No gradient. */
@@ -63,12 +63,26 @@ function prepare(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [A
   return [shape, inputs];
 }
 
+/** The gradients that `of` names, and the mask's (the i-th argument) where it is wanted: $\partial M = \partial S$ in its own shape. */
+function gradientsOf(ctx: Context, i: number, dout: Tensor, of: Omit<AttentionGradients, "bias">): Tensor | undefined {
+  const { shape, inputs, out, lse } = ctx.memo as Memo;
+  const run = (bias?: Rows) => out.backend.attentionBackward({ ...of, bias }, dout, out, lse, inputs, shape);
+  if (ctx.inputs.length <= i || !ctx.needs(i)) {
+    run();
+    return undefined;
+  }
+  return ctx.into(i, (mask, add) => {
+    if (!add) mask.backend.fill(mask, mask.numel, 0);
+    run(spread(mask, [shape.batch, shape.heads, shape.queries, shape.keys]));
+  });
+}
+
 const attentionOp = defineOp("scaledDotProductAttention", {
-  forward(ctx, ...[q0, k0, v0, options]: [Tensor, Tensor, Tensor, AttentionOptions]) {
+  forward(ctx, ...[q0, k0, v0, , options]: [Tensor, Tensor, Tensor, Tensor | undefined, AttentionOptions]) {
     const [q, k, v] = [rows(q0), rows(k0), rows(v0)];
     const [shape, inputs] = prepare(q, k, v, options);
     const out = headRows(q, [...q.shape.slice(0, 3), v.shape[3]]);
-    const recorded = [0, 1, 2].some((i) => ctx.needs(i));
+    const recorded = ctx.inputs.some((_, i) => ctx.needs(i));
     const lse = recorded ? empty(q.shape.slice(0, 3), q.dtype, q.backend) : undefined;
     q.backend.attention(out, lse, inputs, shape);
     if (lse === undefined) return out;
@@ -77,14 +91,10 @@ const attentionOp = defineOp("scaledDotProductAttention", {
     return out;
   },
   backward(ctx, dy) {
-    const { shape, inputs, out, lse } = ctx.memo as Memo;
-    const gradients = {
-      q: headRows(inputs.q, inputs.q.shape),
-      k: headRows(inputs.k, inputs.k.shape),
-      v: headRows(inputs.v, inputs.v.shape),
-    };
-    out.backend.attentionBackward(gradients, rows(dy as Tensor), out, lse, inputs, shape);
-    return [gradients.q, gradients.k, gradients.v];
+    const { inputs } = ctx.memo as Memo;
+    const [q, k, v] = [inputs.q, inputs.k, inputs.v].map((x) => headRows(x, x.shape));
+    const mask = gradientsOf(ctx, 3, rows(dy as Tensor), { q, k, v });
+    return [q, k, v, mask];
   },
 });
 
@@ -110,7 +120,7 @@ function checkOptions(name: string, grid: readonly number[], dtype: string, opti
  * hides are skipped. `attentionWeights` gives them, for plots. With fewer heads of k and v than of q, each serves
  * heads / groups neighbouring heads of q (grouped-query attention, Ainslie et al., 2023).
  * With $P$ the weights and $D_i = \partial o_i\cdot o_i$: $\partial V = P^\top\partial O$,
- * $\partial S = P\circ(\partial O V^\top - D)$, $\partial Q = \partial S K/\sqrt d$, $\partial K = \partial S^\top Q/\sqrt d$.
+ * $\partial S = P\circ(\partial O V^\top - D)$, $\partial M = \partial S$, $\partial Q = \partial S K/\sqrt d$, $\partial K = \partial S^\top Q/\sqrt d$.
  * @param q [batch, heads, T, d] @param k [batch, groups, S, d] @param v [batch, groups, S, dv]
  * @returns [batch, heads, T, dv]
  * @throws ShapeError unless the sizes agree.
@@ -133,17 +143,17 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   }
   const grid = [q.shape[0], q.shape[1], q.shape[2], k.shape[2]];
   checkOptions("scaledDotProductAttention", grid, q.dtype, options);
-  return attentionOp(q, k, v, options);
+  return attentionOp(q, k, v, options.attnMask, options);
 }
 
 /** q, k and v side by side in one tensor, so that their gradients need not be brought together again. */
 const packedOp = defineOp("attentionPacked", {
-  forward(ctx, ...[qkv, heads, groups, options]: [Tensor, number, number, AttentionOptions]) {
+  forward(ctx, ...[qkv, , heads, groups, options]: [Tensor, Tensor | undefined, number, number, AttentionOptions]) {
     const whole = qkv.isContiguous ? qkv : contiguousCopy(qkv);
     const [q, k, v] = parts(whole, heads, groups);
     const [shape, inputs] = prepare(q, k, v, options);
     const out = headRows(q, q.shape);
-    const lse = ctx.needs(0) ? empty(q.shape.slice(0, 3), q.dtype, q.backend) : undefined;
+    const lse = ctx.inputs.some((_, i) => ctx.needs(i)) ? empty(q.shape.slice(0, 3), q.dtype, q.backend) : undefined;
     q.backend.attention(out, lse, inputs, shape);
     const joined = view(out, [q.shape[0], q.shape[2], heads * q.shape[3]], 0);
     if (lse === undefined) return joined;
@@ -152,15 +162,14 @@ const packedOp = defineOp("attentionPacked", {
     return joined;
   },
   backward(ctx, dy) {
-    const { shape, inputs, out, lse } = ctx.memo as Memo;
+    const { shape, out } = ctx.memo as Memo;
     const { heads, groups, size, batch, queries } = shape;
     const gradient = empty([batch, queries, (heads + 2 * groups) * size], out.dtype, out.backend);
     const [q, k, v] = parts(gradient, heads, groups);
     const g = dy as Tensor;
     const whole = g.isContiguous ? g : contiguousCopy(g);
     const dout = view(whole, out.shape, whole.offset, out.strides);
-    out.backend.attentionBackward({ q, k, v }, dout, out, lse, inputs, shape);
-    return [gradient];
+    return [gradient, gradientsOf(ctx, 1, dout, { q, k, v })];
   },
 });
 
@@ -189,7 +198,7 @@ export function attentionPacked(qkv: Tensor, heads: number, groups = heads, opti
   }
   const grid = [qkv.shape[0], heads, qkv.shape[1], qkv.shape[1]];
   checkOptions("attentionPacked", grid, qkv.dtype, options);
-  return packedOp(qkv, heads, groups, options);
+  return packedOp(qkv, options.attnMask, heads, groups, options);
 }
 
 /** [heads]: the slopes $2^{-8i/n}$ of ALiBi, with the paper's rule for numbers of heads that are no power of 2. */

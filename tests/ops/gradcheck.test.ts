@@ -89,6 +89,16 @@ const cases: Case[] = [
     (q, k, v) => S.scaledDotProductAttention(q, k, v, { attnMask: tensor([0.1, -1, 0.5, 0]).to(q.dtype), scale: 1.3 }),
     () => [r(1, 4, 3, 2), r(1, 2, 4, 2), r(1, 2, 4, 2)],
   ],
+  [
+    "attention, with a mask for each head",
+    (q, k, v, m) => S.scaledDotProductAttention(q, k, v, { attnMask: m, isCausal: true, scale: 0.4 }),
+    () => [r(2, 2, 3, 2), r(2, 1, 4, 2), r(2, 1, 4, 2), r(2, 3, 4)],
+  ],
+  [
+    "attentionPacked, with a mask for each text",
+    (x, m) => S.attentionPacked(x, 2, 2, { attnMask: m }),
+    () => [r(2, 3, 12), r(2, 1, 1, 3)],
+  ],
   ["attention, transposed", (q) => S.scaledDotProductAttention(q, q.transpose(-1, -2), q), () => [r(1, 2, 3, 3)]],
   ["attentionPacked", (x) => S.attentionPacked(x, 4, 2, { isCausal: true }), () => [r(2, 3, 16)]],
   ["affine, geluTanh", (x, w, b) => S.affine(x, w, b, "geluTanh"), () => [r(2, 3, 4), r(4, 5), r(5)]],

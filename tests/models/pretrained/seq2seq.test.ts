@@ -43,10 +43,11 @@ describe.each([
   ["t5-1.1", t5],
   ["marian", marian],
 ] as [string, Family][])("%s", (name, family) => {
-  const { want, config, inputs, make } = build(name, family);
+  const setting = () => build(name, family);
   const labels = tensor(Int32Array.of(5, 9, 30, 2, 44, 7, 7, 12, -100, -100), [2, 5]);
 
   it("gives Transformers' logits and loss, and the encoder's hidden states", () => {
+    const { want, inputs, make } = setting();
     noGrad(() => {
       const { logits, loss, encoderLastHiddenState } = make().forward({ ...inputs, labels });
       near(shown(encoderLastHiddenState), want.hiddenStates.at(-1));
@@ -55,10 +56,12 @@ describe.each([
     });
   });
   it("takes ten training steps as Transformers does", () => {
+    const { want, inputs, make } = setting();
     const model = make();
     expectTraining(model as never, { ...inputs, labels }, want.training);
   });
   it("writes what Transformers writes, greedily and by beams, with rules", () => {
+    const { want, config, inputs, make } = setting();
     const model = make();
     if (family === t5) for (const p of model.parameters()) if (p.ndim > 1) p.detach().copy_(p.detach().mul(3));
     const head = model.stateDict().get("lm_head.weight") as Tensor;
