@@ -39,7 +39,8 @@ function settingsOf(model: Seq2SeqLm, o: Seq2SeqGenerationOptions): Settings {
   const config: PretrainedConfig & WritingRules = model.config;
   const eos = config.eosTokenId == null ? [] : [config.eosTokenId].flat();
   const s = {
-    ...{ doSample: false, numBeams: 1, lengthPenalty: 1, earlyStopping: false, maxNewTokens: 100, seed: 0 },
+    ...{ doSample: false, numBeams: 1, lengthPenalty: 1, earlyStopping: false, seed: 0 },
+    maxNewTokens: Math.min(100, model.maxPositions),
     ...{ eosTokenIds: eos, forcedEosTokenId: config.forcedEosTokenId, badWordsIds: config.badWordsIds ?? [] },
     ...o,
     decoderStartTokenId: o.decoderStartTokenId ?? decoderStart(config),

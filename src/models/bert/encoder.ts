@@ -4,6 +4,7 @@ import { arange, empty, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import { runLayer } from "../pretrained/model.ts";
 import type { BertConfig } from "./config.ts";
 
 /** A linear layer as BERT begins: normal weights, no bias. */
@@ -145,6 +146,7 @@ class BertLayer extends nn.Module {
 /** Post-norm layers (Devlin et al., 2019): `layer.0` … */
 export class BertEncoder extends nn.Module {
   readonly layer: BertLayer[];
+  checkpoints = false;
   constructor(config: BertConfig) {
     super();
     this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config));
@@ -152,7 +154,7 @@ export class BertEncoder extends nn.Module {
   /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.forward(x, mask);
+      x = runLayer(this, (h) => layer.forward(h, mask), x);
       each?.(x);
     }
     return x;

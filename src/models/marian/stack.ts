@@ -5,6 +5,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
 import { checkPositions, keyMask, plainLinear } from "../pretrained/decoder.ts";
 import { ACTIVATIONS } from "../pretrained/inputs.ts";
+import { runLayer } from "../pretrained/model.ts";
 import { type DecoderContext, joinHeads, splitHeads } from "../pretrained/seq2seq.ts";
 import type { MarianConfig } from "./config.ts";
 
@@ -105,6 +106,7 @@ export class MarianStack extends nn.Module {
   readonly layers: MarianLayer[];
   readonly dropout: nn.Dropout;
   readonly #config: MarianConfig;
+  checkpoints = false;
   readonly #positions: Tensor;
   constructor(config: MarianConfig, words: nn.Embedding, isDecoder: boolean) {
     super();
@@ -128,7 +130,7 @@ export class MarianStack extends nn.Module {
     let x = this.#embed(ids, 0);
     each?.(x);
     for (const layer of this.layers) {
-      x = layer.forward(x, attnMask);
+      x = runLayer(this, (h) => layer.forward(h, attnMask), x);
       each?.(x);
     }
     return x;
@@ -141,8 +143,15 @@ export class MarianStack extends nn.Module {
   decode(ids: Tensor, context: DecoderContext, mask?: Tensor): Tensor {
     const selfMask = keyMask(mask, ids.shape[0], ids.shape[1]);
     let x = this.#embed(ids, context.past?.[0]?.shape[2] ?? 0);
+    // Remembering is for writing, not for training.
+    const stack = context.kept === undefined ? this : { checkpoints: false };
     this.layers.forEach((layer, i) => {
-      x = layer.decode(x, { ...context, selfMask }, i, this.#config.maxPositionEmbeddings);
+      const run = (h: Tensor, ...cross: Tensor[]) => {
+        const all = [...context.cross];
+        all.splice(2 * i, 2, ...cross);
+        return layer.decode(h, { ...context, cross: all, selfMask }, i, this.#config.maxPositionEmbeddings);
+      };
+      x = runLayer(stack, run, x, ...context.cross.slice(2 * i, 2 * i + 2));
     });
     return x;
   }

@@ -6,6 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
 import { plainLinear } from "../pretrained/decoder.ts";
 import { ACTIVATIONS } from "../pretrained/inputs.ts";
+import { runLayer } from "../pretrained/model.ts";
 import { type DecoderContext, joinHeads, splitHeads } from "../pretrained/seq2seq.ts";
 import { feedForward, type T5Config } from "./config.ts";
 
@@ -209,6 +210,7 @@ export class T5Stack extends nn.Module {
   readonly block: T5Block[];
   readonly final_layer_norm: nn.RMSNorm;
   readonly dropout: nn.Dropout;
+  checkpoints = false;
   constructor(config: T5Config, words: nn.Embedding, isDecoder: boolean) {
     super();
     this.embed_tokens = words;
@@ -229,7 +231,7 @@ export class T5Stack extends nn.Module {
     const attnMask = hiding === undefined || bias === undefined ? bias : bias.add(hiding);
     for (const block of this.block) {
       each?.(x);
-      x = block.encode(x, attnMask as Tensor);
+      x = runLayer(this, (h, m) => block.encode(h, m), x, attnMask as Tensor);
     }
     x = this.#finish(x);
     each?.(x);
@@ -247,8 +249,15 @@ export class T5Stack extends nn.Module {
     const bias = this.block[0]?.attention.SelfAttention.bias(t, before, false);
     const hiding = hidingBias(mask, batch, t);
     const selfMask = hiding === undefined || bias === undefined ? bias : bias.add(hiding);
+    // Remembering is for writing, not for training.
+    const stack = context.kept === undefined ? this : { checkpoints: false };
     this.block.forEach((block, i) => {
-      x = block.decode(x, { ...context, selfMask }, i);
+      const layer = (h: Tensor, m: Tensor, ...cross: Tensor[]) => {
+        const all = [...context.cross];
+        all.splice(2 * i, 2, ...cross);
+        return block.decode(h, { ...context, cross: all, selfMask: m }, i);
+      };
+      x = runLayer(stack, layer, x, selfMask as Tensor, ...context.cross.slice(2 * i, 2 * i + 2));
     });
     return this.#finish(x);
   }

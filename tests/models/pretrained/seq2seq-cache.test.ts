@@ -144,6 +144,7 @@ describe.each(MODELS)("%s", (_name, make) => {
         numBeams,
         noRepeatNgramSize: 1,
         eosTokenIds: [],
+        forcedEosTokenId: null,
       });
       expect(new Set(once).size).toBe(once.length);
     }
