@@ -4,6 +4,7 @@ import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { bertLinear } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import { runLayer } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 import type { BertConfig } from "./config.ts";
 
@@ -135,6 +136,7 @@ class BertLayer extends nn.Module {
 /** Post-norm layers (Devlin et al., 2019): `layer.0` … */
 export class BertEncoder extends nn.Module {
   readonly layer: BertLayer[];
+  checkpoints = false;
   constructor(config: BertConfig) {
     super();
     this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config));
@@ -142,7 +144,7 @@ export class BertEncoder extends nn.Module {
   /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.forward(x, mask);
+      x = runLayer(this, (h) => layer.forward(h, mask), x);
       each?.(x);
     }
     return x;

@@ -20,7 +20,7 @@ import {
 } from "../pretrained/decoder.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
 import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
-import { PreTrainedModel } from "../pretrained/model.ts";
+import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";
 
 export { type GPT2Config, gpt2Config } from "./config.ts";
@@ -143,6 +143,7 @@ export class GPT2Model extends GPT2PreTrainedModel {
   readonly drop: nn.Dropout;
   readonly h: GPT2Block[];
   readonly ln_f: nn.LayerNorm;
+  checkpoints = false;
   readonly #positions: Tensor;
 
   constructor(config: GPT2Config) {
@@ -162,7 +163,7 @@ export class GPT2Model extends GPT2PreTrainedModel {
     let x = this.#embed(inputIds, positionIds, 0);
     const hiddenStates = outputHiddenStates ? [x] : undefined;
     this.h.forEach((block, i) => {
-      x = block.forward(x, mask);
+      x = runLayer(this, (h) => block.forward(h, mask), x);
       if (i < this.h.length - 1) hiddenStates?.push(x);
     });
     const lastHiddenState = this.ln_f.forward(x);
