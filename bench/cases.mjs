@@ -3,6 +3,7 @@ import { backend, crossEntropy, manualSeed, memory, randn, tensor } from "../dis
 import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
 import { attentionCase, gptStep } from "./attention-cases.mjs";
+import { generateCase } from "./generate-cases.mjs";
 import { seconds } from "./seconds.mjs";
 import { tokenizerTrain } from "./tokenizer-cases.mjs";
 
@@ -243,4 +244,5 @@ export const CASES = {
   "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
   "tokenizer-train": tokenizerTrain,
   attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
+  generate: async () => [generateCase()],
 };

@@ -81,6 +81,45 @@ def gpt(r):
     return step
 
 
+class Gpt2(torch.nn.Module):
+    def __init__(self, vocabulary=50257, positions=1024, width=768, layers=12, heads=12):
+        super().__init__()
+        self.wte, self.wpe = torch.nn.Embedding(vocabulary, width), torch.nn.Embedding(positions, width)
+        self.blocks = torch.nn.ModuleList(Block(width, heads) for _ in range(layers))
+        self.ln_f = torch.nn.LayerNorm(width)
+        self.caches = [torch.empty(2, 1, heads, positions, width // heads) for _ in range(layers)]
+
+    def forward(self, ids, before):
+        n = ids.shape[1]
+        x = self.wte(ids) + self.wpe.weight[before : before + n]
+        for block, cache in zip(self.blocks, self.caches):
+            q, k, v = (y.view(1, n, block.heads, -1).transpose(1, 2) for y in block.qkv(block.ln_1(x)).split(x.shape[2], 2))
+            cache[0, :, :, before : before + n], cache[1, :, :, before : before + n] = k, v
+            k, v = cache[0, :, :, : before + n], cache[1, :, :, : before + n]
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=before == 0).transpose(1, 2).reshape(x.shape)
+            x = x + block.proj(y)
+            x = x + block.out(F.gelu(block.fc(block.ln_2(x)), approximate="tanh"))
+        return self.ln_f(x[:, -1]) @ self.wte.weight.t()
+
+
+def generate(r):
+    """Tokens per second after the first."""
+    if "generate" not in kept:
+        torch.manual_seed(0)
+        kept["generate"] = Gpt2()
+    net = kept["generate"]
+    with torch.no_grad():
+        ids, before = torch.tensor([r["prompt"]]), 0
+        for i in range(r["new"] + 1):
+            logits = net(ids, before)
+            before += ids.shape[1]
+            ids = logits.argmax(1, keepdim=True)
+            int(ids)
+            if i == 0:
+                start = time.perf_counter()
+    return r["new"] / (time.perf_counter() - start)
+
+
 def attention(r):
     q, k, v, g = (torch.randn(1, r["heads"], r["length"], r["size"]) for _ in range(4))
     for x in (q, k, v):
@@ -157,6 +196,8 @@ for line in sys.stdin:
         answer = 1e3 * timed(line, lambda: gpt(r), 1.5)
     elif r["op"] == "attention":
         answer = 1e3 * timed(line, lambda: attention(r), 0.5)
+    elif r["op"] == "generate":
+        answer = generate(r)
     elif r["op"] == "op-overhead":
         answer = 1e6 * timed(line, small) / 100
     else:

@@ -461,6 +461,8 @@ static void attention_backward_part(void* context, int64_t part) {
   }
 }
 
+#include "attention_few.h"
+
 // Whole units to every thread where they come out even, else shares of each.
 static AttentionJob attention_job(const AttentionArgs& a, const AttentionGradients* d, void* space) {
   AttentionJob j = {&a, d, (float*)(((uintptr_t)space + 63) & ~(uintptr_t)63), 0, 1, 0, 1, 1, 1};
@@ -474,11 +476,13 @@ static AttentionJob attention_job(const AttentionArgs& a, const AttentionGradien
   return j;
 }
 static int64_t attention_workspace(const AttentionArgs& a, const AttentionGradients* d) {
+  if (few_queries(a, d != nullptr)) return 4 * few_attention_floats(a) + 64;
   const AttentionJob j = attention_job(a, d, nullptr);
   return 4 * j.parts * j.floats + 64;
 }
 static void attention(const AttentionArgs& a, void* space) {
   if (a.batch * a.heads * a.queries == 0) return;
+  if (few_queries(a, 0)) return attend_few(a, space);
   AttentionJob j = attention_job(a, nullptr, space);
   parallel(j.parts, attention_part, &j);
 }

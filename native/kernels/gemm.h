@@ -123,6 +123,7 @@ static const Tile TILES_BF16[2][MR] = {SH_TILES(tile_bf16, 1), SH_TILES(tile_bf1
 #endif
 
 #include "gemm_pack.h"
+#include "gemv.h"
 
 SH_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 SH_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -131,6 +132,7 @@ SH_INLINE int64_t cut(int64_t n, int64_t parts, int64_t i) { return n / parts * 
 
 // How one multiply is laid out. Splits decide who computes an element, never how.
 struct Plan {
+  int few;          // so few rows that nothing is packed: gemv.h
   int bf16;         // packed as bf16 pairs
   int rounds;       // packed as float32 that hold bf16 values
   int64_t kc;       // depth of a block in k, even for bf16
@@ -142,7 +144,12 @@ struct Plan {
 };
 
 static Plan plan(const GemmArgs& g, int threads) {
-  Plan p;
+  Plan p = {};
+  p.few = few_rows(g);
+  if (p.few) {
+    p.bFloats = few_floats(g);
+    return p;
+  }
   p.bf16 = g.precision == PRECISION_BF16 && SHOSHIN_BF16_DOT;
   p.rounds = g.precision == PRECISION_BF16 && !p.bf16;
   const int64_t depth = p.bf16 ? 2 * KC : KC;
@@ -307,6 +314,7 @@ static void multiply_one(const GemmArgs& g, const Plan& p, int64_t i, float* wor
   j.packedB = workspace;
   j.packedA = workspace + p.bFloats;
   if (g.k == 0) return store_nothing(g, j.c, j.preact);
+  if (p.few) return multiply_few(g, j.a, j.b, j.c, j.preact, workspace);
   const int64_t parts = p.rowParts * p.colParts;
   if (p.panels) {
     for (j.pc = 0; j.pc < g.k; j.pc += p.kc) {

@@ -1,9 +1,8 @@
 import { ShoshinError } from "../backend/errors.ts";
 import { philox } from "../backend/philox.ts";
-import { tensor } from "../tensor/create.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import type { CausalLm, LmState } from "./causal-lm.ts";
+import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
+import { draw, nextProbabilities } from "./sampling.ts";
 
 /** A generation was asked for something that cannot be. */
 export class GenerationError extends ShoshinError {}
@@ -35,45 +34,6 @@ export interface GenerationOptions {
 }
 
 const SAMPLING = 0x5a3b1e;
-
-/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
-export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
-  const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
-  if (repetitionPenalty !== 1) {
-    for (const id of new Set(seen)) logits[id] *= logits[id] < 0 ? repetitionPenalty : 1 / repetitionPenalty;
-  }
-  for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
-  const best = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  if (temperature === 0) {
-    const at = logits.indexOf(best);
-    return logits.fill(0).fill(1, at, at + 1);
-  }
-  let kept = logits.map((x) => Math.exp((x - best) / temperature));
-  if (topK > 0 && topK < kept.length) {
-    const limit = kept.slice().sort()[kept.length - topK];
-    kept = kept.map((p) => (p < limit ? 0 : p));
-  }
-  const normalise = () => {
-    const total = kept.reduce((a, b) => a + b, 0);
-    kept = kept.map((p) => p / total);
-  };
-  normalise();
-  if (topP < 1) {
-    const order = Array.from(kept.keys()).sort((a, b) => kept[b] - kept[a]);
-    let sum = 0;
-    for (const id of order) {
-      if (sum >= topP) kept[id] = 0;
-      else sum += kept[id];
-    }
-    normalise();
-  }
-  if (minP > 0) {
-    const limit = minP * kept.reduce((a, b) => Math.max(a, b), 0);
-    kept = kept.map((p) => (p < limit ? 0 : p));
-    normalise();
-  }
-  return kept;
-}
 
 function check(o: GenerationOptions): void {
   const range = (name: string, value: number | undefined, ok: (x: number) => boolean, want: string) => {
@@ -111,84 +71,21 @@ export function generate(
   const wasTraining = model.training;
   model.eval();
   try {
-    const settings = { ...o, maxNewTokens, seed, eosTokenIds };
-    if (model.takesPadding !== true || prompts.length === 1 || batchSize === 1 || maxNewTokens === 0)
-      return prompts.map((prompt, text) => continueOne(model, prompt, text, settings));
-    const out: number[][] = [];
     const words = new Uint32Array(4);
-    for (let at = 0; at < prompts.length; at += batchSize) {
-      const group = prompts.slice(at, at + batchSize);
-      const choose: Choose = (row, logits, all, step) => {
-        const p = nextProbabilities(logits, all, o);
-        philox(step, 0, seed >>> 0, SAMPLING, words, 0);
-        const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
-        return [id, o.onToken?.(at + row, id) === true || eosTokenIds.includes(id)];
-      };
-      out.push(...continueTogether(model, group, maxNewTokens, choose));
+    const choose: Choose = (text, logits, all, step) => {
+      const p = nextProbabilities(logits, all, o);
+      philox(step, 0, seed >>> 0, SAMPLING, words, 0);
+      const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
+      return [id, o.onToken?.(text, id) === true || eosTokenIds.includes(id)];
+    };
+    const together = model.takesPadding === true ? batchSize : 1;
+    const out: number[][] = [];
+    for (let at = 0; at < prompts.length; at += together) {
+      const here: Choose = (text, ...rest) => choose(at + text, ...rest);
+      out.push(...continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
     }
     return out;
   } finally {
     model.train(wasTraining);
   }
-}
-
-function continueOne(
-  model: CausalLm,
-  prompt: readonly number[],
-  text: number,
-  o: GenerationOptions & { maxNewTokens: number; seed: number; eosTokenIds: readonly number[] },
-): number[] {
-  const all = [...prompt];
-  const out: number[] = [];
-  const words = new Uint32Array(4);
-  let past: LmState | undefined;
-  let pending = model.maxPositions < all.length ? all.slice(-model.maxPositions) : all.slice();
-  let held = 0;
-  const forget = () => {
-    for (const t of past ?? []) t.dispose();
-    past = undefined;
-    held = 0;
-  };
-  try {
-    for (let step = 0; step < o.maxNewTokens; step++) {
-      if (held + pending.length > model.maxPositions) {
-        // The window is full: begin again with its later half.
-        forget();
-        pending = all.slice(-Math.max(1, Math.floor(model.maxPositions / 2)));
-      }
-      const ids = tensor(Int32Array.from(pending), [1, pending.length]);
-      const before = past;
-      const { last, after } = noGrad(() => {
-        const { logits, past: after } = model.next(ids, before);
-        return { last: logits.select(1, pending.length - 1), after };
-      });
-      ids.dispose();
-      for (const t of before ?? []) if (!after.some((a) => a.storage === t.storage)) t.dispose();
-      past = after;
-      held += pending.length;
-      const p = nextProbabilities(Float64Array.from(last.data()), all, o);
-      last.dispose();
-      philox(step, 0, o.seed >>> 0, SAMPLING, words, 0);
-      const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
-      all.push(id);
-      out.push(id);
-      pending = [id];
-      if (o.onToken?.(text, id) === true || o.eosTokenIds.includes(id)) break;
-    }
-  } finally {
-    forget();
-  }
-  return out;
-}
-
-function draw(p: Float64Array, u: number): number {
-  let sum = 0;
-  let last = 0;
-  for (let id = 0; id < p.length; id++) {
-    if (p[id] === 0) continue;
-    sum += p[id];
-    last = id;
-    if (u < sum) return id;
-  }
-  return last;
 }

@@ -148,6 +148,8 @@ describe.each(allDoors())("%s", (_name, native, isa) => {
       [1, 1, 1, 300, 300],
       [1, 3, 2, 129, 417],
       [2, 4, 1, 64, 64],
+      [1, 2, 3, 2, 1300],
+      [2, 5, 1, 1, 300],
     ]) {
       const shape = { ...base, batch, groups, heads: groups * shared, queries, keys, size: 24, valueSize: 24 };
       const c: Case = {
@@ -185,6 +187,22 @@ describe.each(allDoors())("%s", (_name, native, isa) => {
     const v = values(c);
     // Scores of some hundreds: their own rounding is 1e-5 of a weight.
     compare(both(kernels, c, v), both(reference, c, v), 3e-4);
+  });
+
+  it("few queries, many keys: in chunks where heads are few", { timeout: 60_000 }, () => {
+    kernels.chooseInstructionSet(isa);
+    const few = fc.record({
+      c: cases,
+      queries: fc.integer({ min: 1, max: 4 }),
+      keys: fc.constantFrom(127, 512, 513, 700, 1100),
+      batch: fc.constantFrom(1, 1, 3),
+    });
+    const property = fc.property(few, ({ c, ...sizes }) => {
+      const one = { ...c, shape: { ...c.shape, ...sizes, dropout: 0 } };
+      const v = values(one);
+      compare(both(kernels, one, v), both(reference, one, v), 3e-5);
+    });
+    fc.assert(property, { numRuns: 30 });
   });
 
   it("NaN stays NaN; refuses what lies outside", () => {

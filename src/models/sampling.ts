@@ -1,0 +1,82 @@
+import type { GenerationOptions } from "./generation.ts";
+
+/** Loops, not callbacks: a vocabulary has tens of thousands of entries, and this runs for every token. */
+function greatest(x: Float64Array): number {
+  let best = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < x.length; i++) if (x[i] > best || Number.isNaN(x[i])) best = x[i];
+  return best;
+}
+/** Sets what is below `limit` to 0. */
+function cutBelow(x: Float64Array, limit: number): void {
+  for (let i = 0; i < x.length; i++) if (x[i] < limit) x[i] = 0;
+}
+function normalise(x: Float64Array): void {
+  let total = 0;
+  for (let i = 0; i < x.length; i++) total += x[i];
+  for (let i = 0; i < x.length; i++) x[i] /= total;
+}
+/** The k-th largest value, 1 ≤ k ≤ length. */
+function largest(x: Float64Array, k: number): number {
+  if (k > 256) return x.slice().sort()[x.length - k];
+  const top = x.slice(0, k).sort();
+  for (let i = k; i < x.length; i++) {
+    if (!(x[i] > top[0])) continue;
+    let at = 0;
+    for (; at + 1 < k && top[at + 1] < x[i]; at++) top[at] = top[at + 1];
+    top[at] = x[i];
+  }
+  return top[0];
+}
+/** Keeps the likeliest that make up `topP` together; of equals the first. */
+function nucleus(x: Float64Array, topP: number): void {
+  // What is below this sums to less than 1 − topP, so the rest alone makes up topP.
+  const low = (1 - topP) / x.length;
+  const sorted = x.filter((p) => p >= low).sort();
+  let at = sorted.length;
+  for (let sum = 0; at > 0 && sum < topP; ) sum += sorted[--at];
+  const least = sorted[at];
+  let equals = 0;
+  for (let i = at; sorted[i] === least; i++) equals++;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] < least || (x[i] === least && equals-- <= 0)) x[i] = 0;
+  }
+}
+
+/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. */
+export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
+  const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
+  if (repetitionPenalty !== 1) {
+    for (const id of new Set(seen)) logits[id] *= logits[id] < 0 ? repetitionPenalty : 1 / repetitionPenalty;
+  }
+  for (const id of suppressTokens) logits[id] = Number.NEGATIVE_INFINITY;
+  const best = greatest(logits);
+  if (temperature === 0) {
+    const at = logits.indexOf(best);
+    return logits.fill(0).fill(1, at, at + 1);
+  }
+  for (let i = 0; i < logits.length; i++) logits[i] = Math.exp((logits[i] - best) / temperature);
+  if (topK > 0 && topK < logits.length) cutBelow(logits, largest(logits, topK));
+  normalise(logits);
+  if (topP < 1) {
+    nucleus(logits, topP);
+    normalise(logits);
+  }
+  if (minP > 0) {
+    cutBelow(logits, minP * greatest(logits));
+    normalise(logits);
+  }
+  return logits;
+}
+
+/** The token at which the sum of likelihoods passes u, 0 ≤ u < 1. */
+export function draw(p: Float64Array, u: number): number {
+  let sum = 0;
+  let last = 0;
+  for (let id = 0; id < p.length; id++) {
+    if (p[id] === 0) continue;
+    sum += p[id];
+    last = id;
+    if (u < sum) return id;
+  }
+  return last;
+}
