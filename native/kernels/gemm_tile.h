@@ -58,8 +58,8 @@ struct Ahead {
     right = s.right.from ? s.right.from : (const char*)near;
     rightStep = s.right.step;
     rightEnd = right + rightStep * s.right.count;
-    c = (const char*)s.c;
-    cStep = s.ldc * 4;
+    c = (const char*)(s.soon ? s.soon : s.c);
+    cStep = (s.soon ? s.soonLd : s.ldc) * 4;
     cEnd = c + (rows - 1) * cStep;
   }
   SH_MEMBER void go() {
