@@ -1,6 +1,7 @@
 import "./in-place.ts";
 import "./methods.ts";
 
+export { checkpoint } from "./checkpoint.ts";
 export * from "./create.ts";
 export { type GradcheckMismatch, type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { memory, reclaim, Scope, scope } from "./memory.ts";

@@ -2,6 +2,7 @@ import * as nn from "../../nn/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { bertLinear } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
@@ -116,7 +117,7 @@ class BertIntermediate extends nn.Module {
   }
 }
 
-class BertLayer extends nn.Module {
+class BertLayer extends GradientCheckpointingLayer {
   readonly attention: BertAttention;
   readonly intermediate: BertIntermediate;
   readonly output: BertOutput;
@@ -142,7 +143,7 @@ export class BertEncoder extends nn.Module {
   /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.forward(x, mask);
+      x = layer.checkpointed((y) => layer.forward(y, mask), x);
       each?.(x);
     }
     return x;

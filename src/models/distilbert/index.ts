@@ -5,6 +5,7 @@ import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { bertTable } from "../bert/encoder.ts";
 import type { Family } from "../pretrained/auto.ts";
+import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { type ConfigOf, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
 import {
   bertLinear,
@@ -108,7 +109,7 @@ class FeedForward extends nn.Module {
   }
 }
 
-class TransformerBlock extends nn.Module {
+class TransformerBlock extends GradientCheckpointingLayer {
   readonly attention: MultiHeadSelfAttention;
   readonly sa_layer_norm: nn.LayerNorm;
   readonly ffn: FeedForward;
@@ -134,7 +135,7 @@ class Transformer extends nn.Module {
   }
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.forward(x, mask);
+      x = layer.checkpointed((y) => layer.forward(y, mask), x);
       each?.(x);
     }
     return x;

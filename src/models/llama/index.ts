@@ -67,7 +67,7 @@ export class LlamaModel extends LlamaPreTrainedModel {
     let x = this.embed_tokens.forward(inputIds);
     const hiddenStates = outputHiddenStates ? [x] : undefined;
     this.layers.forEach((layer, i) => {
-      x = layer.forward(x, context).x;
+      x = layer.checkpointed((y) => layer.forward(y, context).x, x);
       if (i < this.layers.length - 1) hiddenStates?.push(x);
     });
     const lastHiddenState = this.norm.forward(x);

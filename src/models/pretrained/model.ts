@@ -1,4 +1,5 @@
 import { join, mkdirSync } from "#platform";
+import { ShoshinError } from "../../backend/errors.ts";
 import {
   readIntoTensor,
   type WeightsDType,
@@ -10,6 +11,7 @@ import {
 import * as nn from "../../nn/index.ts";
 import { sameShape, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkpointingLayers } from "./checkpointing.ts";
 import type { ConfigKind, PretrainedConfig } from "./config.ts";
 
 /** What loading a checkpoint found, by parameter name. */
@@ -93,6 +95,22 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     }
     for (const [target, name] of found) readIntoTensor(file, name, own.get(target) as Tensor);
     return report;
+  }
+
+  /**
+   * Whether layers compute their insides again in the backward pass instead of keeping them, in training: less memory, a
+   * third more time. Setting it throws ShoshinError for a model whose layers cannot.
+   */
+  get gradientCheckpointing(): boolean {
+    return checkpointingLayers(this).some((layer) => layer.gradientCheckpointing);
+  }
+  set gradientCheckpointing(on: boolean) {
+    const layers = checkpointingLayers(this);
+    if (on && layers.length === 0)
+      throw new ShoshinError(
+        `${(this.constructor as typeof PreTrainedModel).architecture} has no gradient checkpointing`,
+      );
+    for (const layer of layers) layer.gradientCheckpointing = on;
   }
 
   /**
