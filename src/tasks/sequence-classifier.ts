@@ -23,6 +23,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, pearson, rmse, spearman, Trainer } from "../train/index.ts";
+import { adapt, loraRate } from "./adapting.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
 import {
   downloads,
@@ -204,7 +205,7 @@ export async function fineTuneClassifier(
   options.say?.(
     `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
   );
-  const args = { ...RECIPE, ...options.args, outputDir: options.output };
+  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
   manualSeed(args.seed ?? DEFAULTS.seed);
   const { model, report } = autoModels.load(folder, "sequenceClassification", {
     labels: names,
@@ -218,6 +219,7 @@ export async function fineTuneClassifier(
   if (report.missing.length + report.mismatched.length > 0) {
     options.say?.(`new, with random values: ${[...report.missing, ...report.mismatched].join(", ")}`);
   }
+  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   const classifier = new Classifier(model as SequenceClassifier, new PretrainedTexts(tokenizer, maxLength), names);
   const trainSet = classifier.encode(data.train, options.data);
@@ -237,9 +239,10 @@ export async function fineTuneClassifier(
     greaterIsBetter: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength]),
+    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
   });
   const result = await trainer.train();
+  adapting.finish();
   const config = (model.constructor as typeof PreTrainedModel).configKind.toJson(model.config) as ModelConfig;
   return saveModel(options.output, model, config, {
     task: NAME,
