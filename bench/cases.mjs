@@ -3,7 +3,7 @@ import { backend, crossEntropy, manualSeed, memory, randn, tensor } from "../dis
 import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
 import { attentionCase, gptStep } from "./attention-cases.mjs";
-import { generateCase } from "./generate-cases.mjs";
+import { generateCase, llama2cCases } from "./generate-cases.mjs";
 import { finetuneStep } from "./pretrained-cases.mjs";
 import { seconds } from "./seconds.mjs";
 import { tokenizerTrain } from "./tokenizer-cases.mjs";
@@ -247,5 +247,5 @@ export const CASES = {
     ["minilm", "bert-base"].flatMap((shape) => ["float32", "bf16"].map((p) => finetuneStep(shape, p))),
   "tokenizer-train": tokenizerTrain,
   attention: async () => [...[512, 1024, 2048, 4096].map((n) => attentionCase(n, false)), attentionCase(2048, true)],
-  generate: async () => [generateCase()],
+  generate: async () => [generateCase(), ...llama2cCases()],
 };

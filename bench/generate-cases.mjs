@@ -1,6 +1,9 @@
 // Greedy generation, batch 1, of a random model of GPT-2's size, against what reading its weights once a token would take.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { backend, manualSeed, zeros } from "../dist/index.js";
-import { GPT2LMHeadModel, generate, gpt2Config } from "../dist/models/index.js";
+import { GPT2LMHeadModel, generate, gpt2Config, llamaFromLlama2c } from "../dist/models/index.js";
 
 const b = backend();
 const SHAPE = { vocabSize: 50257, nPositions: 1024, nEmbd: 768, nLayer: 12, nHead: 12, nInner: 3072 };
@@ -21,6 +24,26 @@ function readBandwidth() {
   return best;
 }
 
+/** Tokens a second after the first, which waits for the prompt. */
+function speed(model, prompt, count) {
+  let [done, start, last] = [0, 0, 0];
+  const onToken = () => {
+    last = performance.now();
+    if (done++ === 0) start = last;
+  };
+  generate(model, [prompt], { maxNewTokens: count + 1, temperature: 0, onToken });
+  return (1e3 * count) / (last - start);
+}
+
+/** The llama2.c model of 260,000 parameters: what a token costs besides its arithmetic. None where its file is missing. */
+export function llama2cCases() {
+  const data = process.env.SHOSHIN_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
+  const path = join(data, "pretrained_llama2c_aidreams260K/aidreams260K.bin");
+  if (!existsSync(path)) return [];
+  const model = llamaFromLlama2c(path);
+  return [{ name: "generate-llama2c", unit: "tokens/s", higherIsBetter: true, run: () => speed(model, [1], 120) }];
+}
+
 export function generateCase() {
   manualSeed(0);
   const model = new GPT2LMHeadModel(gpt2Config.make(SHAPE));
@@ -30,16 +53,7 @@ export function generateCase() {
     name: "generate",
     unit: "tokens/s",
     higherIsBetter: true,
-    run() {
-      let [count, start, last] = [0, 0, 0];
-      const onToken = () => {
-        last = performance.now();
-        // The first token waits for the prompt.
-        if (count++ === 0) start = last;
-      };
-      generate(model, [PROMPT], { maxNewTokens: NEW + 1, temperature: 0, onToken });
-      return (1e3 * NEW) / (last - start);
-    },
+    run: () => speed(model, PROMPT, NEW),
     limit: readBandwidth,
     share: (rate, limit) => (rate * read) / limit,
     peer: { op: "generate", prompt: PROMPT, new: NEW },

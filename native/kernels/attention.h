@@ -27,7 +27,6 @@ struct AttentionSpace {
   float *scores, *dscores;  // panels [key][NR]
   float *sums;              // panels [dimension][NR]: turned output, or turned gradient of q
   float *best, *total, *delta;  // [QUERIES]
-  float* left;                  // a tile's weights, turned
   int64_t floats;
 };
 static AttentionSpace attention_space(const AttentionArgs& a, int backward, float* at) {
@@ -54,7 +53,6 @@ static AttentionSpace attention_space(const AttentionArgs& a, int backward, floa
     take(s.doutRows, QUERIES * ceil_div(e, NR) * NR);
     take(s.dscores, PANELS * KEYS * NR);
     take(s.delta, QUERIES);
-    take(s.left, QUERIES * MR);
   }
   s.floats = at - begin;
   return s;
@@ -368,30 +366,44 @@ static void panel_gradients(const AttentionJob& j, const AttentionSpace& s, cons
   for (int64_t r = 0; r < n; r++)
     for (int v = 0; v <= p.wide; v++) store(dscores + r * NR + v * W, load(dscores + r * NR + v * W) * splat(a.scale));
 }
-// to[query][row] = from[row][query]. Whole vectors are stored, so up to W floats past the end are overwritten.
-SH_INLINE void turn_weights(float* to, const float* from, int rows, int live) {
-  for (int q = 0; q < live; q += W)
-    // The first rows last: what spills into a query's beginning is written over.
-    for (int first = (rows - 1) / W * W; first >= 0; first -= W) {
-      vf v[W];
-      for (int i = 0; i < W; i++) v[i] = load(from + (first + i < rows ? first + i : rows - 1) * NR + q);
-      turn(v);
-      for (int i = 0; i < W && q + i < live; i++) store(to + (q + i) * rows + first, v[i]);
-    }
-}
-// to[keys of a tile] += weights^T · rows, for panels [p0, p1); rows: panels of NR dimensions, each [query][NR].
-static void add_to_keys(const AttentionSpace& s, float* to, int64_t ld, const float* weights, const float* rows, int64_t size, int64_t row,
-                        int64_t count, int64_t p0, int64_t p1, int64_t queries) {
-  int64_t depth = 0;
-  for (int64_t p = p0; p < p1; p++) {
-    const int64_t live = smaller(NR, queries - p * NR);
-    turn_weights(s.left + depth * count, weights + (p * KEYS + row) * NR, (int)count, (int)live);
-    depth += live;
+// A tile [R keys][V·W dimensions] += weights^T · rows over `count` panels of queries, the last of `live`. The weights are read as
+// they lie, [key][NR queries].
+template <int R, int V>
+static void tile_keys(const float* weights, const float* rows, int64_t count, int64_t live, const Store& s, int cols) {
+  vf acc[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+    __builtin_prefetch(s.c + r * s.ldc);
+    if (V > 1) __builtin_prefetch(s.c + r * s.ldc + W);
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) acc[r][v] = vf{};
   }
+  for (; count > 0; count--, weights += KEYS * NR, rows += NR * NR) {
+    const int64_t n = count > 1 ? NR : live;
+    for (int64_t q = 0; q < n; q++) {
+      vf x[V];
+#pragma GCC unroll 2
+      for (int v = 0; v < V; v++) x[v] = load(rows + q * NR + v * W);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; r++) {
+        const vf weight = splat(weights[r * NR + q]);
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++) acc[r][v] = fma(weight, x[v], acc[r][v]);
+      }
+    }
+  }
+  store_tile<R, V>(acc, s, cols);
+}
+typedef void (*KeyTile)(const float*, const float*, int64_t, int64_t, const Store&, int);
+static const KeyTile KEY_TILE[2][MR] = {SH_TILES(tile_keys, 1), SH_TILES(tile_keys, 2)};
+// to[keys of a tile] += weights^T · rows, for panels [p0, p1); rows: panels of NR dimensions, each [query][NR].
+static void add_to_keys(float* to, int64_t ld, const float* weights, const float* rows, int64_t size, int64_t row, int64_t count,
+                        int64_t p0, int64_t p1, int64_t queries) {
   for (int64_t c = 0; c < size; c += NR) {
     const int cols = (int)smaller(NR, size - c);
     const Store store = {to + c, ld, nullptr, 1};
-    TILES_F32[cols > W][count - 1](s.left, rows + (c * queries) + p0 * NR * NR, NR, depth, store, cols);
+    KEY_TILE[cols > W][count - 1](weights + (p0 * KEYS + row) * NR, rows + c * queries + p0 * NR * NR, p1 - p0,
+                                  smaller(NR, queries - (p1 - 1) * NR), store, cols);
   }
 }
 static void attend_back(const AttentionJob& j, const AttentionSpace& s, const Head& at, int64_t q0, int64_t q1, int64_t first, int64_t step) {
@@ -445,8 +457,8 @@ static void attend_back(const AttentionJob& j, const AttentionSpace& s, const He
       int64_t p0 = begin;
       while (p0 < panels && panel_at(a, q0 + p0 * NR).end <= r0) p0++;
       if (p0 == panels) break;
-      add_to_keys(s, dv + r0 * d.dvs.row, d.dvs.row, s.scores, s.doutRows, e, r0 - k0, count, p0, panels, queries);
-      add_to_keys(s, dk + r0 * d.dks.row, d.dks.row, s.dscores, s.qRows, a.size, r0 - k0, count, p0, panels, queries);
+      add_to_keys(dv + r0 * d.dvs.row, d.dvs.row, s.scores, s.doutRows, e, r0 - k0, count, p0, panels, queries);
+      add_to_keys(dk + r0 * d.dks.row, d.dks.row, s.dscores, s.qRows, a.size, r0 - k0, count, p0, panels, queries);
     }
   }
   if (!j.queries) return;

@@ -35,7 +35,13 @@ SH_INLINE void map1(const UnaryJob& j, int64_t part, F f) {
   int64_t at = part * PIECE;
   const int64_t end = smaller(j.n, at + PIECE);
   if (j.n >= STREAM_FROM && j.out != j.x && ((uintptr_t)(j.out + at) & (W * 4 - 1)) == 0) {
-    for (; at + W <= end; at += W) stream(j.out + at, f(load(j.x + at)));
+    for (; at + 2 * W <= end; at += 2 * W) {
+      __builtin_prefetch(j.x + at + 1024);
+      __builtin_prefetch(j.x + at + 1024 + W);
+      const vf u = f(load(j.x + at)), v = f(load(j.x + at + W));
+      stream(j.out + at, u);
+      stream(j.out + at + W, v);
+    }
     stream_fence();
   }
   for (; at + W <= end; at += W) store(j.out + at, f(load(j.x + at)));
@@ -101,14 +107,14 @@ SH_INLINE void map_slope(const UnaryJob& j, int64_t part, F f) {
 }
 
 SH_INLINE vf gelu_slope(vf x) {
-  const vf density = vexp(splat(-0.5f) * x * x) * splat(0.39894228040143268f);
+  const vf density = vexp_negative(splat(-0.5f) * x * x) * splat(0.39894228040143268f);
   return splat(0.5f) * (splat(1.0f) + verf(x * splat(0.70710678118654752f))) + x * density;
 }
 SH_INLINE vf gelu_tanh_slope(vf x) {
-  const vf u = splat(0.79788456080286536f) * (x + splat(0.044715f) * x * x * x);
-  const vf t = vtanh(u), one = splat(1.0f);
-  const vf du = splat(0.79788456080286536f) * (one + splat(3 * 0.044715f) * x * x);
-  return splat(0.5f) * (one + t) + splat(0.5f) * x * (one - t * t) * du;
+  const vf c = min(splat(16.0f), max(splat(-16.0f), x)), one = splat(1.0f);
+  const vf e = gelu_tanh_exp(c), gate = divide(one, one + e);
+  const vf dw = fma(c * c, splat(3 * 0.0713548162726f), splat(1.5957691216057308f));
+  return gate * fma(c * dw, e * gate, one);
 }
 
 static void unary_backward_part(void* context, int64_t part) {

@@ -1,11 +1,17 @@
 // What happens to a multiply's sums on their way to memory.
 #pragma once
 
+// Lines of memory that come next: `count` of them from `from`, `step` bytes apart.
+struct Lines {
+  const char* from;
+  int64_t step, count;
+};
 struct Store {
   float* c;
   int64_t ldc;
   const float* bias;  // of this tile's first column, or null
   int add;            // c += instead of c =
+  Lines left, right;  // brought into the cache meanwhile, of right two neighbours at a time; or null
 };
 
 // One vector of `cols` ≤ W columns.
@@ -48,27 +54,37 @@ SH_INLINE vf activate(vf x) {
   }
 }
 
-// A finished tile, still in the cache: its sums are copied to preact (if any) and c becomes their activation.
+// Where the activations of a tile's sums and the sums themselves go. past: not through the cache (whole aligned vectors).
+struct Finish {
+  float *c, *preact;  // preact may be null
+  int64_t ld;
+  int pastC, pastPreact;
+};
 template <int A>
-static void finish_rows(float* c, float* preact, int64_t ldc, int rows, int cols) {
-  for (int r = 0; r < rows; r++, c += ldc, preact = preact ? preact + ldc : nullptr)
+static void finish_rows(const Finish& f, const float* sums, int64_t ld, int rows, int cols) {
+  for (int r = 0; r < rows; r++, sums += ld) {
+    float *c = f.c + r * f.ld, *preact = f.preact ? f.preact + r * f.ld : nullptr;
     for (int q = 0; q < cols; q += W) {
       if (cols - q >= W) {
-        const vf v = load(c + q);
-        if (preact) store(preact + q, v);
-        if (A != ACT_NONE) store(c + q, activate<A>(v));
+        const vf v = load(sums + q);
+        if (preact && f.pastPreact) stream(preact + q, v);
+        else if (preact) store(preact + q, v);
+        if (f.pastC) stream(c + q, activate<A>(v));
+        else store(c + q, activate<A>(v));
       } else {
-        const vf v = load_part(c + q, cols - q);
+        const vf v = load_part(sums + q, cols - q);
         if (preact) store_part(preact + q, v, cols - q);
-        if (A != ACT_NONE) store_part(c + q, activate<A>(v), cols - q);
+        store_part(c + q, activate<A>(v), cols - q);
       }
     }
+  }
 }
 
-static void finish_tile(int activation, float* c, float* preact, int64_t ldc, int rows, int cols) {
-  typedef void (*Finish)(float*, float*, int64_t, int, int);
-  static const Finish table[] = {finish_rows<ACT_NONE>, finish_rows<ACT_RELU>, finish_rows<ACT_GELU>,
-                                 finish_rows<ACT_GELU_TANH>, finish_rows<ACT_SILU>, finish_rows<ACT_TANH>,
-                                 finish_rows<ACT_SIGMOID>};
-  table[activation](c, preact, ldc, rows, cols);
+// sums may be f.c itself.
+static void finish_tile(int activation, const Finish& f, const float* sums, int64_t ld, int rows, int cols) {
+  typedef void (*Rows)(const Finish&, const float*, int64_t, int, int);
+  static const Rows table[] = {finish_rows<ACT_NONE>, finish_rows<ACT_RELU>, finish_rows<ACT_GELU>,
+                               finish_rows<ACT_GELU_TANH>, finish_rows<ACT_SILU>, finish_rows<ACT_TANH>,
+                               finish_rows<ACT_SIGMOID>};
+  table[activation](f, sums, ld, rows, cols);
 }

@@ -2,6 +2,37 @@
 // columns 0). For bf16 two neighbouring p share a word: the lower half is the earlier; rounded to nearest even.
 #pragma once
 
+#if !defined(__clang__) || SHOSHIN_WIDTH != 4
+template <int... L>
+struct Numbers {};
+template <int N, int... L>
+struct UpTo : UpTo<N - 1, N - 1, L...> {};
+template <int... L>
+struct UpTo<0, L...> {
+  typedef Numbers<L...> Type;
+};
+// Lane l of row I: its own unless its bit S differs from the row's.
+template <int S, int I>
+constexpr int lane(int l) {
+  return (I & S) == (l & S) ? l : W + (l ^ S);
+}
+template <int S, int I, int... L>
+SH_INLINE vf exchanged(const vf* v, Numbers<L...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(v[I], v[I ^ S], lane<S, I>(L)...);
+#else
+  return __builtin_shuffle(v[I], v[I ^ S], vi{lane<S, I>(L)...});
+#endif
+}
+// Rows i and i + S exchange alternate groups of S lanes: a step of the butterfly transpose.
+template <int S, int... I>
+SH_INLINE void butterfly(vf* v, Numbers<I...> lanes) {
+  const vf t[W] = {exchanged<S, I>(v, lanes)...};
+#pragma GCC unroll 16
+  for (int i = 0; i < W; i++) v[i] = t[i];
+}
+#endif
+
 // [rows][W] → [W][rows step]: a block of W floats from each of `rows` ≤ W rows, turned.
 SH_INLINE void turn(vf* v) {
 #if defined(__clang__) && SHOSHIN_WIDTH == 4
@@ -11,30 +42,16 @@ SH_INLINE void turn(vf* v) {
   v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
   v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
   v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-#elif defined(__clang__)
-  float from[W][W];
-  for (int i = 0; i < W; i++) store(from[i], v[i]);
-  for (int i = 0; i < W; i++)
-    for (int l = 0; l < W; l++) v[i][l] = from[l][i];
 #else
-  // Butterfly transpose: at step s, rows i and i+s exchange alternate groups of s lanes.
-#pragma GCC unroll 5
-  for (int s = 1; s < W; s *= 2) {
-    vf t[W];
-#pragma GCC unroll 16
-    for (int i = 0; i < W; i++) {
-      const int partner = i ^ s;
-      vi mask;
-      for (int l = 0; l < W; l++) {
-        // Lane l of row i: own lane unless its bit s differs from the row's.
-        if ((i & s) == 0) mask[l] = (l & s) == 0 ? l : W + (l ^ s);
-        else mask[l] = (l & s) == 0 ? W + (l ^ s) : l;
-      }
-      t[i] = __builtin_shuffle(v[i], v[partner], mask);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < W; i++) v[i] = t[i];
-  }
+  const UpTo<W>::Type lanes{};
+  butterfly<1>(v, lanes);
+  butterfly<2>(v, lanes);
+#if SHOSHIN_WIDTH >= 8
+  butterfly<4>(v, lanes);
+#endif
+#if SHOSHIN_WIDTH == 16
+  butterfly<8>(v, lanes);
+#endif
 #endif
 }
 
@@ -46,6 +63,21 @@ static void round_packed(float* x, int64_t n) {
     if ((u & 0x7fffffff) > 0x7f800000) continue;
     u = (u + 0x7fff + ((u >> 16) & 1)) & 0xffff0000;
     __builtin_memcpy(x + i, &u, 4);
+  }
+}
+
+// Rows in their order, for a kernel that reads them as they are.
+SH_INLINE void copy_row_f32(float* to, const float* from, int64_t kc) { __builtin_memcpy(to, from, (size_t)kc * 4); }
+
+// Steps of k that packing asks memory for before it needs them.
+constexpr int64_t PACK_AHEAD = 6, TURN_AHEAD = 128;
+// to[p·ld + i] = from[p·lda + i] for i < n: the columns of a left side that is stored transposed.
+static void copy_columns_f32(float* to, int64_t ld, const float* from, int64_t lda, int64_t n, int64_t kc) {
+  for (int64_t p = 0; p < kc; p++, to += ld, from += lda) {
+    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(from + PACK_AHEAD / 2 * lda + i);
+    int64_t i = 0;
+    for (; i + W <= n; i += W) store(to + i, load(from + i));
+    for (; i < n; i++) to[i] = from[i];
   }
 }
 
@@ -85,6 +117,8 @@ static void pack_b_f32(float* to, const GemmArgs& g, const float* b, int64_t p0,
   if (!g.transB) {
     const float* from = b + p0 * g.ldb + col;
     for (int64_t p = 0; p < kc; p++, from += g.ldb, to += NR) {
+      __builtin_prefetch(from + PACK_AHEAD * g.ldb);
+      __builtin_prefetch(from + PACK_AHEAD * g.ldb + NR - 1);
       if (cols == NR) {
         store(to, load(from));
         store(to + W, load(from + W));
@@ -101,6 +135,7 @@ static void pack_b_f32(float* to, const GemmArgs& g, const float* b, int64_t p0,
       vf v[W];
       for (int j = 0; j < W; j++) {
         const int at = h * W + j;
+        __builtin_prefetch(from + at * g.ldb + p + TURN_AHEAD, 0, 2);
         v[j] = at < cols ? load(from + at * g.ldb + p) : vf{};
       }
       turn(v);
@@ -136,6 +171,27 @@ SH_INLINE vf pair_neighbours(const float* from) {
   return (vf)_mm512_cvtne2ps_pbh((__m512)load(from + 16), (__m512)load(from));
 }
 
+SH_INLINE void copy_row_bf16(float* to, const float* from, int64_t kc) {
+  int64_t p = 0;
+  for (; p + 2 * W <= kc; p += 2 * W, to += W) store(to, pair_neighbours(from + p));
+  for (; p < kc; p += 2) *to++ = pair(from[p], p + 1 < kc ? from[p + 1] : 0.0f);
+}
+
+static void copy_columns_bf16(float* to, int64_t ld, const float* from, int64_t lda, int64_t n, int64_t kc) {
+  for (int64_t p = 0; p < kc; p += 2, to += ld, from += 2 * lda) {
+    const float* after = p + 1 < kc ? from + lda : nullptr;
+    for (int64_t i = 0; i < n; i += 16) {
+      __builtin_prefetch(from + PACK_AHEAD / 2 * lda + i);
+      __builtin_prefetch(from + (PACK_AHEAD / 2 + 1) * lda + i);
+    }
+    for (int64_t i = 0; i < n; i += W) {
+      const __mmask16 some = n - i >= W ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+      const vf low = (vf)_mm512_maskz_loadu_ps(some, from + i), high = after ? (vf)_mm512_maskz_loadu_ps(some, after + i) : vf{};
+      store(to + i, pair_vectors(low, high));
+    }
+  }
+}
+
 // to[(p/2)·r + i] = words of op(a)[row + i][p0 + p, p0 + p + 1]
 static void pack_a_bf16(float* to, const GemmArgs& g, const float* a, int64_t row, int r, int64_t p0, int64_t kc) {
   const int64_t words = kc / 2;
@@ -143,6 +199,8 @@ static void pack_a_bf16(float* to, const GemmArgs& g, const float* a, int64_t ro
     const float* from = a + p0 * g.lda + row;
     const __mmask16 some = (__mmask16)((1u << r) - 1);
     for (int64_t w = 0; w < words; w++) {
+      __builtin_prefetch(from + (2 * w + PACK_AHEAD) * g.lda);
+      __builtin_prefetch(from + (2 * w + 1 + PACK_AHEAD) * g.lda);
       const vf low = (vf)_mm512_maskz_loadu_ps(some, from + 2 * w * g.lda);
       const vf high = (vf)_mm512_maskz_loadu_ps(some, from + (2 * w + 1) * g.lda);
       _mm512_mask_storeu_ps(to + w * r, some, (__m512)pair_vectors(low, high));
@@ -171,6 +229,7 @@ static void pack_b_bf16(float* to, const GemmArgs& g, const float* b, int64_t p0
     for (int64_t w = 0; w < words; w++, to += NR) {
       const float* low = from + 2 * w * g.ldb;
       const float* high = 2 * w + 1 < kc ? low + g.ldb : nullptr;
+      for (int i = 0; i < 4; i++) __builtin_prefetch(low + (PACK_AHEAD + i % 2) * g.ldb + i / 2 * (NR - 1));
       for (int h = 0; h < 2; h++) {
         const int n = cols - h * W;
         const __mmask16 some = n >= W ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
@@ -188,6 +247,8 @@ static void pack_b_bf16(float* to, const GemmArgs& g, const float* b, int64_t p0
       vf v[W];
       for (int j = 0; j < W; j++) {
         const int at = h * W + j;
+        __builtin_prefetch(from + at * g.ldb + 2 * w + TURN_AHEAD, 0, 2);
+        __builtin_prefetch(from + at * g.ldb + 2 * w + TURN_AHEAD + 16, 0, 2);
         v[j] = at < cols ? pair_neighbours(from + at * g.ldb + 2 * w) : vf{};
       }
       turn(v);
@@ -201,6 +262,8 @@ static void pack_b_bf16(float* to, const GemmArgs& g, const float* b, int64_t p0
 }
 #else
 // Without the instruction: operands rounded to bf16 values and multiplied as float32.
+SH_INLINE void copy_row_bf16(float*, const float*, int64_t) {}
+static void copy_columns_bf16(float*, int64_t, const float*, int64_t, int64_t, int64_t) {}
 static void pack_a_bf16(float*, const GemmArgs&, const float*, int64_t, int, int64_t, int64_t) {}
 static void pack_b_bf16(float*, const GemmArgs&, const float*, int64_t, int64_t, int64_t, int) {}
 #endif

@@ -20,7 +20,7 @@ struct FewJob {
   int64_t depth, chunks;    // of k in a piece, for b [k, n]
 };
 
-static bool few_rows(const GemmArgs& g) { return g.m <= FEW_ROWS && g.k > 0; }
+static bool few_rows(const GemmArgs& g) { return g.m > 0 && g.m <= FEW_ROWS && g.n > 0 && g.k > 0; }
 static FewJob few_job(const GemmArgs& g) {
   FewJob j = {};
   j.g = &g;

@@ -106,7 +106,17 @@ static void recurrent_units(const RecurrentJob& j, int64_t i, int64_t r0, int64_
   } else {
     targets[0] = {a.states + s.to * size + r0 * H, H, nullptr, 1};
   }
-  repeat(j.w, left, r1 - r0, q0, q1, targets, [&](int64_t u0, int64_t units) { finish_units<CELL>(a, s, r0, r1, u0, units); });
+  Ahead ahead = {};
+  if (i + 1 < a.steps) {
+    const Step next = recurrent_step(a, i + 1);
+    const int64_t u0 = q0 * NR, units = smaller(H, q1 * NR) - u0;
+    ahead.rows = r1 - r0;
+    for (int64_t k = 0; a.gates && k < 4; k++) also(ahead, a.gates + (next.t * a.batch + r0) * 4 * H + k * H + u0, units, 4 * H);
+    also(ahead, a.states + next.to * size + r0 * H + u0, units, H);
+    also(ahead, a.cells ? a.cells + next.to * size + r0 * H + u0 : nullptr, units, H);
+    also(ahead, a.out ? a.out + next.t * size + r0 * H + u0 : nullptr, units, H);
+  }
+  repeat(j.w, left, r1 - r0, q0, q1, targets, ahead, [&](int64_t u0, int64_t units) { finish_units<CELL>(a, s, r0, r1, u0, units); });
 }
 static void recurrent_begin(const RecurrentArgs& a, int64_t begin, int64_t span) {
   const int64_t at = (a.reverse ? a.steps : 0) * a.batch * a.hidden + begin;
@@ -204,7 +214,7 @@ static void back_through_weights(const RecurrentJob& j, int64_t i, int64_t r0, i
   const RecurrentArgs& a = *j.a;
   if (!any_lives(a, recurrent_step(a, i).t, r0, r1)) return;
   const Target target = {j.dh + r0 * a.hidden, a.hidden, nullptr, 1};
-  repeat(j.w, left, r1 - r0, q0, q1, &target, [](int64_t, int64_t) {});
+  repeat(j.w, left, r1 - r0, q0, q1, &target, Ahead{}, [](int64_t, int64_t) {});
 }
 static void backward_begin(const RecurrentJob& j, int64_t begin, int64_t span) {
   copy_row(j.dh + begin, j.d->dhn ? j.d->dhn + begin : nullptr, span);

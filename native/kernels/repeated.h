@@ -25,7 +25,7 @@ static Repeated repeated(int precision, int64_t k, int64_t n, int64_t gates, con
   r.k = k;
   r.n = n;
   r.gates = gates;
-  const int64_t depth = r.bf16 ? 256 : 128;  // a panel's block stays in the first-level cache
+  const int64_t depth = r.bf16 ? 512 : 256;
   r.kc = ceil_div(k, k > 0 ? ceil_div(k, depth) : 1);
   if (r.bf16 && r.kc % 2) r.kc++;
   r.words = words_of(r, k);
@@ -72,11 +72,32 @@ struct Target {
   int add;
 };
 
+// What the next step will read or write, fetched piece by piece while this one multiplies.
+struct Ahead {
+  struct {
+    const char* at;
+    int64_t row, stride;  // in bytes
+  } x[8];
+  int count;
+  int64_t rows;
+};
+SH_INLINE void also(Ahead& a, const float* at, int64_t row, int64_t stride) {
+  if (at) a.x[a.count++] = {(const char*)at, row * 4, stride * 4};
+}
+SH_INLINE void fetch(const Ahead& a, int64_t part, int64_t parts) {
+  for (int i = 0; i < a.count; i++) {
+    const int64_t lines = ceil_div(a.x[i].row, 64), end = cut(a.rows * lines, parts, part + 1);
+    for (int64_t n = cut(a.rows * lines, parts, part); n < end; n++)
+      __builtin_prefetch(a.x[i].at + n / lines * a.x[i].stride + n % lines * 64, 0, 2);
+  }
+}
+
 // targets[gate] (+)= left · op(b) in the blocks of units [q0, q1); finish(first unit, units) after the last gate of each.
 template <class Finish>
 SH_INLINE void repeat(const Repeated& r, const float* left, int64_t rows, int64_t q0, int64_t q1, const Target* targets,
-                      Finish finish) {
-  const int64_t tiles = ceil_div(rows, MR);
+                      const Ahead& ahead, Finish finish) {
+  const int64_t tiles = ceil_div(rows, MR), pieces = (q1 - q0) * ceil_div(r.k, r.kc) * r.gates;
+  int64_t piece = 0;
   for (int64_t q = q0; q < q1; q++) {
     const int64_t col = q * NR;
     const int cols = (int)smaller(NR, r.n - col), wide = cols > W;
@@ -85,10 +106,17 @@ SH_INLINE void repeat(const Repeated& r, const float* left, int64_t rows, int64_
       for (int64_t gate = 0; gate < r.gates; gate++) {
         const float* panel = r.packed + ((q * r.gates + gate) * r.words + skip) * NR;
         const Target& t = targets[gate];
+        fetch(ahead, piece, pieces);
+        piece++;
         for (int64_t i = 0; i < tiles; i++) {
           const int64_t r0 = cut(rows, tiles, i);
           const int count = (int)(cut(rows, tiles, i + 1) - r0);
           const float* at = left + r.words * r0 + skip * count;
+          // Sums of long ago: fetched while the tile is computed.
+          for (int row = 0; row < count; row++) {
+            __builtin_prefetch(t.c + (r0 + row) * t.ldc + col);
+            if (wide) __builtin_prefetch(t.c + (r0 + row) * t.ldc + col + W);
+          }
           const Store s = {t.c + r0 * t.ldc + col, t.ldc, pc == 0 && t.bias ? t.bias + col : nullptr, pc > 0 || t.add};
 #if SHOSHIN_BF16_DOT
           if (r.bf16) TILES_BF16[wide][count - 1](at, panel, NR, words, s, cols);

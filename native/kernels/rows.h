@@ -19,12 +19,13 @@ SH_INLINE float row_max(const float* x, int64_t n) {
   for (int l = 1; l < W; l++) if (best[l] > m) m = best[l];
   return m;
 }
-// Σ exp(x - shift); the terms go to `out` when there is one.
+// Σ exp(x - shift); the terms go to `out` when there is one. Asks for the row after, which would be waited for otherwise.
 SH_INLINE float row_exp_sum(const float* x, float shift, int64_t n, float* out) {
   vf a = {}, b = {};
   const vf m = splat(shift);
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
+    for (int c = 0; c < 2 * W; c += 16) __builtin_prefetch(x + n + i + c);
     const vf u = vexp_negative(load(x + i) - m), v = vexp_negative(load(x + i + W) - m);
     a += u;
     b += v;

@@ -7,6 +7,7 @@ import { distilbert } from "./distilbert/index.ts";
 import { electra } from "./electra/index.ts";
 import { gpt2 } from "./gpt2/index.ts";
 import { llama, mistral, qwen2 } from "./llama/index.ts";
+import { marian } from "./marian/index.ts";
 import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
@@ -18,10 +19,17 @@ import type {
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
 import type { PreTrainedModel } from "./pretrained/model.ts";
+import type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
+import type { Seq2SeqLm } from "./seq2seq-lm.ts";
+import { mt5, t5 } from "./t5/index.ts";
 
 /** The kinds of models that are known. */
-export const autoModels = new AutoModels([bert, roberta, xlmRoberta, distilbert, electra, gpt2, llama, qwen2, mistral]);
+export const autoModels = new AutoModels([
+  ...[bert, roberta, xlmRoberta, distilbert, electra],
+  ...[gpt2, llama, qwen2, mistral],
+  ...[t5, mt5, marian],
+]);
 
 /** A pretrained model that is called with `I` and answers `O`. */
 export interface Pretrained<I, O> extends PreTrainedModel, Module {
@@ -36,6 +44,8 @@ export type MaskedLm = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type QuestionAnswerer = Pretrained<QuestionAnsweringInputs, QuestionAnsweringOutput>;
 /** A language model; `generate`, `beamSearch` and evaluation take it as it is. */
 export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & CausalLm;
+/** A model that reads one text and writes another; `generateSeq2Seq` takes it as it is. */
+export type Seq2SeqModel = Pretrained<Seq2SeqInputs, Seq2SeqOutput> & Seq2SeqLm;
 
 const auto = <M>(head: Head) => ({
   /**
@@ -60,3 +70,4 @@ export const AutoModelForTokenClassification = auto<TokenClassifier>("tokenClass
 export const AutoModelForQuestionAnswering = auto<QuestionAnswerer>("questionAnswering");
 export const AutoModelForMaskedLM = auto<MaskedLm>("maskedLm");
 export const AutoModelForCausalLM = auto<CausalLmModel>("causalLm");
+export const AutoModelForSeq2SeqLM = auto<Seq2SeqModel>("seq2seqLm");

@@ -4,6 +4,7 @@ export {
   AutoModelForCausalLM,
   AutoModelForMaskedLM,
   AutoModelForQuestionAnswering,
+  AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   autoModels,
@@ -12,6 +13,7 @@ export {
   type MaskedLm,
   type Pretrained,
   type QuestionAnswerer,
+  type Seq2SeqModel,
   type SequenceClassifier,
   type TokenClassifier,
 } from "./auto.ts";
@@ -49,6 +51,7 @@ export {
   qwen2Config,
 } from "./llama/index.ts";
 export { llamaFromLlama2c } from "./llama/llama2c.ts";
+export { type MarianConfig, MarianMTModel, marianConfig } from "./marian/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, labelsOf as configLabels, type PretrainedConfig } from "./pretrained/config.ts";
@@ -63,10 +66,22 @@ export type {
 export { newModules, PeftModel } from "./pretrained/lora.ts";
 export { type LoraConfig, LoraError } from "./pretrained/lora-config.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
+export type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
 export { nextProbabilities } from "./sampling.ts";
+export { beamSearchSeq2Seq, generateSeq2Seq, type Seq2SeqGenerationOptions } from "./seq2seq-generation.ts";
+export type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
+export {
+  MT5EncoderModel,
+  MT5ForConditionalGeneration,
+  mt5Config,
+  type T5Config,
+  T5EncoderModel,
+  T5ForConditionalGeneration,
+  t5Config,
+} from "./t5/index.ts";
 export {
   type TransformerClassifierConfig,
   TransformerForSequenceClassification,

@@ -137,6 +137,9 @@ export function downloads(options: {
   return { onProgress: (update) => progress.download(update), say: options.say };
 }
 
+/** Whether `--model` names a pretrained model, a folder or one on the hub, and no preset. */
+export const namesModel = (model: string): boolean => /[\\/]|^hub:|^\./.test(model);
+
 export function readJson(path: string): unknown {
   if (!existsSync(path)) throw new TaskError(`${path}: no such file`, "Is this the folder of a trained model?");
   try {

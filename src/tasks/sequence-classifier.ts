@@ -10,13 +10,7 @@ import {
   writeGlueSubmission,
 } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import {
-  autoModels,
-  configLabels,
-  type PreTrainedModel,
-  type PretrainedConfig,
-  type SequenceClassifier,
-} from "../models/index.ts";
+import { autoModels, configLabels, type PretrainedConfig, type SequenceClassifier } from "../models/index.ts";
 import { mseLoss } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -25,16 +19,8 @@ import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, pearson, rmse, spearman, Trainer } from "../train/index.ts";
 import { adapt, loraRate } from "./adapting.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
-import {
-  downloads,
-  type ModelConfig,
-  type Predictor,
-  readJson,
-  saveModel,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-} from "./common.ts";
+import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
 import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
 import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
 
@@ -43,34 +29,6 @@ const NAME = "text-classification";
 interface Encoded extends EncodedText {
   label: number;
 }
-
-/** Transformers' defaults for GLUE, with warmup. */
-const RECIPE = {
-  numTrainEpochs: 3,
-  learningRate: 5e-5,
-  weightDecay: 0.01,
-  perDeviceTrainBatchSize: 32,
-  maxGradNorm: 1,
-};
-const MAX_LENGTH = 128;
-
-/** The longest text that model and tokenizer take, `wanted` at most. */
-function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
-  const { maxPositionEmbeddings, nPositions } = config as { maxPositionEmbeddings?: number; nPositions?: number };
-  // RoBERTa counts positions from its padding token on.
-  const spare = ["roberta", "xlm-roberta"].includes(config.modelType) ? 2 : 0;
-  return Math.min(wanted, tokenizerMost, (maxPositionEmbeddings ?? nPositions ?? Number.POSITIVE_INFINITY) - spare);
-}
-
-/** Every probability of dropout in a configuration, set to `p`. */
-const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<string, number> =>
-  p === undefined
-    ? {}
-    : Object.fromEntries(
-        Object.keys(config)
-          .filter((key) => /dropout|pdrop/i.test(key))
-          .map((key) => [key, p]),
-      );
 
 const isRegression = (config: PretrainedConfig) => config.problemType === "regression";
 
@@ -173,26 +131,12 @@ class Classifier {
   }
 }
 
-/** The checkpoint's own labels in its order if they are the data's, else the data's. */
-function labelsFor(own: readonly string[], names: readonly string[]): readonly string[] {
-  return own.length === names.length && names.every((name) => own.includes(name)) ? own : names;
-}
-
 /**
  * Fine-tunes a pretrained encoder or decoder to classify texts or pairs of texts, or to give each a number where the labels are
  * numbers (STS-B). Options as those of Transformers' run_glue.
- * @throws TaskError for what is neither a preset nor a folder nor a name on the hub; ConfigError, StateDictError, DataError.
+ * @throws ConfigError, StateDictError, DataError, HubError.
  */
-export async function fineTuneClassifier(
-  options: TaskOptions & { model: string },
-  presets: readonly string[],
-): Promise<TaskReport> {
-  if (!options.model.includes("/") && !options.model.startsWith("hub:") && !options.model.startsWith(".")) {
-    throw new TaskError(
-      `${NAME} has no preset ${options.model}`,
-      `There are: ${presets.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
-    );
-  }
+export async function fineTuneClassifier(options: TaskOptions & { model: string }): Promise<TaskReport> {
   const folder = await resolveModel(options.model, downloads(options));
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { chosen, ...data } = await readTexts(options);
@@ -214,11 +158,9 @@ export async function fineTuneClassifier(
       ...dropoutOf(before, options.dropout),
     },
     // Another set of labels needs a new head, even one of the same size.
-    ignoreMismatchedSizes: true,
+    ignoreMismatchedSizes: "head",
   });
-  if (report.missing.length + report.mismatched.length > 0) {
-    options.say?.(`new, with random values: ${[...report.missing, ...report.mismatched].join(", ")}`);
-  }
+  sayNew(options, report);
   const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   const classifier = new Classifier(model as SequenceClassifier, new PretrainedTexts(tokenizer, maxLength), names);
@@ -243,18 +185,7 @@ export async function fineTuneClassifier(
   });
   const result = await trainer.train();
   adapting.finish();
-  const config = (model.constructor as typeof PreTrainedModel).configKind.toJson(model.config) as ModelConfig;
-  return saveModel(options.output, model, config, {
-    task: NAME,
-    preset: options.model,
-    data: options.data,
-    options: { ...options, maxLength },
-    result,
-    save() {
-      model.savePretrained(options.output);
-      tokenizer.savePretrained(options.output);
-    },
-  });
+  return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
 }
 
 /** A classifier that was fine-tuned here, or any of Hugging Face's with its tokenizer. */

@@ -3,15 +3,16 @@ import {
   DataError,
   fetchSource,
   type Part,
+  parseRange,
   readTagged,
   type Source,
   stratifiedSplit,
   type TaggedSentence,
 } from "../data/index.ts";
 import type { HubOptions } from "../hub/index.ts";
-import { DEFAULTS } from "../train/index.ts";
+import { areEntityTags, DEFAULTS } from "../train/index.ts";
 import { collectLabels } from "./classes.ts";
-import { downloads, TaskError, type TaskOptions } from "./common.ts";
+import { downloads, type EvaluateOptions, TaskError, type TaskOptions } from "./common.ts";
 
 /** A sentence and the file that it is from. */
 export interface Sentence extends TaggedSentence {
@@ -45,7 +46,7 @@ export async function readPart(
 }
 
 /** Training and validation sentences, as `--validation` says. */
-export async function heldOut(
+async function heldOut(
   options: TaskOptions,
   source: Source,
   train: Sentence[],
@@ -66,7 +67,7 @@ export async function heldOut(
 }
 
 /** The tags of all sentences in a fixed order. Throws {@link DataError} unless there are two or more. */
-export const collectTags = (sentences: readonly Sentence[], path: string): string[] =>
+const collectTags = (sentences: readonly Sentence[], path: string): string[] =>
   collectLabels([...new Set(sentences.flatMap(({ tags }) => tags ?? []))], path);
 
 /**
@@ -85,4 +86,45 @@ export function tagIds(sentences: readonly Sentence[], names: readonly string[])
       );
     }),
   );
+}
+
+/** Training and held-out sentences of `--data`, `--validation` and `--range`, and their tags. */
+export async function readTaggedData(options: TaskOptions): Promise<{
+  train: Sentence[];
+  validation: Sentence[];
+  names: string[];
+  /** Whether the tags mark entities. */
+  entities: boolean;
+}> {
+  const source = await taggedSource(options.data, downloads(options));
+  const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
+  const { sentences, chosen } = await readPart(source, part, options);
+  const [from, to] = parseRange(options.range);
+  const data = await heldOut(options, source, sentences.slice(from, to));
+  if (data.train.length === 0) throw new DataError(`${options.data}: no sentences to train on`);
+  // A rare tag may be in the held-out part alone.
+  const names = collectTags([...data.train, ...data.validation], options.data);
+  const entities = areEntityTags(names);
+  options.say?.(
+    `${chosen}; ${data.train.length} sentences to train on, ${data.validation.length} to validate; ${entities ? "entity tags" : "tags"}: ${names.join(", ")}`,
+  );
+  return { ...data, names, entities };
+}
+
+/** The tagged part of a source to measure on: test, else validation, else train. Throws {@link DataError}. */
+export async function readTagsToMeasure(options: EvaluateOptions): Promise<Sentence[]> {
+  const source = await taggedSource(options.data, downloads(options));
+  const order: Part[] = ["test", "validation", "train"];
+  let sentences: Sentence[] = [];
+  for (const part of order) {
+    if (source.parts[part] === undefined) continue;
+    sentences = (await readPart(source, part, options, part === "train")).sentences;
+    // A test part without tags cannot be measured.
+    if (sentences.every((s) => s.tags !== undefined)) break;
+    sentences = [];
+  }
+  const [from, to] = parseRange(options.range);
+  sentences = sentences.slice(from, to);
+  if (sentences.length === 0) throw new DataError(`${options.data}: no tagged sentences`);
+  return sentences;
 }

@@ -18,6 +18,7 @@ import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWei
 import {
   labelsOf,
   type ModelConfig,
+  namesModel,
   type Predictor,
   readJson,
   saveModel,
@@ -97,7 +98,13 @@ async function score(model: Module, inputs: TextInputs, data: readonly Encoded[]
 
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "mlp";
-  if (!PRESETS.includes(preset as "mlp")) return fineTuneClassifier({ ...options, model: preset }, PRESETS);
+  if (namesModel(preset)) return fineTuneClassifier({ ...options, model: preset });
+  if (!PRESETS.includes(preset as "mlp")) {
+    throw new TaskError(
+      `${NAME} has no preset ${preset}`,
+      `There are: ${PRESETS.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
+    );
+  }
   const { chosen, ...data } = await readTexts(options);
   const names = collectLabels(
     data.train.map((e) => e.label),

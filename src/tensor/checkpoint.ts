@@ -1,72 +1,78 @@
 import { disown, fresh, reclaim, Scope, state } from "./memory.ts";
-import { getRngState, type RngState, setRngState } from "./random.ts";
-import { AutogradError, backward, defineOp, type Node } from "./tape.ts";
-import { Tensor } from "./tensor.ts";
+import { getRngState, setRngState } from "./random.ts";
+import { backward, defineOp } from "./tape.ts";
+import { empty, Tensor } from "./tensor.ts";
 
-type Computation = (...inputs: Tensor[]) => Tensor;
+type Layer = (...inputs: Tensor[]) => Tensor;
 
 const view = (t: Tensor) => new Tensor(t.storage, t.shape, t.offset, t.isContiguous ? undefined : t.strides);
 
-/** Makes a leaf an inner result, so that its gradient gathers in the order and with the roundings it would have had. */
+/** Makes a leaf the result of an operation, so that its gradients are added up as they would have been in the whole graph. */
 const passing = defineOp("input", {
   forward: (_, x: Tensor) => view(x),
   backward: (_, dy) => [dy],
 });
 
-const checkpointOp = defineOp("checkpoint", {
-  forward(ctx, fn: Computation, inputs: readonly Tensor[], _parameters: readonly Tensor[]) {
-    ctx.memo = { fn, rng: getRngState() };
-    for (const t of inputs) ctx.save(t);
-    const y = fn(...inputs);
-    return inputs.includes(y) ? view(y) : y;
-  },
-  backward(ctx, dy) {
-    const { fn, rng } = ctx.memo as { fn: Computation; rng: RngState };
-    const leaves = ctx.saved.map((t, i) => {
-      const leaf = view(t);
-      leaf.requiresGrad = ctx.needs(i);
-      return leaf;
-    });
-    const before = { depth: state.depth, gradEnabled: state.gradEnabled };
-    const now = getRngState();
-    Object.assign(state, { depth: 0, gradEnabled: true });
-    const inner = new Scope();
-    try {
-      setRngState(rng);
-      const y = fn(...leaves.map((leaf) => (leaf.requiresGrad ? passing(leaf) : leaf)));
-      if (y.node !== undefined && y.node.graph.root() === (ctx as Node).graph.root()) {
-        throw new AutogradError(
-          "checkpoint: what is computed uses a tensor of the graph around it that is not among the inputs",
-          "Pass every tensor that was computed and needs a gradient.",
-        );
-      }
-      if (y.requiresGrad) backward(y, { gradient: dy });
-      reclaim();
-    } finally {
-      inner[Symbol.dispose]();
-      Object.assign(state, before);
-      setRngState(now);
-    }
-    return leaves.map((leaf) => {
-      const { grad } = leaf;
-      if (grad === undefined) return undefined;
-      // From here on the pass around it owns the gradient.
+/** Computes `fn` again with recording, and its gradients; those of what it uses besides its inputs go where they belong. */
+function again(fn: Layer, inputs: readonly Tensor[], site: number, gradient: Tensor): (Tensor | undefined)[] {
+  const { depth, gradEnabled } = state;
+  const random = getRngState();
+  const leaves = inputs.map((t) => {
+    const leaf = view(t);
+    leaf.requiresGrad = t.requiresGrad;
+    return leaf;
+  });
+  state.depth = 0;
+  state.gradEnabled = true;
+  const scope = new Scope();
+  try {
+    setRngState({ ...random, site });
+    const out = fn(...leaves.map((leaf) => (leaf.requiresGrad ? passing(leaf) : leaf)));
+    if (out.requiresGrad) backward(out, { gradient });
+  } finally {
+    scope[Symbol.dispose]();
+    reclaim();
+    state.depth = depth;
+    state.gradEnabled = gradEnabled;
+    setRngState(random);
+  }
+  return leaves.map(({ grad }) => {
+    // The pass that is under way frees it.
+    if (grad !== undefined) {
       disown(grad.storage);
       fresh.push(grad.storage);
-      return grad;
-    });
+    }
+    return grad;
+  });
+}
+
+const checkpointOp = defineOp("checkpoint", {
+  forward(ctx, _recorded: Tensor, fn: Layer, inputs: Tensor[]) {
+    ctx.memo = { fn, site: getRngState().site };
+    for (const t of inputs) ctx.save(t);
+    return fn(...inputs);
+  },
+  backward(ctx, dy) {
+    const { fn, site } = ctx.memo as { fn: Layer; site: number };
+    return [undefined, ...again(fn, ctx.inputs.slice(1), site, dy as Tensor)];
   },
 });
 
+/** Requires a gradient, so that a checkpoint is recorded also where only the parameters in it learn. */
+let recorded: Tensor | undefined;
+
 /**
- * `fn(...inputs)` whose intermediate results are forgotten and computed again in the backward pass: memory for time (Chen et
- * al. 2016), as torch.utils.checkpoint. The random masks are the same both times; so are the gradients, to the last bit.
- * @param fn of its inputs, constants and leaves alone; called twice, with the same result
- * @param inputs every tensor that `fn` uses and that was computed from what needs a gradient
- * @param parameters leaves that `fn` uses; without them nothing is recorded where no input needs a gradient
- * @throws AutogradError in the backward pass, if `fn` used a recorded tensor that is not among the inputs.
+ * `fn(...inputs)`, of which only the inputs are kept for the backward pass: what lies between is computed again then (Chen et
+ * al., "Training deep nets with sublinear memory cost", 2016), with the same dropout. Gradients have the
+ * same bits where inputs are used in this one place alone; else sums may come in another order.
+ * @param fn makes one tensor of the inputs and of parameters. It is called twice, must not be asynchronous and must not keep
+ *   tensors; other tensors with a history must come in as inputs.
  */
-export function checkpoint(fn: Computation, inputs: readonly Tensor[], parameters: readonly Tensor[] = []): Tensor {
+export function checkpoint(fn: Layer, ...inputs: Tensor[]): Tensor {
   if (!state.gradEnabled || state.depth > 0) return fn(...inputs);
-  return checkpointOp(fn, inputs, parameters);
+  if (recorded === undefined || !recorded.storage.alive) {
+    recorded = empty([1]).keep();
+    recorded.requiresGrad = true;
+  }
+  return checkpointOp(recorded, fn, inputs);
 }

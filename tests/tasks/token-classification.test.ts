@@ -142,12 +142,14 @@ describe("entities", () => {
       ["Ivo", 9, 12],
     ]);
     expect(b).toHaveLength(1);
+    // A sentence alone takes other kernels than several: the last bits may differ.
+    const near = a.map((e: { score: number }) => ({ ...e, score: expect.closeTo(e.score, 6) }));
     out = "";
     await run("predict", dir, "--input", file("words.jsonl", '{"tokens":["Anna","met","Ivo"]}\n'), "--json");
-    expect(JSON.parse(out)).toEqual([a]);
+    expect(JSON.parse(out)).toEqual([near]);
     out = "";
     await run("predict", dir, "--input", file("texts.jsonl", '{"text":"Anna met Ivo"}\n'), "--json");
-    expect(JSON.parse(out)).toEqual([a]);
+    expect(JSON.parse(out)).toEqual([near]);
   });
 
   it("do not depend on the sentences beside, nor much on where a long one is cut", async () => {

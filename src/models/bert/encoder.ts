@@ -2,9 +2,9 @@ import * as nn from "../../nn/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { bertLinear } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import { runLayer } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 import type { BertConfig } from "./config.ts";
 
@@ -117,7 +117,7 @@ class BertIntermediate extends nn.Module {
   }
 }
 
-class BertLayer extends GradientCheckpointingLayer {
+class BertLayer extends nn.Module {
   readonly attention: BertAttention;
   readonly intermediate: BertIntermediate;
   readonly output: BertOutput;
@@ -136,6 +136,7 @@ class BertLayer extends GradientCheckpointingLayer {
 /** Post-norm layers (Devlin et al., 2019): `layer.0` … */
 export class BertEncoder extends nn.Module {
   readonly layer: BertLayer[];
+  checkpoints = false;
   constructor(config: BertConfig) {
     super();
     this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config));
@@ -143,7 +144,7 @@ export class BertEncoder extends nn.Module {
   /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.checkpointed((y) => layer.forward(y, mask), x);
+      x = runLayer(this, (h) => layer.forward(h, mask), x);
       each?.(x);
     }
     return x;

@@ -5,7 +5,6 @@ import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { bertTable } from "../bert/encoder.ts";
 import type { Family } from "../pretrained/auto.ts";
-import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { type ConfigOf, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
 import {
   bertLinear,
@@ -16,7 +15,7 @@ import {
   VocabularyHead,
 } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
-import { PreTrainedModel } from "../pretrained/model.ts";
+import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 
 const KEYS = {
@@ -109,7 +108,7 @@ class FeedForward extends nn.Module {
   }
 }
 
-class TransformerBlock extends GradientCheckpointingLayer {
+class TransformerBlock extends nn.Module {
   readonly attention: MultiHeadSelfAttention;
   readonly sa_layer_norm: nn.LayerNorm;
   readonly ffn: FeedForward;
@@ -129,13 +128,14 @@ class TransformerBlock extends GradientCheckpointingLayer {
 
 class Transformer extends nn.Module {
   readonly layer: TransformerBlock[];
+  checkpoints = false;
   constructor(config: DistilBertConfig) {
     super();
     this.layer = Array.from({ length: config.nLayers }, () => new TransformerBlock(config));
   }
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.checkpointed((y) => layer.forward(y, mask), x);
+      x = runLayer(this, (h) => layer.forward(h, mask), x);
       each?.(x);
     }
     return x;

@@ -5,7 +5,6 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
 import { extend, paddingMask } from "../key-value-cache.ts";
 import type { Family } from "../pretrained/auto.ts";
-import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
 import {
@@ -22,7 +21,7 @@ import {
 } from "../pretrained/decoder.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
 import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
-import { PreTrainedModel } from "../pretrained/model.ts";
+import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";
 
 export { type GPT2Config, gpt2Config } from "./config.ts";
@@ -88,7 +87,7 @@ class GPT2MLP extends nn.Module {
   }
 }
 
-class GPT2Block extends GradientCheckpointingLayer {
+class GPT2Block extends nn.Module {
   readonly ln_1: nn.LayerNorm;
   readonly attn: GPT2Attention;
   readonly ln_2: nn.LayerNorm;
@@ -128,6 +127,7 @@ export class GPT2Model extends GPT2PreTrainedModel {
   readonly drop: nn.Dropout;
   readonly h: GPT2Block[];
   readonly ln_f: nn.LayerNorm;
+  checkpoints = false;
   readonly #positions: Tensor;
 
   constructor(config: GPT2Config) {
@@ -147,7 +147,7 @@ export class GPT2Model extends GPT2PreTrainedModel {
     let x = this.#embed(inputIds, positionIds, 0);
     const hiddenStates = outputHiddenStates ? [x] : undefined;
     this.h.forEach((block, i) => {
-      x = block.checkpointed((y) => block.forward(y, mask), x);
+      x = runLayer(this, (h) => block.forward(h, mask), x);
       if (i < this.h.length - 1) hiddenStates?.push(x);
     });
     const lastHiddenState = this.ln_f.forward(x);

@@ -3,7 +3,6 @@ import { rotary, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { GradientCheckpointingLayer } from "../pretrained/checkpointing.ts";
 import { keyMask, plainLinear } from "../pretrained/decoder.ts";
 import { headSize, keyValueHeads, type LlamaConfig } from "./config.ts";
 
@@ -85,7 +84,7 @@ class LlamaAttention extends nn.Module {
   }
 }
 
-export class LlamaDecoderLayer extends GradientCheckpointingLayer {
+export class LlamaDecoderLayer extends nn.Module {
   readonly self_attn: LlamaAttention;
   readonly mlp: nn.SwiGLU;
   readonly input_layernorm: nn.RMSNorm;

@@ -17,7 +17,7 @@ import {
 } from "../pretrained/decoder.ts";
 import type { EncoderOutput, HeadOutput } from "../pretrained/inputs.ts";
 import { classificationLoss } from "../pretrained/losses.ts";
-import { PreTrainedModel } from "../pretrained/model.ts";
+import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import {
   headSize,
   type LlamaConfig,
@@ -45,6 +45,7 @@ export class LlamaModel extends LlamaPreTrainedModel {
   readonly embed_tokens: nn.Embedding;
   readonly layers: LlamaDecoderLayer[];
   readonly norm: nn.RMSNorm;
+  checkpoints = false;
   readonly #rotary: nn.RotaryEmbedding;
 
   constructor(config: LlamaConfig) {
@@ -67,7 +68,7 @@ export class LlamaModel extends LlamaPreTrainedModel {
     let x = this.embed_tokens.forward(inputIds);
     const hiddenStates = outputHiddenStates ? [x] : undefined;
     this.layers.forEach((layer, i) => {
-      x = layer.checkpointed((y) => layer.forward(y, context).x, x);
+      x = runLayer(this, (h) => layer.forward(h, context).x, x);
       if (i < this.layers.length - 1) hiddenStates?.push(x);
     });
     const lastHiddenState = this.norm.forward(x);

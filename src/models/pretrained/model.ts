@@ -9,9 +9,9 @@ import {
   writeSafetensors,
 } from "../../formats/index.ts";
 import * as nn from "../../nn/index.ts";
+import { checkpoint } from "../../tensor/checkpoint.ts";
 import { sameShape, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { checkpointingLayers } from "./checkpointing.ts";
 import type { ConfigKind, PretrainedConfig } from "./config.ts";
 
 /** What loading a checkpoint found, by parameter name. */
@@ -25,9 +25,21 @@ export interface LoadReport {
 }
 
 export interface LoadOptions {
-  /** Tensors of another shape are left new instead of being refused: another number of labels, say. */
-  ignoreMismatchedSizes?: boolean;
+  /**
+   * Tensors of another shape are left new instead of being refused; `head`: only those above the part that all heads share,
+   * for another number of labels.
+   */
+  ignoreMismatchedSizes?: boolean | "head";
 }
+
+/** A module that runs layers, each in a checkpoint where it is told so. */
+export interface LayerStack {
+  checkpoints: boolean;
+}
+
+/** Runs a layer, in a checkpoint where `stack` is told so; tensors with a history must be inputs. */
+export const runLayer = (stack: LayerStack, layer: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor =>
+  stack.checkpoints ? checkpoint(layer, ...inputs) : layer(...inputs);
 
 /** A model of Hugging Face's with its configuration; parameter names are exactly theirs. */
 export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedConfig> extends nn.Module {
@@ -44,6 +56,23 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
   constructor(config: C) {
     super();
     this.config = config;
+  }
+
+  /**
+   * In training, keeps of every layer only what comes in and computes the rest again for the backward pass: less memory, a third
+   * more time, the same gradients.
+   */
+  get gradientCheckpointing(): boolean {
+    return [...this.modules()].some((m) => (m as Partial<LayerStack>).checkpoints === true);
+  }
+  /** Throws ShoshinError for models that have no layers to do it with. */
+  set gradientCheckpointing(on: boolean) {
+    const stacks = [...this.modules()].filter((m) => "checkpoints" in m) as (nn.Module & LayerStack)[];
+    if (stacks.length === 0) {
+      const { architecture } = this.constructor as typeof PreTrainedModel;
+      throw new ShoshinError(`${architecture} has no gradient checkpointing`);
+    }
+    for (const stack of stacks) stack.checkpoints = on;
   }
 
   /**
@@ -68,6 +97,8 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     const found = new Map<string, string>();
     const report: LoadReport = { missing: [], unexpected: [], mismatched: [] };
     const wrong: string[] = [];
+    const lenient = (target: string) =>
+      ignoreMismatchedSizes === "head" ? !target.startsWith(prefix) : ignoreMismatchedSizes;
     for (const name of file.names()) {
       const target = nameOf(name);
       if (target === undefined) {
@@ -76,7 +107,7 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
       }
       const [want, have] = [(own.get(target) as Tensor).shape, file.info(name).shape];
       if (sameShape(want, have)) found.set(target, name);
-      else if (ignoreMismatchedSizes) report.mismatched.push(target);
+      else if (lenient(target)) report.mismatched.push(target);
       else wrong.push(`${target}: expected ${showShape(want)}, found ${showShape(have)}`);
     }
     const shared = new Set([...found.keys()].map((name) => own.get(name)));
@@ -95,22 +126,6 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     }
     for (const [target, name] of found) readIntoTensor(file, name, own.get(target) as Tensor);
     return report;
-  }
-
-  /**
-   * Whether layers compute their insides again in the backward pass instead of keeping them, in training: less memory, a
-   * third more time. Setting it throws ShoshinError for a model whose layers cannot.
-   */
-  get gradientCheckpointing(): boolean {
-    return checkpointingLayers(this).some((layer) => layer.gradientCheckpointing);
-  }
-  set gradientCheckpointing(on: boolean) {
-    const layers = checkpointingLayers(this);
-    if (on && layers.length === 0)
-      throw new ShoshinError(
-        `${(this.constructor as typeof PreTrainedModel).architecture} has no gradient checkpointing`,
-      );
-    for (const layer of layers) layer.gradientCheckpointing = on;
   }
 
   /**

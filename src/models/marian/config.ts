@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
+
+const noLayerdrop = z.literal(0, "layers that are left out at random are not known here").default(0);
+
+const MARIAN_KEYS = {
+  vocabSize: kinds.rows.default(58101),
+  /** vocabSize where null. */
+  decoderVocabSize: kinds.rows.nullish(),
+  maxPositionEmbeddings: kinds.rows.default(1024),
+  dModel: kinds.width.default(1024),
+  encoderLayers: kinds.layers.default(12),
+  encoderFfnDim: kinds.width.default(4096),
+  encoderAttentionHeads: kinds.heads.default(16),
+  decoderLayers: kinds.layers.default(12),
+  decoderFfnDim: kinds.width.default(4096),
+  decoderAttentionHeads: kinds.heads.default(16),
+  encoderLayerdrop: noLayerdrop,
+  decoderLayerdrop: noLayerdrop,
+  activationFunction: kinds.activation.default("gelu"),
+  dropout: kinds.share.default(0.1),
+  attentionDropout: kinds.share.default(0),
+  activationDropout: kinds.share.default(0),
+  initStd: z.number().min(0).default(0.02),
+  scaleEmbedding: z.boolean().default(false),
+  shareEncoderDecoderEmbeddings: z.boolean().default(true),
+  isEncoderDecoder: z.boolean().default(true),
+  padTokenId: kinds.tokenId.nullish().default(58100),
+  eosTokenId: z
+    .union([kinds.tokenId, z.array(kinds.tokenId)])
+    .nullish()
+    .default(0),
+  decoderStartTokenId: kinds.tokenId.nullish().default(58100),
+  forcedEosTokenId: kinds.tokenId.nullish().default(0),
+  /** Texts of tokens that are never written: the padding, mostly. */
+  badWordsIds: z.array(z.array(kinds.tokenId)).nullish(),
+};
+export type MarianConfig = ConfigOf<typeof MARIAN_KEYS>;
+
+export const marianConfig = defineConfig("marian", MARIAN_KEYS, (c) => {
+  for (const [key, heads] of [
+    ["encoder_attention_heads", c.encoderAttentionHeads],
+    ["decoder_attention_heads", c.decoderAttentionHeads],
+  ] as const) {
+    if (c.dModel % heads !== 0) return `${key} ${heads} does not divide d_model ${c.dModel}`;
+  }
+  return undefined;
+});

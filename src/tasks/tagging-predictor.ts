@@ -1,0 +1,122 @@
+import { type Part, readRecords, resolveSource, streamRecords, taggedFormatOf, textExamples } from "../data/index.ts";
+import type { Module } from "../nn/index.ts";
+import { splitWords, type WordSpan } from "../text/index.ts";
+import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../train/index.ts";
+import type { Predictor, TaskOptions } from "./common.ts";
+import { readPart, readTagsToMeasure, tagIds } from "./tagging-data.ts";
+
+const NAME = "token-classification";
+
+/** Tags of sentences of words. */
+export interface Tagged {
+  /** Per sentence and word the id of the likeliest tag, and its probability. */
+  best: number[][];
+  scores: number[][];
+  /** Sum over all words that have a tag. */
+  loss: number;
+}
+
+/** A model at work: tags words; the loss is that of `labels`, ids by sentence and word. */
+export type Tagging = (
+  sentences: readonly { tokens: readonly string[] }[],
+  labels?: readonly Int32Array[],
+) => Promise<Tagged>;
+
+/** `loss` per word and `accuracy`; of tags that mark entities also `precision`, `recall` and `f1` of whole entities. */
+export async function scoreTags(
+  tag: Tagging,
+  sentences: readonly { tokens: readonly string[] }[],
+  targets: readonly Int32Array[],
+  names: readonly string[],
+): Promise<Metrics> {
+  const { best, loss } = await tag(sentences, targets);
+  let [words, hits] = [0, 0];
+  targets.forEach((ids, s) => {
+    words += ids.length;
+    for (let w = 0; w < ids.length; w++) if (ids[w] === best[s][w]) hits++;
+  });
+  const metrics = { loss: loss / words, accuracy: hits / words };
+  if (!areEntityTags(names)) return metrics;
+  const named = (list: readonly ArrayLike<number>[]) => list.map((ids) => Array.from(ids, (id) => names[id]));
+  return { ...metrics, ...entityScores(named(best), named(targets)) };
+}
+
+const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+
+/** What Hugging Face's pipeline gives for a sentence: whole entities where tags mark them, else every word but those tagged O. */
+function describe(text: string, words: readonly WordSpan[], tags: readonly string[], scores: number[], whole: boolean) {
+  if (whole) {
+    return entitiesOf(tags).map(({ type, start: first, end: behind }) => {
+      const [start, end] = [words[first].start, words[behind - 1].end];
+      return { entity_group: type, score: mean(scores.slice(first, behind)), word: text.slice(start, end), start, end };
+    });
+  }
+  return words.flatMap(({ word, start, end }, w) =>
+    tags[w] === "O" ? [] : [{ entity: tags[w], score: scores[w], index: w + 1, word, start, end }],
+  );
+}
+
+/** Words that are given, as the text that they make with spaces between. */
+export function spansOf(tokens: readonly string[]): { text: string; words: WordSpan[] } {
+  let at = 0;
+  const words = tokens.map((word) => {
+    const start = at;
+    at += word.length + 1;
+    return { word, start, end: start + word.length };
+  });
+  return { text: tokens.join(" "), words };
+}
+
+/** Whether a file holds words, not texts to be cut into words. */
+async function holdsWords(path: string): Promise<boolean> {
+  const format = taggedFormatOf(path);
+  if (format !== "records") return format !== undefined && !/\.(txt|tsv|tab)(\.gz)?$/i.test(path);
+  for await (const record of streamRecords(path)) return Array.isArray(record.tokens ?? record.words);
+  return false;
+}
+
+/** A tagger in use. `settings`: what it was trained with; names of columns among it serve again. */
+export function taggingPredictor(
+  model: Module,
+  tag: Tagging,
+  names: readonly string[],
+  settings: Partial<TaskOptions> | undefined,
+): Predictor {
+  const whole = areEntityTags(names);
+  const tagWords = async (list: readonly { text: string; words: WordSpan[] }[]) => {
+    const { best, scores } = await tag(list.map(({ words }) => ({ tokens: words.map(({ word }) => word) })));
+    return list.map(({ text, words }, s) => {
+      const tags = best[s].map((id) => names[id]);
+      return describe(text, words, tags, scores[s], whole);
+    });
+  };
+  const predict = (texts: readonly string[]) => tagWords(texts.map((text) => ({ text, words: splitWords(text) })));
+  return {
+    task: NAME,
+    model,
+    predict,
+    async predictFile(path, { textColumn }) {
+      const source = resolveSource(path, "tagged");
+      const part: Part = source.parts.train ? "train" : source.parts.test ? "test" : "validation";
+      const results = [];
+      for (const file of source.parts[part] ?? []) {
+        if (await holdsWords(file)) {
+          const { sentences } = await readPart({ ...source, parts: { test: [file] } }, "test", { textColumn }, false);
+          results.push(...(await tagWords(sentences.map(({ tokens }) => spansOf(tokens)))));
+        } else {
+          const { examples } = textExamples(await readRecords(file), { textColumn }, false);
+          results.push(...(await predict(examples.map((e) => e.text))));
+        }
+      }
+      return results;
+    },
+    async evaluate(options) {
+      const begin = performance.now();
+      const textColumn = options.textColumn ?? settings?.textColumn;
+      const labelColumn = options.labelColumn ?? settings?.labelColumn;
+      const sentences = await readTagsToMeasure({ ...options, textColumn, labelColumn });
+      const metrics = await scoreTags(tag, sentences, tagIds(sentences, names), names);
+      return { task: NAME, examples: sentences.length, seconds: (performance.now() - begin) / 1000, metrics };
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { existsSync, join } from "#platform";
+import { ArrayDataset, DataLoader } from "../data/index.ts";
+import { resolveModel } from "../hub/index.ts";
+import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import { manualSeed } from "../tensor/random.ts";
+import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
+import { DEFAULTS, Trainer } from "../train/index.ts";
+import { adapt, loraRate } from "./adapting.ts";
+import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
+import { PretrainedTexts } from "./pretrained-texts.ts";
+import { readTaggedData, tagIds } from "./tagging-data.ts";
+import { scoreTags, spansOf, type Tagged, taggingPredictor } from "./tagging-predictor.ts";
+
+const NAME = "token-classification";
+/** A token whose label does not count. */
+const IGNORED = -100;
+
+/** Words of a sentence, or of a part of a long one, as a model reads them. */
+interface Piece {
+  inputIds: number[];
+  tokenTypeIds?: number[];
+  /** Which token a word begins with; −1 for a word that the tokenizer leaves nothing of. */
+  first: number[];
+  /** Per token; only the first of a word counts. */
+  labels: Int32Array;
+}
+
+/** A model and its tokenizer: the first token of a word is tagged (Devlin et al., 2019, section 5.3). */
+class PretrainedTagger {
+  readonly model: TokenClassifier;
+  readonly #tokenizer: PreTrainedTokenizer;
+  readonly #texts: PretrainedTexts;
+  readonly #maxLength: number;
+  /** The tag of words that have no token. */
+  readonly #otherwise: number;
+
+  constructor(model: TokenClassifier, tokenizer: PreTrainedTokenizer, maxLength: number, names: readonly string[]) {
+    this.model = model;
+    this.#tokenizer = tokenizer;
+    this.#texts = new PretrainedTexts(tokenizer, maxLength);
+    this.#maxLength = maxLength;
+    this.#otherwise = Math.max(0, names.indexOf("O"));
+  }
+
+  /** The pieces of a sentence, as few as the length allows; a single word that is too long is cut. */
+  encode(tokens: readonly string[], labels?: Int32Array): Piece[] {
+    const { text, words } = spansOf(tokens);
+    const cut = tokens.length === 1 ? { truncation: true, maxLength: this.#maxLength } : { truncation: false };
+    const encoded = this.#tokenizer.encode(text, { ...cut, returnOffsetsMapping: true, returnSpecialTokensMask: true });
+    const { inputIds, tokenTypeIds, offsetMapping = [], specialTokensMask = [] } = encoded;
+    if (inputIds.length > this.#maxLength) {
+      const half = Math.ceil(tokens.length / 2);
+      return [
+        ...this.encode(tokens.slice(0, half), labels?.subarray(0, half)),
+        ...this.encode(tokens.slice(half), labels?.subarray(half)),
+      ];
+    }
+    const first = new Array<number>(words.length).fill(-1);
+    const own = new Int32Array(inputIds.length).fill(IGNORED);
+    let word = 0;
+    for (let t = 0; t < inputIds.length; t++) {
+      if (specialTokensMask[t] === 1) continue;
+      const [, end] = offsetMapping[t];
+      // A token may begin with the space before its word.
+      while (word < words.length && words[word].end < end) word++;
+      if (word === words.length || end <= words[word].start || first[word] >= 0) continue;
+      first[word] = t;
+      if (labels !== undefined) own[t] = labels[word];
+    }
+    return [{ inputIds, tokenTypeIds, first, labels: own }];
+  }
+  collate = (pieces: readonly Piece[]) => {
+    const batch = this.#texts.collate(pieces);
+    const [rows, longest] = batch.inputIds.shape;
+    const labels = new Int32Array(rows * longest).fill(IGNORED);
+    pieces.forEach((piece, i) => {
+      labels.set(piece.labels, i * longest + this.#shift(piece, longest));
+    });
+    return { ...batch, labels: tensor(labels, [rows, longest]) };
+  };
+  /** Tokens of padding before a piece. */
+  #shift(piece: Piece, longest: number): number {
+    return this.#tokenizer.paddingSide === "left" ? longest - piece.inputIds.length : 0;
+  }
+
+  tag = async (
+    sentences: readonly { tokens: readonly string[] }[],
+    labels?: readonly Int32Array[],
+  ): Promise<Tagged> => {
+    const pieces = sentences.flatMap(({ tokens }, s) =>
+      this.encode(tokens, labels?.[s]).map((piece) => ({ piece, s })),
+    );
+    const order = [...pieces.keys()].sort(
+      (a, b) => pieces[a].piece.inputIds.length - pieces[b].piece.inputIds.length || a - b,
+    );
+    const out: { best: number[]; scores: number[] }[] = new Array(pieces.length);
+    let [loss, at] = [0, 0];
+    const sorted = new ArrayDataset(order.map((i) => pieces[i].piece));
+    for await (const { labels, ...batch } of new DataLoader(sorted, { batchSize: 32, collate: this.collate })) {
+      const { probabilities, sum } = noGrad(() => {
+        const logits = this.model.forward(batch).logits;
+        const sum = crossEntropy(logits.flatten(0, 1), labels.flatten(0, 1), { reduction: "sum" });
+        return { probabilities: logits.softmax(), sum };
+      });
+      const [rows, longest, classes] = probabilities.shape;
+      const data = probabilities.data();
+      loss += sum.item();
+      probabilities.dispose();
+      sum.dispose();
+      for (let b = 0; b < rows; b++) {
+        const index = order[at++];
+        const { piece } = pieces[index];
+        const shift = this.#shift(piece, longest);
+        const tags = piece.first.map((t) => {
+          if (t < 0) return { id: this.#otherwise, score: 1 };
+          const row = data.subarray((b * longest + shift + t) * classes, (b * longest + shift + t + 1) * classes);
+          const id = row.indexOf(Math.max(...row));
+          return { id, score: row[id] };
+        });
+        out[index] = { best: tags.map((t) => t.id), scores: tags.map((t) => t.score) };
+      }
+    }
+    const result: Tagged = { best: sentences.map(() => []), scores: sentences.map(() => []), loss };
+    pieces.forEach(({ s }, i) => {
+      result.best[s].push(...out[i].best);
+      result.scores[s].push(...out[i].scores);
+    });
+    return result;
+  };
+}
+
+/**
+ * Fine-tunes a pretrained model to tag words. Options as those of Transformers' run_ner.
+ * @throws ConfigError, StateDictError, DataError, HubError.
+ */
+export async function fineTuneTagger(options: TaskOptions & { model: string }): Promise<TaskReport> {
+  const folder = await resolveModel(options.model, downloads(options));
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const data = await readTaggedData(options);
+  const before = autoModels.config(folder);
+  const names = labelsFor(configLabels(before), data.names);
+  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const { model, report } = autoModels.load(folder, "tokenClassification", {
+    labels: names,
+    config: dropoutOf(before, options.dropout),
+    ignoreMismatchedSizes: "head",
+  });
+  sayNew(options, report);
+  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
+  const trainIds = tagIds(data.train, names);
+  const validationIds = tagIds(data.validation, names);
+  const pieces = data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
+  const trainer = new Trainer({
+    model,
+    trainDataset: new ArrayDataset(pieces),
+    lengths: pieces.map((p) => p.inputIds.length),
+    collate: tagger.collate,
+    computeLoss: (batch) => {
+      const { loss } = tagger.model.forward(batch);
+      if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
+      return loss;
+    },
+    evaluate:
+      data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, validationIds, names) : undefined,
+    metricForBestModel: data.entities ? "f1" : "accuracy",
+    greaterIsBetter: true,
+    callbacks: options.callbacks,
+    args,
+    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
+  });
+  const result = await trainer.train();
+  adapting.finish();
+  return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
+}
+
+/** A tagger that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
+export async function loadTokenClassifier(folder: string): Promise<Predictor> {
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const { model }: { model: PreTrainedModel } = autoModels.load(folder, "tokenClassification");
+  const path = join(folder, "shoshin.json");
+  const { settings } = (existsSync(path) ? readJson(path) : {}) as { settings?: Partial<TaskOptions> };
+  const names = configLabels(model.config);
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings?.maxLength ?? 512);
+  const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
+  return taggingPredictor(model, tagger.tag, names, settings);
+}
