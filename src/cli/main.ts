@@ -20,7 +20,8 @@ import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
 type PredictOptions = CommonOptions & { input?: string; textColumn?: string; submission?: string };
-type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; input?: string; stop?: string[] };
+type GenerateOptions = GenerationOptions &
+  BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
 
 const VERSION = "0.1.0";
 
@@ -112,6 +113,8 @@ export function program(): Command {
   addCommon(cli.command("generate <dir>"))
     .description("write on with a language model")
     .option("--prompt <text>", "what to begin with", "")
+    .option("--chat", "the prompt is a message: write the answer, in the form of the model's chat template")
+    .option("--system <text>", "with --chat: what the model is told first")
     .option("--input <file>", "a file of prompts, one a line, instead; - reads standard input")
     .option("--batch-size <n>", "prompts of --input that are continued together", whole)
     .option("--max-new-tokens <n>", "", whole, 200)
@@ -133,6 +136,8 @@ export function program(): Command {
       const model = await loadGenerator(dir);
       if (options.input !== undefined && (options.prompt !== "" || options.numBeams !== undefined))
         throw new UsageError("--input goes without --prompt and --num-beams");
+      if (options.chat && (options.input !== undefined || options.numBeams !== undefined))
+        throw new UsageError("--chat goes without --input and --num-beams");
       const { numBeams, lengthPenalty = 1 } = options;
       if (numBeams !== undefined) {
         const found = model.beamSearch(options.prompt, { numBeams, lengthPenalty, maxNewTokens: options.maxNewTokens });
@@ -151,6 +156,16 @@ export function program(): Command {
         return;
       }
       const live = !options.json;
+      if (options.chat) {
+        if (prompt === "") throw new UsageError("--chat needs a message", "Give it as --prompt.");
+        const system = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+        const messages = [...system, { role: "user", content: prompt }];
+        const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
+        const content = model.chat(messages, { ...settings, onText });
+        if (live) process.stdout.write("\n");
+        else print(options, [{ generated_text: [...messages, { role: "assistant", content }] }], () => "");
+        return;
+      }
       if (live) process.stdout.write(options.prompt);
       const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
       const text = model.generate(prompt, { ...settings, onText });
