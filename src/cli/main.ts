@@ -3,7 +3,7 @@ import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
-import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
+import { getTask, loadGenerator, loadModel, namesModel, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import {
   addCommon,
@@ -56,8 +56,14 @@ export function program(): Command {
       const given = Object.fromEntries(
         Object.entries(options).filter(([key]) => command.getOptionValueSource(key) !== "default"),
       );
-      applyCommon({ ...config, ...given });
-      const report = await getTask(name).train({ ...taskOptions({ ...config, ...given }), say: say(options) });
+      const all: Record<string, unknown> = { ...config, ...given };
+      const adapts = ["lora", "loraAlpha", "loraTarget", "freeze", "packing"].find((key) => all[key] !== undefined);
+      if (adapts !== undefined && !namesModel(String(all.model ?? ""))) {
+        const flag = adapts.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+        throw new UsageError(`--${flag} is for pretrained models`, "Name one: --model ./FOLDER or hub:OWNER/NAME.");
+      }
+      applyCommon(all);
+      const report = await getTask(name).train({ ...taskOptions(all), say: say(options) });
       print(options, report, () => describeTraining(report));
     });
 

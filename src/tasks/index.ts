@@ -9,6 +9,7 @@ import type { Generator } from "./writing.ts";
 
 export {
   type EvaluateReport,
+  namesModel,
   type Predictor,
   type Task,
   TaskError,

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { main } from "../../src/cli/main.ts";
 import { SafetensorsFile } from "../../src/formats/index.ts";
 import { manualSeed, noGrad, tensor } from "../../src/index.ts";
 import {
@@ -95,6 +96,24 @@ describe("--lora", () => {
     await expect(train("bad", { loraTarget: "query" })).rejects.toThrow("need --lora RANK");
     await expect(train("bad", { lora: 2, loraTarget: "q_proj" })).rejects.toThrow("no linear layer");
     await expect(train("bad", { lora: 0 })).rejects.toThrow("rank of 0");
+  });
+});
+
+describe("the command line", () => {
+  it("refuses adapters of presets", async () => {
+    const write = process.stderr.write;
+    let err = "";
+    process.stderr.write = ((text: string) => {
+      err += text;
+      return true;
+    }) as never;
+    try {
+      const command = ["train", "text-classification", "--data", data, "--output", join(folder, "preset")];
+      expect(await main([...command, "--lora", "4"])).toBe(2);
+      expect(err).toMatch(/--lora is for pretrained models[\s\S]*hint: .*--model/);
+    } finally {
+      process.stderr.write = write;
+    }
   });
 });
 
