@@ -395,7 +395,8 @@ static void tile_keys(const float* weights, const float* rows, int64_t count, in
   store_tile<R, V>(acc, s, cols);
 }
 typedef void (*KeyTile)(const float*, const float*, int64_t, int64_t, const Store&, int);
-static const KeyTile KEY_TILE[2][MR] = {SH_TILES(tile_keys, 1), SH_TILES(tile_keys, 2)};
+#define SH_KEY_TILE(R, V) tile_keys<R, V>
+static const KeyTile KEY_TILE[2][MR] = {SH_PER_ROWS(SH_KEY_TILE, 1), SH_PER_ROWS(SH_KEY_TILE, 2)};
 // to[keys of a tile] += weights^T · rows, for panels [p0, p1); rows: panels of NR dimensions, each [query][NR].
 static void add_to_keys(float* to, int64_t ld, const float* weights, const float* rows, int64_t size, int64_t row, int64_t count,
                         int64_t p0, int64_t p1, int64_t queries) {

@@ -12,6 +12,8 @@ struct Store {
   const float* bias;  // of this tile's first column, or null
   int add;            // c += instead of c =
   Lines left, right;  // brought into the cache meanwhile, of right two neighbours at a time; or null
+  const float* soon;  // where rows are written right after, soonLd apart; null: c
+  int64_t soonLd;
 };
 
 // One vector of `cols` ≤ W columns.

@@ -212,6 +212,8 @@ SH_INLINE void run_tiles(const GemmJob& j, const float* a, const float* panel, i
     const int64_t at = (i0 + r0) * g.ldc + col;
     s.c = apart ? sums : j.c + at;
     s.ldc = apart ? NR : g.ldc;
+    s.soon = apart && !j.p.pastC ? j.c + at : nullptr;
+    s.soonLd = g.ldc;
     s.left = run_of(left);
     s.right = run_of(right);
     table[rows - 1](a + r0 * perRow, panel, j.p.lda, j.words, s, cols);

@@ -58,8 +58,8 @@ struct Ahead {
     right = s.right.from ? s.right.from : (const char*)near;
     rightStep = s.right.step;
     rightEnd = right + rightStep * s.right.count;
-    c = (const char*)s.c;
-    cStep = s.ldc * 4;
+    c = (const char*)(s.soon ? s.soon : s.c);
+    cStep = (s.soon ? s.soonLd : s.ldc) * 4;
     cEnd = c + (rows - 1) * cStep;
   }
   SH_MEMBER void go() {
@@ -142,15 +142,18 @@ static void tile(const float* a, const float* b, int64_t ld, int64_t steps, cons
 }
 
 typedef void (*Tile)(const float* a, const float* b, int64_t ld, int64_t steps, const Store&, int cols);
+// What M makes of every number of rows that a tile may have.
 #if SHOSHIN_WIDTH == 16
-#define SH_TILES(P, L, V) {tile<P, L, 1, V>, tile<P, L, 2, V>, tile<P, L, 3, V>, tile<P, L, 4, V>, tile<P, L, 5, V>, tile<P, L, 6, V>, tile<P, L, 7, V>, tile<P, L, 8, V>, tile<P, L, 9, V>, tile<P, L, 10, V>, tile<P, L, 11, V>, tile<P, L, 12, V>, tile<P, L, 13, V>, tile<P, L, 14, V>}
+#define SH_PER_ROWS(M, ...) {M(1, __VA_ARGS__), M(2, __VA_ARGS__), M(3, __VA_ARGS__), M(4, __VA_ARGS__), M(5, __VA_ARGS__), M(6, __VA_ARGS__), M(7, __VA_ARGS__), M(8, __VA_ARGS__), M(9, __VA_ARGS__), M(10, __VA_ARGS__), M(11, __VA_ARGS__), M(12, __VA_ARGS__), M(13, __VA_ARGS__), M(14, __VA_ARGS__)}
 #elif defined(__wasm__) && !defined(__wasm_relaxed_simd__)
-#define SH_TILES(P, L, V) {tile<P, L, 1, V>, tile<P, L, 2, V>, tile<P, L, 3, V>, tile<P, L, 4, V>}
+#define SH_PER_ROWS(M, ...) {M(1, __VA_ARGS__), M(2, __VA_ARGS__), M(3, __VA_ARGS__), M(4, __VA_ARGS__)}
 #elif SHOSHIN_WIDTH == 8 || !defined(__aarch64__)
-#define SH_TILES(P, L, V) {tile<P, L, 1, V>, tile<P, L, 2, V>, tile<P, L, 3, V>, tile<P, L, 4, V>, tile<P, L, 5, V>, tile<P, L, 6, V>}
+#define SH_PER_ROWS(M, ...) {M(1, __VA_ARGS__), M(2, __VA_ARGS__), M(3, __VA_ARGS__), M(4, __VA_ARGS__), M(5, __VA_ARGS__), M(6, __VA_ARGS__)}
 #else
-#define SH_TILES(P, L, V) {tile<P, L, 1, V>, tile<P, L, 2, V>, tile<P, L, 3, V>, tile<P, L, 4, V>, tile<P, L, 5, V>, tile<P, L, 6, V>, tile<P, L, 7, V>, tile<P, L, 8, V>}
+#define SH_PER_ROWS(M, ...) {M(1, __VA_ARGS__), M(2, __VA_ARGS__), M(3, __VA_ARGS__), M(4, __VA_ARGS__), M(5, __VA_ARGS__), M(6, __VA_ARGS__), M(7, __VA_ARGS__), M(8, __VA_ARGS__)}
 #endif
+#define SH_TILE(R, P, L, V) tile<P, L, R, V>
+#define SH_TILES(P, L, V) SH_PER_ROWS(SH_TILE, P, L, V)
 #define SH_BOTH(P, L) {SH_TILES(P, L, 1), SH_TILES(P, L, 2)}
 static const Tile TILES_F32[2][MR] = SH_BOTH(false, LEFT_TILES);
 #if SHOSHIN_BF16_DOT

@@ -58,10 +58,10 @@ SH_INLINE vf take(vf x) { return ROUNDS ? rounded(x) : x; }
 SH_INLINE void few_store(const FewJob& j, int64_t row, int64_t col, vf v, int cols) {
   const GemmArgs& g = *j.g;
   float* const c = j.c + row * g.ldc + col;
-  const Store s = {c, g.ldc, g.bias ? g.bias + col : nullptr, g.accumulate};
+  const Store s = {c, g.ldc, g.bias ? g.bias + col : nullptr, g.accumulate, {}, {}, nullptr, 0};
   store_vector(s, 0, 0, v, cols);
   if (g.activation != ACT_NONE || j.preact)
-    finish_tile(g.activation, c, j.preact ? j.preact + row * g.ldc + col : nullptr, g.ldc, 1, cols);
+    finish_tile(g.activation, {c, j.preact ? j.preact + row * g.ldc + col : nullptr, g.ldc, 0, 0}, c, g.ldc, 1, cols);
 }
 
 // to[row][column] += a[row][p…p + P) · b for columns [c0, c1).

@@ -106,7 +106,7 @@ static void recurrent_units(const RecurrentJob& j, int64_t i, int64_t r0, int64_
   } else {
     targets[0] = {a.states + s.to * size + r0 * H, H, nullptr, 1};
   }
-  Ahead ahead = {};
+  NextStep ahead = {};
   if (i + 1 < a.steps) {
     const Step next = recurrent_step(a, i + 1);
     const int64_t u0 = q0 * NR, units = smaller(H, q1 * NR) - u0;
@@ -214,7 +214,7 @@ static void back_through_weights(const RecurrentJob& j, int64_t i, int64_t r0, i
   const RecurrentArgs& a = *j.a;
   if (!any_lives(a, recurrent_step(a, i).t, r0, r1)) return;
   const Target target = {j.dh + r0 * a.hidden, a.hidden, nullptr, 1};
-  repeat(j.w, left, r1 - r0, q0, q1, &target, Ahead{}, [](int64_t, int64_t) {});
+  repeat(j.w, left, r1 - r0, q0, q1, &target, NextStep{}, [](int64_t, int64_t) {});
 }
 static void backward_begin(const RecurrentJob& j, int64_t begin, int64_t span) {
   copy_row(j.dh + begin, j.d->dhn ? j.d->dhn + begin : nullptr, span);

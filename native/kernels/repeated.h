@@ -73,7 +73,7 @@ struct Target {
 };
 
 // What the next step will read or write, fetched piece by piece while this one multiplies.
-struct Ahead {
+struct NextStep {
   struct {
     const char* at;
     int64_t row, stride;  // in bytes
@@ -81,10 +81,10 @@ struct Ahead {
   int count;
   int64_t rows;
 };
-SH_INLINE void also(Ahead& a, const float* at, int64_t row, int64_t stride) {
+SH_INLINE void also(NextStep& a, const float* at, int64_t row, int64_t stride) {
   if (at) a.x[a.count++] = {(const char*)at, row * 4, stride * 4};
 }
-SH_INLINE void fetch(const Ahead& a, int64_t part, int64_t parts) {
+SH_INLINE void fetch(const NextStep& a, int64_t part, int64_t parts) {
   for (int i = 0; i < a.count; i++) {
     const int64_t lines = ceil_div(a.x[i].row, 64), end = cut(a.rows * lines, parts, part + 1);
     for (int64_t n = cut(a.rows * lines, parts, part); n < end; n++)
@@ -95,7 +95,7 @@ SH_INLINE void fetch(const Ahead& a, int64_t part, int64_t parts) {
 // targets[gate] (+)= left · op(b) in the blocks of units [q0, q1); finish(first unit, units) after the last gate of each.
 template <class Finish>
 SH_INLINE void repeat(const Repeated& r, const float* left, int64_t rows, int64_t q0, int64_t q1, const Target* targets,
-                      const Ahead& ahead, Finish finish) {
+                      const NextStep& ahead, Finish finish) {
   const int64_t tiles = ceil_div(rows, MR), pieces = (q1 - q0) * ceil_div(r.k, r.kc) * r.gates;
   int64_t piece = 0;
   for (int64_t q = q0; q < q1; q++) {

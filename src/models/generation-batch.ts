@@ -30,7 +30,6 @@ export type Choose = (
 /**
  * Continues texts of different lengths together: one pass over the prompts, aligned at their ends, then one for each token.
  * A text that ends leaves the batch; one that fills the model's window begins again with the later half, as it does alone.
- * @param maxNewTokens at least 1
  * @returns the new ids of each prompt
  */
 export function continueTogether(
@@ -40,6 +39,7 @@ export function continueTogether(
   choose: Choose,
 ): number[][] {
   const all: Row[] = prompts.map((prompt, text) => ({ text, all: [...prompt], out: [] }));
+  if (maxNewTokens === 0) return all.map((row) => row.out);
   const most = model.maxPositions;
   let held: Tensor[] = [];
   /** Frees what was held and is not any more. */
@@ -110,10 +110,10 @@ function advance(
     return { last: logits.select(1, width - 1).contiguous(), after };
   });
   ids.dispose();
-  const rows = Float64Array.from(last.data());
+  const rows = new Float64Array(last.data());
   last.dispose();
   const v = model.vocabSize;
-  return { likely: pending.map((_, i) => rows.slice(i * v, (i + 1) * v)), past: after };
+  return { likely: pending.map((_, i) => rows.subarray(i * v, (i + 1) * v)), past: after };
 }
 
 /** Some texts of a batch, without columns that have become padding for all. */

@@ -1,7 +1,5 @@
 import { philox } from "../backend/philox.ts";
-import { tensor } from "../tensor/create.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import type { CausalLm, LmState } from "./causal-lm.ts";
+import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
 import { GenerationError } from "./generation-error.ts";
 import { draw, nextProbabilities } from "./sampling.ts";
@@ -70,74 +68,23 @@ export function generate(
   const wasTraining = model.training;
   model.eval();
   try {
-    const settings = { ...o, maxNewTokens, seed, eosTokenIds };
-    if (model.takesPadding !== true || prompts.length === 1 || batchSize === 1 || maxNewTokens === 0)
-      return prompts.map((prompt, text) => continueOne(model, prompt, text, settings));
-    const out: number[][] = [];
     const words = new Uint32Array(4);
-    for (let at = 0; at < prompts.length; at += batchSize) {
-      const group = prompts.slice(at, at + batchSize);
-      const choose: Choose = (row, logits, all, step) => {
-        const p = nextProbabilities(logits, all, o);
-        philox(step, 0, seed >>> 0, SAMPLING, words, 0);
-        const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
-        return [id, o.onToken?.(at + row, id) === true || eosTokenIds.includes(id)];
-      };
-      out.push(...continueTogether(model, group, maxNewTokens, choose));
+    const choose: Choose = (text, logits, all, step) => {
+      const p = nextProbabilities(logits, all, o);
+      philox(step, 0, seed >>> 0, SAMPLING, words, 0);
+      const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
+      return [id, o.onToken?.(text, id) === true || eosTokenIds.includes(id)];
+    };
+    const together = model.takesPadding === true ? batchSize : 1;
+    const out: number[][] = [];
+    for (let at = 0; at < prompts.length; at += together) {
+      const here: Choose = (text, ...rest) => choose(at + text, ...rest);
+      out.push(...continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
     }
     return out;
   } finally {
     model.train(wasTraining);
   }
-}
-
-function continueOne(
-  model: CausalLm,
-  prompt: readonly number[],
-  text: number,
-  o: GenerationOptions & { maxNewTokens: number; seed: number; eosTokenIds: readonly number[] },
-): number[] {
-  const all = [...prompt];
-  const out: number[] = [];
-  const words = new Uint32Array(4);
-  let past: LmState | undefined;
-  let pending = model.maxPositions < all.length ? all.slice(-model.maxPositions) : all.slice();
-  let held = 0;
-  const forget = () => {
-    for (const t of past ?? []) t.dispose();
-    past = undefined;
-    held = 0;
-  };
-  try {
-    for (let step = 0; step < o.maxNewTokens; step++) {
-      if (held + pending.length > model.maxPositions) {
-        // The window is full: begin again with its later half.
-        forget();
-        pending = all.slice(-Math.max(1, Math.floor(model.maxPositions / 2)));
-      }
-      const ids = tensor(Int32Array.from(pending), [1, pending.length]);
-      const before = past;
-      const { last, after } = noGrad(() => {
-        const { logits, past: after } = model.next(ids, before);
-        return { last: logits.select(1, pending.length - 1), after };
-      });
-      ids.dispose();
-      for (const t of before ?? []) if (!after.some((a) => a.storage === t.storage)) t.dispose();
-      past = after;
-      held += pending.length;
-      const p = nextProbabilities(new Float64Array(last.data()), all, o);
-      last.dispose();
-      philox(step, 0, o.seed >>> 0, SAMPLING, words, 0);
-      const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
-      all.push(id);
-      out.push(id);
-      pending = [id];
-      if (o.onToken?.(text, id) === true || o.eosTokenIds.includes(id)) break;
-    }
-  } finally {
-    forget();
-  }
-  return out;
 }
 
 export { GenerationError } from "./generation-error.ts";

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { main as bert } from "../../examples/bert.ts";
 import { glueTask } from "../../src/data/index.ts";
 import { SafetensorsFile, writePyTorch } from "../../src/formats/index.ts";
 import { manualSeed } from "../../src/index.ts";
@@ -176,6 +177,17 @@ describe("fine-tuning to classify texts", () => {
       else process.env.SHOSHIN_DATA = before;
     }
   });
+});
+
+it("the worked example fine-tunes a checkpoint and saves one", async () => {
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  const out = join(folder, "example");
+  const { loss } = await bert(base, out, 1);
+  expect(loss).toBeLessThan(0.75);
+  expect(log.mock.calls.flat().join("")).toMatch(/test accuracy 0\.\d{3}, F1/);
+  log.mockRestore();
+  const model = await AutoModelForSequenceClassification.fromPretrained(out);
+  expect(model.config.id2label).toEqual({ 0: "negative", 1: "positive" });
 });
 
 describe("fine-tuning to tag words", () => {

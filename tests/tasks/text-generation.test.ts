@@ -246,7 +246,8 @@ describe("text-generation", () => {
     expect(report.validation?.perplexity).toBeLessThan(8);
     const loaded = await loadGenerator(join(folder, "awd"));
     const { metrics } = await loaded.evaluate({ data: file, range: "360:400" });
-    expect(Math.abs(metrics.loss - (report.validation?.loss ?? 0))).toBeLessThan(0.1);
+    // In training sixteen streams are measured side by side, each from an empty state.
+    expect(Math.abs(metrics.loss - (report.validation?.loss ?? 0))).toBeLessThan(0.3);
     let steps = 0;
     const boom = {
       onStepEnd: () => {
@@ -258,7 +259,7 @@ describe("text-generation", () => {
     const weights = (name: string) => new Uint8Array(readFileSync(join(folder, name, "model.safetensors")));
     expect(weights("awd2")).toEqual(weights("awd"));
     const config = JSON.parse(readFileSync(join(folder, "awd", "config.json"), "utf8"));
-    expect(config).toMatchObject({ model_type: "lstm", tie_word_embeddings: true, dropouti: 0.3, wdrop: 0.2 });
+    expect(config).toMatchObject({ model_type: "lstm", tie_word_embeddings: true, dropouti: 0.25, wdrop: 0.1 });
   });
   it("trains a GPT, measures every token once, and resumes it to the same bits", async () => {
     const shape = { model: "gpt", hiddenSize: 32, layers: 2, heads: 2, args: { numTrainEpochs: 3, saveSteps: 40 } };

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
+import { SafetensorsFile } from "../../src/formats/index.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { listCheckpoints, readLog, Trainer, TrainingError } from "../../src/train/index.ts";
@@ -27,6 +28,7 @@ function trainer(name: string, args: Record<string, unknown> = {}, options: Reco
   const whole = collate(examples);
   return {
     model,
+    whole,
     trainer: new Trainer({
       model,
       trainDataset: new ArrayDataset(examples),
@@ -82,6 +84,21 @@ describe("Trainer", () => {
     expect((await once.trainer.train()).alreadyFinished).toBe(true);
     const log = (name: string) => readLog(join(folder, name, "log.jsonl"));
     expect(log(`stopped-${id}`)).toEqual(log(`straight-${id}`));
+  });
+
+  it("measures and ends with the average of the weights, and goes on from the weights", async () => {
+    const t = trainer("average", { emaDecay: 0.9, numTrainEpochs: 8, loadBestModelAtEnd: false });
+    const { metrics } = await t.trainer.train();
+    const { path } = listCheckpoints(join(folder, "average")).at(-1) as { path: string };
+    const saved = (name: string) => {
+      using file = SafetensorsFile.open(join(path, name));
+      return new Map(file.names().map((key) => [key, [...(file.read(key).data as Float32Array)]]));
+    };
+    const average = saved("average.safetensors");
+    const final = weights(t.model);
+    expect(final).toEqual(final.map((_, i) => average.get(String(i))));
+    expect([...saved("model.safetensors").values()]).not.toEqual(final);
+    expect(nn.crossEntropy(t.model.forward(t.whole.x), t.whole.y).item()).toBe(metrics?.loss);
   });
 
   it("keeps the newest checkpoints and the best", async () => {

@@ -1,0 +1,78 @@
+/**
+ * A BERT checkpoint fine-tuned from plain library calls, as one would write it with Hugging Face Transformers: data preparation,
+ * model, training, evaluation, saving. The data are the reviews that ship with the package; the checkpoint is a folder or a
+ * model of the hub with BERT's, RoBERTa's, DistilBERT's or ELECTRA's architecture.
+ * Run in the repository: npm run build && node --experimental-strip-types examples/bert.ts FOLDER (Node 22), or read along.
+ */
+import { fileURLToPath } from "node:url";
+import { manualSeed, noGrad, tensor } from "shoshin";
+import { ArrayDataset, DataLoader, readTsv } from "shoshin/data";
+import { resolveModel } from "shoshin/hub";
+import { AutoModelForSequenceClassification } from "shoshin/models";
+import { AutoTokenizer, batchTensors } from "shoshin/text";
+import { accuracy, f1Score, Trainer } from "shoshin/train";
+
+interface Review {
+  text: string;
+  label: number;
+}
+const file = fileURLToPath(new URL("../assets/reviews/en.tsv", import.meta.url));
+const reviews: Review[] = [...(await readTsv(file))].map((row) => ({
+  text: row.text,
+  label: row.label === "positive" ? 1 : 0,
+}));
+const [train, test] = [reviews.filter((_, i) => i % 5 !== 4), reviews.filter((_, i) => i % 5 === 4)];
+
+export async function main(name: string, outputDir = "runs/bert", epochs = 3) {
+  const folder = await resolveModel(name);
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const labels = ["negative", "positive"];
+  manualSeed(0);
+  const model = await AutoModelForSequenceClassification.fromPretrained(folder, { labels });
+
+  // Data: texts become token ids, cut at 64 and padded to the longest of their batch.
+  const collate = (list: readonly Review[]) => ({
+    ...batchTensors(
+      tokenizer.encodeBatch(
+        list.map((r) => r.text),
+        { padding: true, truncation: true, maxLength: 64 },
+      ),
+    ),
+    labels: tensor(Int32Array.from(list, (r) => r.label)),
+  });
+
+  // Training, with what a person expects around it.
+  const trainer = new Trainer({
+    model,
+    trainDataset: new ArrayDataset(train),
+    collate,
+    computeLoss: (batch) => {
+      const { loss } = model.forward(batch);
+      if (loss === undefined) throw new Error("the model was given no labels");
+      return loss;
+    },
+    args: { outputDir, numTrainEpochs: epochs, learningRate: 5e-5, weightDecay: 0.01, maxGradNorm: 1 },
+  });
+  const { loss } = await trainer.train();
+
+  // Evaluation.
+  model.eval();
+  const [predicted, targets]: [number[], number[]] = [[], []];
+  for await (const { labels, ...inputs } of new DataLoader(new ArrayDataset(test), { batchSize: 32, collate })) {
+    predicted.push(...noGrad(() => model.forward(inputs).logits.argmax(1)).data());
+    targets.push(...labels.data());
+  }
+  const share = accuracy(predicted, targets);
+  const { f1 } = f1Score(predicted, targets, 2, "binary");
+  console.log(`test accuracy ${share.toFixed(3)}, F1 ${f1.toFixed(3)} on ${test.length} reviews`);
+
+  // The folder opens in Python: AutoModelForSequenceClassification.from_pretrained(outputDir).
+  model.savePretrained(outputDir);
+  tokenizer.savePretrained(outputDir);
+  return { loss, accuracy: share };
+}
+
+if (process.argv[1]?.endsWith("bert.ts")) {
+  if (process.argv[2] === undefined) throw new Error("name a checkpoint: node examples/bert.ts FOLDER or OWNER/NAME");
+  await main(process.argv[2]);
+}
