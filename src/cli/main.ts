@@ -3,7 +3,7 @@ import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
-import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
+import { getTask, loadGenerator, loadModel, namesModel, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import {
   addCommon,
@@ -20,7 +20,8 @@ import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
 type PredictOptions = CommonOptions & { input?: string; textColumn?: string; submission?: string };
-type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; input?: string; stop?: string[] };
+type GenerateOptions = GenerationOptions &
+  BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
 
 const VERSION = "0.1.0";
 
@@ -55,8 +56,14 @@ export function program(): Command {
       const given = Object.fromEntries(
         Object.entries(options).filter(([key]) => command.getOptionValueSource(key) !== "default"),
       );
-      applyCommon({ ...config, ...given });
-      const report = await getTask(name).train({ ...taskOptions({ ...config, ...given }), say: say(options) });
+      const all: Record<string, unknown> = { ...config, ...given };
+      const adapts = ["lora", "loraAlpha", "loraTarget", "freeze", "packing"].find((key) => all[key] !== undefined);
+      if (adapts !== undefined && !namesModel(String(all.model ?? ""))) {
+        const flag = adapts.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+        throw new UsageError(`--${flag} is for pretrained models`, "Name one: --model ./FOLDER or hub:OWNER/NAME.");
+      }
+      applyCommon(all);
+      const report = await getTask(name).train({ ...taskOptions(all), say: say(options) });
       print(options, report, () => describeTraining(report));
     });
 
@@ -112,6 +119,8 @@ export function program(): Command {
   addCommon(cli.command("generate <dir>"))
     .description("write on with a language model")
     .option("--prompt <text>", "what to begin with", "")
+    .option("--chat", "the prompt is a message: write the answer, in the form of the model's chat template")
+    .option("--system <text>", "with --chat: what the model is told first")
     .option("--input <file>", "a file of prompts, one a line, instead; - reads standard input")
     .option("--batch-size <n>", "prompts of --input that are continued together", whole)
     .option("--max-new-tokens <n>", "", whole, 200)
@@ -133,6 +142,8 @@ export function program(): Command {
       const model = await loadGenerator(dir);
       if (options.input !== undefined && (options.prompt !== "" || options.numBeams !== undefined))
         throw new UsageError("--input goes without --prompt and --num-beams");
+      if (options.chat && (options.input !== undefined || options.numBeams !== undefined))
+        throw new UsageError("--chat goes without --input and --num-beams");
       const { numBeams, lengthPenalty = 1 } = options;
       if (numBeams !== undefined) {
         const found = model.beamSearch(options.prompt, { numBeams, lengthPenalty, maxNewTokens: options.maxNewTokens });
@@ -151,6 +162,16 @@ export function program(): Command {
         return;
       }
       const live = !options.json;
+      if (options.chat) {
+        if (prompt === "") throw new UsageError("--chat needs a message", "Give it as --prompt.");
+        const system = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+        const messages = [...system, { role: "user", content: prompt }];
+        const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
+        const content = model.chat(messages, { ...settings, onText });
+        if (live) process.stdout.write("\n");
+        else print(options, [{ generated_text: [...messages, { role: "assistant", content }] }], () => "");
+        return;
+      }
       if (live) process.stdout.write(options.prompt);
       const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
       const text = model.generate(prompt, { ...settings, onText });

@@ -121,6 +121,13 @@ export function addTraining(command: Command): Command {
     .option("--heads <n>", "of attention", whole)
     .option("--intermediate-size <n>", "inside a Transformer's layer", whole)
     .option("--tie-weights", "input and output share a table")
+    .option("--lora <r>", "train an adapter of this rank in a pretrained model, and merge it at the end", whole)
+    .option("--lora-alpha <x>", "the adapter's change counts alpha / r times; 8", number)
+    .option("--lora-target <names>", "ends of the names of layers that get one, or all-linear")
+    .option("--freeze <pattern>", "parameters of a pretrained model that do not learn: a regular expression")
+    .option("--layerwise-lr-decay <x>", "each layer's share of the learning rate of the one above it", number)
+    .option("--gradient-checkpointing", "compute layers twice instead of keeping their results: less memory")
+    .option("--packing", "conversations: several in a block")
     .option("--config <file>", "YAML or JSON with any of these; flags win");
 }
 
@@ -166,6 +173,8 @@ const TRAINING: (keyof TrainingArguments)[] = [
   "warmupSteps",
   "maxGradNorm",
   "gradientAccumulationSteps",
+  "gradientCheckpointing",
+  "layerwiseLrDecay",
   "emaDecay",
   "earlyStoppingPatience",
   "seed",
@@ -211,6 +220,11 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "tieWeights",
     "heads",
     "intermediateSize",
+    "lora",
+    "loraAlpha",
+    "loraTarget",
+    "freeze",
+    "packing",
   ];
   const task = Object.fromEntries(rest.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
   return { ...task, args } as unknown as TaskOptions;

@@ -63,6 +63,8 @@ export type {
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
+export { newModules, PeftModel } from "./pretrained/lora.ts";
+export { type LoraConfig, LoraError } from "./pretrained/lora-config.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
 export type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";

@@ -25,6 +25,7 @@ export { hardsigmoid, hardswish } from "./hard-sigmoid.ts";
 export { leakyRelu } from "./leaky-relu.ts";
 export { affine, linear } from "./linear.ts";
 export { lockedDropout } from "./locked-dropout.ts";
+export { lora } from "./lora.ts";
 export { lstm } from "./lstm.ts";
 export { abs, clamp, neg, sign, step } from "./magnitude.ts";
 export { matmul } from "./matmul.ts";

@@ -18,30 +18,37 @@ const linearOp = defineOp("linear", {
     const keepsInput = activation !== "none" && !FROM_OUTPUT.includes(activation);
     const before = keepsInput && ctx.inputs.length > 0 ? empty(y.shape, y.dtype, y.backend) : undefined;
     x.backend.gemm(y, x, w, bias, before, problem(m, n, k, k, false, inFirst ? n : k, !inFirst, false, activation));
-    ctx.save(x);
-    ctx.save(w);
-    if (activation !== "none") ctx.save(before ?? y);
-    ctx.memo = [activation, inFirst];
+    // Where the weight does not learn, what came in is not needed; nor is the weight where that does not.
+    const kept = [ctx.needs(1) ? x : undefined, ctx.needs(0) ? w : undefined, before ?? y];
+    if (activation === "none") kept.pop();
+    for (const t of kept) ctx.save(t);
+    ctx.memo = [activation, inFirst, kept.map((t) => t !== undefined)];
     return y;
   },
   backward(ctx, dy) {
-    const [x, w, s] = ctx.saved;
-    const [activation, inFirst] = ctx.memo as [Activation, boolean];
-    const [n, k] = inFirst ? [w.shape[1], w.shape[0]] : w.shape;
+    const [activation, inFirst, kept] = ctx.memo as [Activation, boolean, boolean[]];
+    const saved = [...ctx.saved];
+    const [x, w, s] = kept.map((is) => (is ? saved.shift() : undefined));
+    const [input, weight] = ctx.inputs;
+    const [n, k] = inFirst ? [weight.shape[1], weight.shape[0]] : weight.shape;
     let g = dense(dy as Tensor);
-    const m = n === 0 ? x.shape.slice(0, -1).reduce((p, size) => p * size, 1) : g.numel / n;
-    if (activation !== "none") {
+    const m = n === 0 ? input.shape.slice(0, -1).reduce((p, size) => p * size, 1) : g.numel / n;
+    if (s !== undefined) {
       const dz = empty(g.shape, g.dtype, g.backend);
       g.backend.unaryBackward(activation as UnaryOp, dz, g, s, g.numel, 0, 0);
       g = dz;
     }
-    const dx = ctx.into(0, (out, add) => {
-      out.backend.gemm(out, g, w, undefined, undefined, problem(m, k, n, n, false, inFirst ? n : k, inFirst, add));
-    });
-    const dw = ctx.into(1, (out, add) => {
-      if (inFirst) out.backend.gemm(out, x, g, undefined, undefined, problem(k, n, m, k, true, n, false, add));
-      else out.backend.gemm(out, g, x, undefined, undefined, problem(n, k, m, n, true, k, false, add));
-    });
+    const dx =
+      w &&
+      ctx.into(0, (out, add) => {
+        out.backend.gemm(out, g, w, undefined, undefined, problem(m, k, n, n, false, inFirst ? n : k, inFirst, add));
+      });
+    const dw =
+      x &&
+      ctx.into(1, (out, add) => {
+        if (inFirst) out.backend.gemm(out, x, g, undefined, undefined, problem(k, n, m, k, true, n, false, add));
+        else out.backend.gemm(out, g, x, undefined, undefined, problem(n, k, m, n, true, k, false, add));
+      });
     if (ctx.inputs.length < 3) return [dx, dw];
     const db = ctx.into(2, (out, add) => {
       out.backend.reduce("sum", out, g, 1, m, n, add);
@@ -51,7 +58,7 @@ const linearOp = defineOp("linear", {
 });
 
 /** One dense multiply; row lengths of 0 stand for 1. */
-function problem(
+export function problem(
   m: number,
   n: number,
   k: number,

@@ -53,6 +53,15 @@ export interface TaskOptions {
   heads?: number;
   /** Width inside a Transformer's feed-forward layer. */
   intermediateSize?: number;
+  /** Of pretrained models: rank of an adapter that is trained in the weights' place. */
+  lora?: number;
+  loraAlpha?: number;
+  /** Ends of the names of layers that get an adapter, separated by commas, or `all-linear`. */
+  loraTarget?: string;
+  /** A regular expression: parameters whose names it is found in do not learn. */
+  freeze?: string;
+  /** Conversations: several in a block, one after another. */
+  packing?: boolean;
   args?: Partial<TrainingArguments>;
   /** Called as training goes on; may stop it. */
   callbacks?: TrainerCallbacks[];

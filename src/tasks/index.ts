@@ -3,18 +3,20 @@ import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
-import { type Generator, textGeneration } from "./text-generation.ts";
+import { textGeneration } from "./text-generation.ts";
 import { tokenClassification } from "./token-classification.ts";
+import type { Generator } from "./writing.ts";
 
 export {
   type EvaluateReport,
+  namesModel,
   type Predictor,
   type Task,
   TaskError,
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
-export type { Generator } from "./text-generation.ts";
+export type { Generator } from "./writing.ts";
 
 export const TASKS: readonly Task[] = [
   textClassification,

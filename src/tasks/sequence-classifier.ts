@@ -17,6 +17,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, pearson, rmse, spearman, Trainer } from "../train/index.ts";
+import { adapt, loraRate } from "./adapting.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
 import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
 import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
@@ -148,7 +149,7 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
   options.say?.(
     `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
   );
-  const args = { ...RECIPE, ...options.args, outputDir: options.output };
+  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
   manualSeed(args.seed ?? DEFAULTS.seed);
   const { model, report } = autoModels.load(folder, "sequenceClassification", {
     labels: names,
@@ -160,6 +161,7 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
     ignoreMismatchedSizes: "head",
   });
   sayNew(options, report);
+  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   const classifier = new Classifier(model as SequenceClassifier, new PretrainedTexts(tokenizer, maxLength), names);
   const trainSet = classifier.encode(data.train, options.data);
@@ -179,9 +181,10 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
     greaterIsBetter: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength]),
+    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
   });
   const result = await trainer.train();
+  adapting.finish();
   return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
 }
 

@@ -1,12 +1,9 @@
 import { join } from "#platform";
 import { DataError, fetchSource, parseRange, resolveSource } from "../data/index.ts";
 import {
-  type BeamOptions,
-  beamSearch,
+  autoModels,
   type CausalLm,
-  type GenerationOptions,
   GPT2LMHeadModel,
-  generate,
   gpt2Config,
   type LmState,
   RNN_CELLS,
@@ -19,10 +16,11 @@ import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer } from "../text/index.ts";
 import { type Carry, DEFAULTS, loadWeights, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
+import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
 import {
   downloads,
   type ModelConfig,
-  type Predictor,
+  namesModel,
   readJson,
   saveModel,
   type Task,
@@ -44,7 +42,7 @@ import {
 } from "./lm-data.ts";
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
-import { WrittenText } from "./written-text.ts";
+import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
 const PRESETS = [...RNN_CELLS, "awd-lstm", "gpt"];
@@ -189,8 +187,13 @@ const VALIDATION_STREAMS = 16;
 
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "lstm";
-  if (!PRESETS.includes(preset as "lstm"))
-    throw new TaskError(`${NAME} has no preset ${preset}`, `There are: ${PRESETS.join(", ")}.`);
+  if (namesModel(preset)) return fineTuneCausalLm({ ...options, model: preset });
+  if (!PRESETS.includes(preset)) {
+    throw new TaskError(
+      `${NAME} has no preset ${preset}`,
+      `There are: ${PRESETS.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
+    );
+  }
   const corpus = await readCorpus(options);
   const [from, to] = parseRange(options.range);
   const lines = corpus.train.slice(from, to);
@@ -318,31 +321,10 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
 }
 
-/** A language model in use. */
-export interface Generator extends Predictor {
-  readonly tokenizer: Tokenizer;
-  /**
-   * Continues a text. `onText` gets the new text piece by piece.
-   * @throws GenerationError for settings out of range.
-   */
-  generate(
-    prompt: string,
-    options?: GenerationOptions & { stop?: readonly string[]; onText?: (piece: string) => void },
-  ): string;
-  /**
-   * Continues several texts, `batchSize` of them together: the same as `generate` of each. `onText` gets a text's number first.
-   * @throws GenerationError for settings out of range.
-   */
-  generateAll(
-    prompts: readonly string[],
-    options?: GenerationOptions & { stop?: readonly string[]; onText?: (text: number, piece: string) => void },
-  ): string[];
-  /** The likeliest continuations by beam search, best first. Throws GenerationError for settings out of range. */
-  beamSearch(prompt: string, options?: BeamOptions): { text: string; score: number }[];
-}
-
 async function load(folder: string): Promise<Generator> {
   const config = readJson(join(folder, "config.json")) as ModelConfig;
+  // The presets' own models have a block size.
+  if (config.block_size === undefined && autoModels.knows(config)) return loadCausalLm(folder);
   const tokenizer = Tokenizer.fromFile(join(folder, "tokenizer.json"));
   if (tokenizer.vocabSize !== Number(config.vocab_size)) {
     throw new TaskError(
@@ -360,39 +342,20 @@ async function load(folder: string): Promise<Generator> {
     return word ? text.replaceAll(/ ?<eos> ?/g, "\n") : text;
   };
   const suppressTokens = [tokenizer.tokenToId("<unk>")].filter((id) => id !== undefined);
-  const encode = (prompt: string) => tokenizer.encode(prompt, { addSpecialTokens: false }).ids;
-  const writeAll: Generator["generateAll"] = (prompts, { stop, onText, onToken, ...options } = {}) => {
-    const ids = prompts.map(encode);
-    const written = ids.map((id, i) => new WrittenText(id, textOf, { stop, onText: onText && ((p) => onText(i, p)) }));
-    generate(
-      model as CausalLm,
-      ids.map((id) => [start, ...id]),
-      { suppressTokens, ...options, onToken: (i, id) => written[i].add(id) || onToken?.(i, id) },
-    );
-    return written.map((text) => text.finish());
-  };
-  const write: Generator["generate"] = (prompt, { onText, ...options } = {}) =>
-    writeAll([prompt], { ...options, onText: onText && ((_, piece) => onText(piece)) })[0];
-  const predict = async (inputs: readonly string[]) => {
-    const texts = writeAll(inputs);
-    return inputs.map((text, i) => ({ generated_text: text + texts[i] }));
-  };
+  const written = writing({
+    model: model as CausalLm,
+    encode: (prompt) => tokenizer.encode(prompt, { addSpecialTokens: false }).ids,
+    textOf,
+    start: [start],
+    defaults: { suppressTokens },
+  });
   return {
     task: NAME,
     model,
-    tokenizer,
-    generate: write,
-    generateAll: writeAll,
-    beamSearch(prompt, options = {}) {
-      const ids = encode(prompt);
-      const found = beamSearch(model as CausalLm, [start, ...ids], { suppressTokens, ...options });
-      return found.map((h) => ({ text: textOf([...ids, ...h.ids]).slice(textOf(ids).length), score: h.score }));
-    },
-    predict,
+    ...written,
     async predictFile(path, { textColumn }) {
       const source = resolveSource(path);
-      const lines = await readPartLines(source, source.parts.train ? "train" : "test", textColumn);
-      return predict(lines);
+      return written.predict(await readPartLines(source, source.parts.train ? "train" : "test", textColumn));
     },
     async evaluate(options) {
       const begin = performance.now();

@@ -8,6 +8,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
+import { adapt, loraRate } from "./adapting.ts";
 import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
 import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
@@ -142,7 +143,7 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
   const data = await readTaggedData(options);
   const before = autoModels.config(folder);
   const names = labelsFor(configLabels(before), data.names);
-  const args = { ...RECIPE, ...options.args, outputDir: options.output };
+  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
   manualSeed(args.seed ?? DEFAULTS.seed);
   const { model, report } = autoModels.load(folder, "tokenClassification", {
     labels: names,
@@ -150,6 +151,7 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
     ignoreMismatchedSizes: "head",
   });
   sayNew(options, report);
+  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
   const trainIds = tagIds(data.train, names);
@@ -171,9 +173,10 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
     greaterIsBetter: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength]),
+    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
   });
   const result = await trainer.train();
+  adapting.finish();
   return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
 }
 

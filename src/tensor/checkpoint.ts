@@ -5,12 +5,20 @@ import { empty, Tensor } from "./tensor.ts";
 
 type Layer = (...inputs: Tensor[]) => Tensor;
 
+const view = (t: Tensor) => new Tensor(t.storage, t.shape, t.offset, t.isContiguous ? undefined : t.strides);
+
+/** Makes a leaf the result of an operation, so that its gradients are added up as they would have been in the whole graph. */
+const passing = defineOp("input", {
+  forward: (_, x: Tensor) => view(x),
+  backward: (_, dy) => [dy],
+});
+
 /** Computes `fn` again with recording, and its gradients; those of what it uses besides its inputs go where they belong. */
 function again(fn: Layer, inputs: readonly Tensor[], site: number, gradient: Tensor): (Tensor | undefined)[] {
   const { depth, gradEnabled } = state;
   const random = getRngState();
   const leaves = inputs.map((t) => {
-    const leaf = new Tensor(t.storage, t.shape, t.offset, t.isContiguous ? undefined : t.strides);
+    const leaf = view(t);
     leaf.requiresGrad = t.requiresGrad;
     return leaf;
   });
@@ -19,7 +27,7 @@ function again(fn: Layer, inputs: readonly Tensor[], site: number, gradient: Ten
   const scope = new Scope();
   try {
     setRngState({ ...random, site });
-    const out = fn(...leaves);
+    const out = fn(...leaves.map((leaf) => (leaf.requiresGrad ? passing(leaf) : leaf)));
     if (out.requiresGrad) backward(out, { gradient });
   } finally {
     scope[Symbol.dispose]();
@@ -56,7 +64,7 @@ let recorded: Tensor | undefined;
 /**
  * `fn(...inputs)`, of which only the inputs are kept for the backward pass: what lies between is computed again then (Chen et
  * al., "Training deep nets with sublinear memory cost", 2016), with the same dropout. Gradients have the
- * same bits where inputs and parameters are used in this one place alone; else sums may come in another order.
+ * same bits where inputs are used in this one place alone; else sums may come in another order.
  * @param fn makes one tensor of the inputs and of parameters. It is called twice, must not be asynchronous and must not keep
  *   tensors; other tensors with a history must come in as inputs.
  */

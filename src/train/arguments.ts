@@ -12,6 +12,7 @@ import {
   SGD,
 } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
+import { layerFactors } from "./layerwise.ts";
 
 export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;
 export type OptimizerName = (typeof OPTIMIZERS)[number];
@@ -42,6 +43,10 @@ export interface TrainingArguments {
   /** Gradient norm is cut to this; 0: off. */
   maxGradNorm: number;
   gradientAccumulationSteps: number;
+  /** Layers compute their insides again in the backward pass instead of keeping them; for models that can. */
+  gradientCheckpointing: boolean;
+  /** Each layer learns with this share of the rate of the layer above it, down to the embeddings; 1: all alike. */
+  layerwiseLrDecay: number;
   /** Evaluates and saves a moving average of the weights with this decay per step, in place of the last weights; 0: off. */
   emaDecay: number;
   /** Ends after so many evaluations without a better metric; 0: off. */
@@ -80,6 +85,8 @@ export const DEFAULTS: TrainingArguments = {
   warmupSteps: 0,
   maxGradNorm: 0,
   gradientAccumulationSteps: 1,
+  gradientCheckpointing: false,
+  layerwiseLrDecay: 1,
   emaDecay: 0,
   earlyStoppingPatience: 0,
   seed: 42,
@@ -135,6 +142,8 @@ export function checkArguments(a: TrainingArguments): void {
   }
   if (!(a.emaDecay >= 0 && a.emaDecay < 1))
     throw new ShoshinError(`emaDecay is ${a.emaDecay}; expected a number from 0 to below 1`);
+  if (!(a.layerwiseLrDecay > 0 && a.layerwiseLrDecay <= 1))
+    throw new ShoshinError(`layerwiseLrDecay is ${a.layerwiseLrDecay}; expected a number above 0, at most 1`);
   if (!OPTIMIZERS.includes(a.optim))
     throw new ShoshinError(`unknown optimizer ${a.optim}`, `There are: ${OPTIMIZERS.join(", ")}.`);
   if (!SCHEDULES.includes(a.lrSchedulerType)) {
@@ -144,11 +153,21 @@ export function checkArguments(a: TrainingArguments): void {
 
 /** The optimizer that the settings name, over the parameters that learn; biases and norms do not decay. */
 export function makeOptimizer(model: Module, a: TrainingArguments): Optimizer<GroupOptions> {
-  const learned = model.parameters().filter((p) => p.requiresGrad);
-  const groups = [
-    { params: learned.filter((p) => p.ndim >= 2) },
-    { params: learned.filter((p) => p.ndim < 2), weightDecay: 0, l1: 0 },
-  ].filter((g) => g.params.length > 0);
+  const named = [...model.namedParameters()].filter(([, p]) => p.requiresGrad);
+  const names = named.map(([name]) => name);
+  const factors = layerFactors(names, a.layerwiseLrDecay);
+  // The highest rate first: it is the one that is shown.
+  const groups = [...new Set(factors)]
+    .sort((x, y) => y - x)
+    .flatMap((factor) => {
+      const learned = named.flatMap(([, p], i) => (factors[i] === factor ? [p] : []));
+      const lr = a.learningRate * factor;
+      return [
+        { params: learned.filter((p) => p.ndim >= 2), lr },
+        { params: learned.filter((p) => p.ndim < 2), lr, weightDecay: 0, l1: 0 },
+      ];
+    })
+    .filter((g) => g.params.length > 0);
   const common = { lr: a.learningRate, weightDecay: a.weightDecay, l1: a.l1 };
   const adam = { ...common, betas: [a.adamBeta1, a.adamBeta2] as const, eps: a.adamEpsilon };
   switch (a.optim) {

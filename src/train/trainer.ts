@@ -93,6 +93,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   readonly #o: TrainerOptions<D, B> & { computeLoss: (batch: B) => Tensor };
   readonly #progress: Progress;
   readonly #average: AveragedWeights | undefined;
+  /** Of each group, before the schedule. */
+  readonly #rates: readonly number[];
 
   /** Throws ShoshinError for settings out of range, no training examples, or neither `loss` nor `computeLoss`. */
   constructor(options: TrainerOptions<D, B>) {
@@ -118,7 +120,13 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     if (evaluate === undefined && evalDataset !== undefined && evalDataset.length > 0) {
       this.#o.evaluate = () => evaluateOn(this.#o, evalDataset);
     }
+    if (this.args.gradientCheckpointing) {
+      if (!("gradientCheckpointing" in options.model))
+        throw new ShoshinError(`Trainer: ${options.model.constructor.name} has no gradient checkpointing`);
+      options.model.gradientCheckpointing = true;
+    }
     this.optimizer = makeOptimizer(options.model, this.args);
+    this.#rates = this.optimizer.paramGroups.map((g) => g.lr);
     if (this.args.emaDecay > 0) {
       const learned = options.model.parameters().filter((p) => p.requiresGrad);
       this.#average = new AveragedWeights(learned, this.args.emaDecay);
@@ -249,7 +257,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       fingerprint: this.#fingerprint(),
       instructionSet: backend().instructionSet,
     };
-    scheduler.loadStateDict({ lastStep: run.globalStep, initial: optimizer.paramGroups.map(() => args.learningRate) });
+    scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
     const log = args.outputDir === undefined ? undefined : new RunLog(args.outputDir, run.globalStep);
     const parameters = model.parameters().filter((p) => p.requiresGrad);
     const begin = performance.now();

@@ -120,6 +120,16 @@ const cases: Case[] = [
   ["matmul, permuted batch", (a, b) => a.permute([1, 0, 2]).matmul(b), () => [r(3, 2, 4), r(2, 4, 2)]],
   ["matmul, vectors", (a, b) => a.matmul(b), () => [r(4), r(4)]],
   ["matmul, matrix and vector", (a, b) => a.matmul(b), () => [r(3, 4), r(4)]],
+  [
+    "lora",
+    (x, w, a, b, c) => S.lora(x, w, a, b, c, { scale: 0.7 }),
+    () => [r(2, 3, 4), r(5, 4), r(2, 4), r(5, 2), r(5)],
+  ],
+  [
+    "lora, [in, out]",
+    (x, w, a, b) => S.lora(x, w, a, b, undefined, { scale: 2, inFirst: true }),
+    () => [r(3, 4), r(4, 5), r(2, 4), r(5, 2)],
+  ],
   ["linear", (x, w, b) => S.linear(x, w, b), () => [r(2, 3, 4), r(5, 4), r(5)]],
   ["linear without bias", (x, w) => S.linear(x, w), () => [r(3, 4), r(5, 4)]],
   ...(["relu", "gelu", "geluTanh", "silu", "tanh", "sigmoid"] as const).map(

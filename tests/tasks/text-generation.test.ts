@@ -318,7 +318,7 @@ describe("text-generation", () => {
     ["no text", { data: "\n\n" }, /no text/],
     ["rows that are not there", { range: "9000:9010" }, /no text in the rows 9000:9010; there are 3\d\d rows/],
     ["blocks of nothing", { blockSize: 0 }, /--block-size 0: expected at least 1/],
-    ["heads that do not divide the width", { model: "gpt", heads: 3 }, /3 heads do not divide a width of 32/],
+    ["heads that do not divide the width", { model: "gpt", heads: 3 }, /n_head 3 does not divide n_embd 32/],
     ["a tokenizer that is not there", { tokenizer: "/none" }, /\/none: no such file/],
   ])("refuses %s", async (name, options, message) => {
     const text = "data" in options ? (options.data as string) : undefined;

@@ -15,7 +15,7 @@ import {
   VocabularyHead,
 } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
-import { PreTrainedModel } from "../pretrained/model.ts";
+import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 
 const KEYS = {
@@ -128,13 +128,14 @@ class TransformerBlock extends nn.Module {
 
 class Transformer extends nn.Module {
   readonly layer: TransformerBlock[];
+  checkpoints = false;
   constructor(config: DistilBertConfig) {
     super();
     this.layer = Array.from({ length: config.nLayers }, () => new TransformerBlock(config));
   }
   forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     for (const layer of this.layer) {
-      x = layer.forward(x, mask);
+      x = runLayer(this, (h) => layer.forward(h, mask), x);
       each?.(x);
     }
     return x;

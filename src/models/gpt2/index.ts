@@ -1,11 +1,12 @@
 import * as nn from "../../nn/index.ts";
-import { affine, attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
-import { arange, zeros } from "../../tensor/create.ts";
+import { attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
+import { arange } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
 import { extend, paddingMask } from "../key-value-cache.ts";
 import type { Family } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
+import { Conv1D } from "../pretrained/conv1d.ts";
 import {
   checkPositions,
   type DecoderInputs,
@@ -24,23 +25,6 @@ import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";
 
 export { type GPT2Config, gpt2Config } from "./config.ts";
-
-/** GPT-2's linear layer: `weight` [in, out], `bias` [out]. */
-class Conv1D extends nn.Module {
-  readonly weight: nn.Parameter;
-  readonly bias: nn.Parameter;
-  readonly #activation: string | undefined;
-  constructor(input: number, output: number, std: number, activation?: string) {
-    super();
-    this.weight = plainWeight(input, output, std);
-    this.bias = new nn.Parameter(zeros([output]));
-    this.#activation = activation;
-  }
-  forward(x: Tensor): Tensor {
-    const activation = this.#activation === undefined ? "none" : ACTIVATIONS[this.#activation];
-    return affine(x, this.weight, this.bias, activation);
-  }
-}
 
 /** Layers that add to what passes by begin smaller, by the number of them (Radford et al., 2019, section 2.3). */
 const residualStd = ({ initializerRange, nLayer }: GPT2Config) => initializerRange / Math.sqrt(2 * nLayer);
@@ -94,7 +78,7 @@ class GPT2MLP extends nn.Module {
   constructor(config: GPT2Config) {
     super();
     const inner = config.nInner ?? 4 * config.nEmbd;
-    this.c_fc = new Conv1D(config.nEmbd, inner, config.initializerRange, config.activationFunction);
+    this.c_fc = new Conv1D(config.nEmbd, inner, config.initializerRange, ACTIVATIONS[config.activationFunction]);
     this.c_proj = new Conv1D(inner, config.nEmbd, residualStd(config));
     this.dropout = new nn.Dropout(config.residPdrop);
   }
