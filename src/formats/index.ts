@@ -15,6 +15,7 @@ export type { GgufValue } from "./gguf-types.ts";
 export { Llama2cError } from "./llama2c.ts";
 export { type WeightsDType, weightsOf } from "./module-weights.ts";
 export { NpyError, NpzFile, readNpy, writeNpy, writeNpz } from "./npy.ts";
+export { type OnnxAttribute, type OnnxAxis, OnnxError, OnnxGraph } from "./onnx.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

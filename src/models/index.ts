@@ -61,6 +61,7 @@ export type {
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
+export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./pretrained/onnx/index.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
