@@ -5,6 +5,7 @@ import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
 import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
+import { addExportCommands } from "./export.ts";
 import {
   addCommon,
   addTraining,
@@ -167,6 +168,7 @@ export function program(): Command {
       print(options, report, () => describe(report));
     });
   addTokenizerCommands(cli, print);
+  addExportCommands(cli, print);
   for (const command of cli.commands) command.exitOverride();
   return cli;
 }

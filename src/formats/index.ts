@@ -1,4 +1,5 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
+export { type ConvertOptions, type ConvertReport, convertWeights, isWeightsFile } from "./convert.ts";
 export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
 export { GgufError, GgufFile, writeGguf } from "./gguf.ts";
 export { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";

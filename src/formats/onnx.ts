@@ -229,7 +229,7 @@ export class OnnxGraph {
     if (head.length + length + 16 > MAX_BYTES) {
       throw new OnnxError(
         `${path}: the model takes ${(length / 2 ** 30).toFixed(1)} GiB, and an ONNX file holds 2`,
-        "Weights in files beside it are not written here: export as float16, or a smaller model.",
+        "Weights in files beside it are not written here: take a smaller model, or GGUF.",
       );
     }
     const graph = message((w) => void w.tag(7, LengthDelimited).uint32(length));

@@ -53,6 +53,7 @@ export { Mlp, type MlpConfig } from "./mlp/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, labelsOf as configLabels, type PretrainedConfig } from "./pretrained/config.ts";
 export type { DecoderInputs, LabelledDecoderInputs } from "./pretrained/decoder.ts";
+export { headOf } from "./pretrained/head-of.ts";
 export type {
   EncoderInputs,
   EncoderOutput,

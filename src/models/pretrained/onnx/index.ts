@@ -1,5 +1,5 @@
 import { OnnxError, OnnxGraph } from "../../../formats/index.ts";
-import type { Head } from "../auto.ts";
+import { headOfArchitecture } from "../head-of.ts";
 import type { PreTrainedModel } from "../model.ts";
 import { OnnxBuilder } from "./builder.ts";
 import { buildDecoder, type DecoderOptions } from "./decoders.ts";
@@ -7,15 +7,6 @@ import { buildEncoder } from "./encoders.ts";
 
 const ENCODERS = ["bert", "roberta", "xlm-roberta", "distilbert", "electra"];
 const DECODERS = ["gpt2", "llama", "qwen2", "mistral"];
-const ENDINGS: readonly [RegExp, Head][] = [
-  [/ForSequenceClassification$/, "sequenceClassification"],
-  [/ForTokenClassification$/, "tokenClassification"],
-  [/ForQuestionAnswering$/, "questionAnswering"],
-  [/ForMaskedLM$/, "maskedLm"],
-  [/(ForCausalLM|LMHeadModel)$/, "causalLm"],
-  [/Model$/, "base"],
-];
-
 export type OnnxExportOptions = DecoderOptions;
 
 /** What a written graph takes and gives. */
@@ -34,7 +25,7 @@ export interface OnnxExport {
 export function exportOnnx(model: PreTrainedModel, path: string, options: OnnxExportOptions = {}): OnnxExport {
   const { architecture, baseModelPrefix } = model.constructor as typeof PreTrainedModel;
   const { modelType } = model.config;
-  const head = ENDINGS.find(([ending]) => ending.test(architecture))?.[1];
+  const head = headOfArchitecture(architecture);
   const graph = new OnnxGraph(architecture);
   const builder = new OnnxBuilder(graph, model.stateDict());
   const decodes = DECODERS.includes(modelType);
