@@ -1,9 +1,9 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
-import { getTask, loadGenerator, loadModel, TASKS } from "../tasks/index.ts";
+import { getTask, loadGenerator, loadModel, POOLINGS, type Pooling, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import { addExportCommands } from "./export.ts";
 import {
@@ -20,7 +20,14 @@ import {
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
-type PredictOptions = CommonOptions & { input?: string; textColumn?: string; submission?: string };
+interface PredictOptions extends CommonOptions {
+  input?: string;
+  textColumn?: string;
+  submission?: string;
+  task?: string;
+  pooling?: Pooling;
+  normalize?: boolean;
+}
 type GenerateOptions = GenerationOptions & BeamOptions & { prompt: string; input?: string; stop?: string[] };
 
 const VERSION = "0.1.0";
@@ -83,6 +90,9 @@ export function program(): Command {
     .description("predict with a trained model: one line for each input")
     .option("--input <file>", "a file of inputs; - reads lines from standard input")
     .option("--text-column <name>")
+    .option("--task <name>", "sentence-similarity: the likeness of two texts that a tab parts")
+    .addOption(new Option("--pooling <how>", "of feature-extraction: a vector for each text").choices([...POOLINGS]))
+    .option("--normalize", "of feature-extraction: vectors of length 1")
     .option("--submission <dir>", "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them")
     .addHelpText(
       "after",
@@ -90,7 +100,9 @@ export function program(): Command {
     )
     .action(async (dir: string, texts: string[], options: PredictOptions) => {
       applyCommon(options);
-      const predictor = await loadModel(dir);
+      const predictor = await loadModel(dir, options.task);
+      if ((options.pooling ?? options.normalize) !== undefined && predictor.task !== "feature-extraction")
+        throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
       if (options.submission !== undefined) {
         if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
         const files = await predictor.submit(options.input ?? "", options.submission);
@@ -105,7 +117,7 @@ export function program(): Command {
         const inputs = texts.length > 0 ? texts : await linesOf("-");
         if (inputs.length === 0)
           throw new UsageError("nothing to predict", "Give a text, --input FILE, or lines on standard input.");
-        results = await predictor.predict(inputs);
+        results = await predictor.predict(inputs, options);
       }
       print(options, results, () => results.map(line).join("\n"));
     });

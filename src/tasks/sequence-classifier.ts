@@ -54,7 +54,7 @@ const RECIPE = {
 const MAX_LENGTH = 128;
 
 /** The longest text that model and tokenizer take, `wanted` at most. */
-function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
+export function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
   const { maxPositionEmbeddings, nPositions } = config as { maxPositionEmbeddings?: number; nPositions?: number };
   // RoBERTa counts positions from its padding token on.
   const spare = ["roberta", "xlm-roberta"].includes(config.modelType) ? 2 : 0;
