@@ -4,7 +4,7 @@ import * as nn from "../dist/nn/index.js";
 import { AdamW, SGD } from "../dist/optim/index.js";
 import { attentionCase, gptStep } from "./attention-cases.mjs";
 import { generateCase, llama2cCases } from "./generate-cases.mjs";
-import { finetuneStep } from "./pretrained-cases.mjs";
+import { finetuneStep, inference } from "./pretrained-cases.mjs";
 import { seconds } from "./seconds.mjs";
 import { tokenizerTrain } from "./tokenizer-cases.mjs";
 
@@ -243,6 +243,7 @@ export const CASES = {
   "mlp-step": async () => [mlpStep(), rssCase()],
   "lstm-step": async () => [lstmStep()],
   "gpt-step": async () => [gptStep("float32"), gptStep("bf16")],
+  inference: async () => inference("minilm"),
   "finetune-step": async () =>
     ["minilm", "bert-base"].flatMap((shape) => ["float32", "bf16"].map((p) => finetuneStep(shape, p))),
   "tokenizer-train": tokenizerTrain,

@@ -22,7 +22,7 @@ for (const name of names) {
   for (const bench of await CASES[name]()) {
     const ours = [];
     const shares = [];
-    const list = bench.peers ?? peers.list;
+    const list = [...(bench.peers ?? peers.list), ...(bench.morePeers ?? [])];
     const theirs = list.map(() => []);
     for (let round = 0; round < rounds; round++) {
       const limit = bench.limit?.();

@@ -1,10 +1,11 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
-import { getTask, loadGenerator, loadModel, namesModel, TASKS } from "../tasks/index.ts";
+import { getTask, loadGenerator, loadModel, namesModel, POOLINGS, type Pooling, TASKS } from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
+import { addExportCommands } from "./export.ts";
 import {
   addCommon,
   addTraining,
@@ -19,7 +20,14 @@ import {
 import { describeEvaluation, describeTraining, line } from "./print.ts";
 import { addTokenizerCommands } from "./tokenizer.ts";
 
-type PredictOptions = CommonOptions & { input?: string; textColumn?: string; submission?: string };
+interface PredictOptions extends CommonOptions {
+  input?: string;
+  textColumn?: string;
+  submission?: string;
+  task?: string;
+  pooling?: Pooling;
+  normalize?: boolean;
+}
 type GenerateOptions = GenerationOptions &
   BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
 
@@ -89,6 +97,9 @@ export function program(): Command {
     .description("predict with a trained model: one line for each input")
     .option("--input <file>", "a file of inputs; - reads lines from standard input")
     .option("--text-column <name>")
+    .option("--task <name>", "sentence-similarity: the likeness of two texts that a tab parts")
+    .addOption(new Option("--pooling <how>", "of feature-extraction: a vector for each text").choices([...POOLINGS]))
+    .option("--normalize", "of feature-extraction: vectors of length 1")
     .option("--submission <dir>", "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them")
     .addHelpText(
       "after",
@@ -96,7 +107,9 @@ export function program(): Command {
     )
     .action(async (dir: string, texts: string[], options: PredictOptions) => {
       applyCommon(options);
-      const predictor = await loadModel(dir);
+      const predictor = await loadModel(dir, options.task);
+      if ((options.pooling ?? options.normalize) !== undefined && predictor.task !== "feature-extraction")
+        throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
       if (options.submission !== undefined) {
         if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
         const files = await predictor.submit(options.input ?? "", options.submission);
@@ -111,7 +124,7 @@ export function program(): Command {
         const inputs = texts.length > 0 ? texts : await linesOf("-");
         if (inputs.length === 0)
           throw new UsageError("nothing to predict", "Give a text, --input FILE, or lines on standard input.");
-        results = await predictor.predict(inputs);
+        results = await predictor.predict(inputs, options);
       }
       print(options, results, () => results.map(line).join("\n"));
     });
@@ -188,6 +201,7 @@ export function program(): Command {
       print(options, report, () => describe(report));
     });
   addTokenizerCommands(cli, print);
+  addExportCommands(cli, print);
   for (const command of cli.commands) command.exitOverride();
   return cli;
 }

@@ -28,9 +28,12 @@ const tagged = ({ entity, entity_group, score, word }: TaggedWord): string =>
 
 /** One line for one prediction. */
 export function line(result: unknown): string {
+  if (Array.isArray(result) && typeof result[0] === "number") return result.map((x) => x.toPrecision(6)).join(" ");
+  if (Array.isArray(result) && Array.isArray(result[0])) return JSON.stringify(result);
   if (Array.isArray(result)) return result.map(tagged).join(" ");
   const { label, score, value } = result as { label?: string; score?: number; value?: number };
   if (label !== undefined) return `${label}\t${(score ?? 0).toFixed(4)}`;
   if (value !== undefined) return String(Number(value.toPrecision(7)));
+  if (score !== undefined) return score.toFixed(4);
   return JSON.stringify(result);
 }

@@ -135,6 +135,9 @@ export function textExamples(
         "Name it: --text-column NAME --label-column NAME.",
       );
     }
+    // Two texts and what was said of them, as in STS-B; an id before a text is a number.
+    if (texts.length === 0 && width === 3 && rows.every((row) => !isNumber(row[0]) && !isNumber(row[1])))
+      texts = [0, 1];
     if (texts.length === 0) texts = [0];
   }
   if (label < 0 && needsLabels) {

@@ -1,4 +1,5 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
+export { type ConvertOptions, type ConvertReport, convertWeights, isWeightsFile } from "./convert.ts";
 export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
 export { GgufError, GgufFile, writeGguf } from "./gguf.ts";
 export { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";
@@ -15,6 +16,7 @@ export type { GgufValue } from "./gguf-types.ts";
 export { Llama2cError } from "./llama2c.ts";
 export { type WeightsDType, weightsOf } from "./module-weights.ts";
 export { NpyError, NpzFile, readNpy, writeNpy, writeNpz } from "./npy.ts";
+export { type OnnxAttribute, type OnnxAxis, OnnxError, OnnxGraph } from "./onnx.ts";
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";

@@ -98,15 +98,21 @@ export interface EvaluateReport {
   metrics: Metrics;
 }
 
+/** How feature-extraction makes a text's vector: its tokens' mean, the first token's, or each token's own; of length 1. */
+export interface PredictOptions {
+  pooling?: "mean" | "cls" | "none";
+  normalize?: boolean;
+}
+
 /** A trained model in use. */
 export interface Predictor {
   readonly task: string;
   readonly model: Module;
   evaluate(options: EvaluateOptions): Promise<EvaluateReport>;
   /** One result for each input, as Hugging Face's pipeline of the task gives it. */
-  predict(inputs: readonly string[]): Promise<unknown[]>;
+  predict(inputs: readonly string[], options?: PredictOptions): Promise<unknown[]>;
   /** The same for a file of inputs. */
-  predictFile(path: string, options: { textColumn?: string }): Promise<unknown[]>;
+  predictFile(path: string, options: { textColumn?: string } & PredictOptions): Promise<unknown[]>;
   /** Writes predictions of a benchmark's test parts in the form that its site takes; returns the files. */
   submit?(source: string, folder: string): Promise<string[]>;
 }

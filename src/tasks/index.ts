@@ -1,5 +1,6 @@
 import { existsSync, join } from "#platform";
 import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
+import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
@@ -16,6 +17,7 @@ export {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
+export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
 export type { Generator } from "./writing.ts";
 
 export const TASKS: readonly Task[] = [
@@ -25,6 +27,8 @@ export const TASKS: readonly Task[] = [
   tabularRegression,
   imageClassification,
   textGeneration,
+  featureExtraction,
+  sentenceSimilarity,
 ];
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",
@@ -62,8 +66,12 @@ function taskOf(folder: string): string {
   );
 }
 
-/** Opens the folder of a trained model, whatever its task: one that was trained here, or one of Hugging Face's with a head. */
-export async function loadModel(folder: string): Promise<Predictor> {
+/**
+ * Opens the folder of a trained model, whatever its task: one that was trained here, or one of Hugging Face's with a head.
+ * @param task another than the folder's own, for models that serve several
+ */
+export async function loadModel(folder: string, task?: string): Promise<Predictor> {
+  if (task !== undefined) return getTask(task).load(folder);
   const path = join(folder, "shoshin.json");
   if (!existsSync(path) && existsSync(join(folder, "config.json"))) return getTask(taskOf(folder)).load(folder);
   const about = readJson(path) as { task?: string };

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { setBackend, type Tensor } from "../../src/index.ts";
 import { readModel, readTar, readTensor } from "./model.ts";
 import { OPERATORS } from "./operators.ts";
+import { runNodes } from "./run.ts";
 import { load, Skip } from "./tools.ts";
 
 /** ONNX's own operator cases. SHOSHIN_ONNX_TESTS names another archive; without data the suite says that it skips. */
@@ -46,15 +47,7 @@ else {
           const bytes = part("input", i);
           if (bytes && bytes.length > 0) known.set(input, load(readTensor(bytes)));
         });
-        for (const node of model.nodes) {
-          const results = OPERATORS[node.op](
-            node.inputs.map((input) => known.get(input)),
-            node,
-          );
-          results.forEach((result, k) => {
-            if (result !== undefined && (node.outputs[k] ?? "") !== "") known.set(node.outputs[k], result);
-          });
-        }
+        runNodes(model, known);
         model.outputs.forEach((output, at) => {
           const got = known.get(output);
           const bytes = part("output", at);

@@ -1,0 +1,116 @@
+import { copyFileSync, existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { convertWeights, isWeightsFile, type WeightsDType } from "../formats/index.ts";
+import { resolveModel } from "../hub/index.ts";
+import { autoModels, exportOnnx, headOf } from "../models/index.ts";
+import { AutoTokenizer } from "../text/index.ts";
+import { addCommon, applyCommon, type CommonOptions, UsageError } from "./options.ts";
+
+type Print = (options: CommonOptions, json: unknown, text: () => string) => void;
+
+/** What a model's folder holds besides its weights. */
+const BESIDE = [
+  ...["config.json", "generation_config.json", "chat_template.jinja"],
+  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
+  ...["vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"],
+];
+
+/** Copies configuration and tokenizer; tokenizer.json is made where only older files are there. Returns the names. */
+async function copyBeside(from: string, to: string): Promise<string[]> {
+  mkdirSync(to, { recursive: true });
+  if (realpathSync(from) === realpathSync(to)) return [];
+  const names = BESIDE.filter((name) => existsSync(join(from, name)));
+  for (const name of names) copyFileSync(join(from, name), join(to, name));
+  const vocabulary = names.some((name) => name.startsWith("vocab") || name.endsWith(".model"));
+  if (!vocabulary || names.includes("tokenizer.json")) return names;
+  (await AutoTokenizer.fromPretrained(from)).savePretrained(to);
+  return [...new Set([...names, "tokenizer.json", "tokenizer_config.json"])];
+}
+
+const FORMATS = ["onnx", "gguf", "pytorch"] as const;
+type Format = (typeof FORMATS)[number];
+const ENDINGS: Record<Format, RegExp> = { onnx: /\.onnx$/i, gguf: /\.gguf$/i, pytorch: /\.(bin|pt|pth)$/i };
+/** Where the weights lie in a folder; ONNX as transformers.js looks for them. */
+const IN_FOLDER: Record<Format, string> = { onnx: "onnx/model.onnx", gguf: "model.gguf", pytorch: "pytorch_model.bin" };
+
+interface ExportOptions extends CommonOptions {
+  format: Format;
+  output: string;
+  cache: boolean;
+  dtype?: WeightsDType;
+}
+
+async function exportModel(model: string, options: ExportOptions): Promise<Record<string, unknown>> {
+  const { format, output, dtype, cache } = options;
+  const asFile = ENDINGS[format].test(output);
+  if (!asFile && (isWeightsFile(output) || /\.onnx$/i.test(output)))
+    throw new UsageError(
+      `--output ${output}: not a name for --format ${format}`,
+      "Name a folder, or a file that ends so.",
+    );
+  if (format === "onnx" && dtype !== undefined && dtype !== "float32")
+    throw new UsageError(`--dtype ${dtype}: ONNX files are written in float32`);
+  const folder = await resolveModel(model);
+  const path = asFile ? output : join(output, IN_FOLDER[format]);
+  const facts =
+    format === "onnx"
+      ? exportOnnx(autoModels.load(folder, headOf(folder)).model, path, { useCache: cache })
+      : { tensors: convertWeights(folder, path, { dtype }).tensors };
+  const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output);
+  const files = [path, ...beside.map((name) => join(output, name))];
+  return { format, output, files, bytes: statSync(path).size, ...facts };
+}
+
+const megabytes = (bytes: unknown) => `${(Number(bytes) / 1e6).toFixed(1)} MB`;
+const dtypeOption = () =>
+  new Option("--dtype <type>", "of the weights; their own by default").choices(["float32", "float16", "bfloat16"]);
+
+/** Adds `export` and `convert`. */
+export function addExportCommands(cli: Command, print: Print): void {
+  addCommon(cli.command("export <dir>"))
+    .description("write a model for other programs: onnxruntime and transformers.js, llama.cpp, PyTorch")
+    .addOption(new Option("--format <kind>", "what to write").choices([...FORMATS]).makeOptionMandatory())
+    .requiredOption("--output <path>", "a file, or a folder for weights, configuration and tokenizer")
+    .addOption(dtypeOption())
+    .option("--no-cache", "ONNX of language models: without past_key_values")
+    .addHelpText("after", "\nExample:\n  shoshin export runs/reviews --format onnx --output runs/reviews-onnx\n")
+    .action(async (dir: string, options: ExportOptions) => {
+      applyCommon(options);
+      const report = await exportModel(dir, options);
+      const files = report.files as string[];
+      print(options, report, () => [`${files[0]} (${megabytes(report.bytes)})`, ...files.slice(1)].join("\n"));
+    });
+
+  addCommon(cli.command("convert <in> <out>"))
+    .description(
+      "weights from one kind of file to another, by the endings: safetensors, bin, pt, npz, gguf; or a folder",
+    )
+    .addOption(dtypeOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  shoshin convert pytorch_model.bin model.safetensors --dtype float16\n  shoshin convert runs/llama llama.gguf\n",
+    )
+    .action(async (input: string, output: string, options: CommonOptions & { dtype?: WeightsDType }) => {
+      applyCommon(options);
+      const from = existsSync(input) ? input : await resolveModel(input);
+      const toFolder = !isWeightsFile(output);
+      if (toFolder && (!statSync(from).isDirectory() || /\.\w+$/.test(output)))
+        throw new UsageError(
+          `${output}: unknown kind of file`,
+          "The ending says what is written: .safetensors, .bin, .pt, .pth, .npz or .gguf; a folder becomes a folder.",
+        );
+      const path = toFolder ? join(output, "model.safetensors") : output;
+      const { tensors, elements } = convertWeights(from, path, options);
+      const beside = toFolder ? await copyBeside(from, output) : [];
+      const report = {
+        ...{ input, output, files: [path, ...beside.map((name) => join(output, name))] },
+        ...{ tensors, parameters: elements, bytes: statSync(path).size },
+      };
+      print(
+        options,
+        report,
+        () => `${path}: ${tensors} tensors, ${elements.toLocaleString("en-US")} numbers, ${megabytes(report.bytes)}`,
+      );
+    });
+}

@@ -1,0 +1,137 @@
+import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
+import { asFloats, DTYPE_BYTES, type SafetensorsDType, type TensorSource } from "./dtype.ts";
+import { GgufError, writeGguf } from "./gguf.ts";
+import { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";
+import { ggufTensors } from "./gguf-names.ts";
+import type { WeightsDType } from "./module-weights.ts";
+import { writeNpz } from "./npy.ts";
+import { writeSafetensors } from "./safetensors.ts";
+import { writePyTorch } from "./torch-write.ts";
+import { openWeights } from "./weights.ts";
+import { WeightsError, type WeightsFile } from "./weights-file.ts";
+
+type Json = Record<string, unknown>;
+
+const FLOATS: Readonly<Record<WeightsDType, "F32" | "F16" | "BF16">> = {
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+};
+const WHOLE = new Set(["I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"]);
+
+export interface ConvertOptions {
+  /** Type of floating-point weights; left out: the file's own, and float32 where the target has no such type. */
+  dtype?: WeightsDType;
+}
+export interface ConvertReport {
+  output: string;
+  tensors: number;
+  /** Elements of all tensors. */
+  elements: number;
+}
+
+/** A file's tensors for a writer, each read when its turn comes. */
+function sources(file: WeightsFile, dtype: WeightsDType | undefined, hasBf16 = true): Map<string, TensorSource> {
+  return new Map(
+    file.names().map((name) => {
+      const info = file.info(name);
+      if (WHOLE.has(info.dtype)) {
+        const own = info.dtype as SafetensorsDType;
+        return [name, { shape: info.shape, dtype: own, data: () => file.read(name).data }];
+      }
+      const kept = info.dtype in DTYPE_BYTES && !info.dtype.startsWith("F8") ? (info.dtype as SafetensorsDType) : "F32";
+      const wanted = dtype === undefined ? kept : FLOATS[dtype];
+      const target = wanted === "BF16" && !hasBf16 && dtype === undefined ? "F32" : wanted;
+      const data = () => (target === "F64" ? file.read(name).data : asFloats(file.read(name)));
+      return [name, { shape: info.shape, dtype: target, data }];
+    }),
+  );
+}
+
+function readObject(path: string): Json {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Json;
+  } catch (error) {
+    throw new WeightsError(`${path}: not JSON: ${(error as Error).message}`, "The file is damaged.");
+  }
+}
+
+/** Writes a GGUF file of weights whose folder says what they are: config.json, and tokenizer.json for the tokens. */
+function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype: WeightsDType | undefined): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path)) {
+    throw new GgufError(
+      `${path}: no such file; a GGUF file states what kind of model it holds`,
+      "Name the model's folder, or put config.json beside the weights.",
+    );
+  }
+  const config = readObject(path);
+  const architecture = ggufArchitecture(config);
+  // Vectors stay float32 and matrices are all of one type, that of the file's first matrix unless another is asked for.
+  const tensors = sources(file, dtype);
+  const [first] = [...tensors.values()].filter((t) => t.shape.length > 1);
+  const type = dtype === undefined ? first?.dtype : FLOATS[dtype];
+  const kind = type === "F16" || type === "BF16" ? type : "F32";
+  const heads = Number(config.num_attention_heads ?? config.n_head);
+  const named = ggufTensors(
+    architecture,
+    tensors,
+    { numAttentionHeads: heads, numKeyValueHeads: Number(config.num_key_value_heads ?? heads) },
+    kind,
+  );
+  const values = ggufModelValues(config, basename(folder) || architecture, kind);
+  const tokenizer = join(folder, "tokenizer.json");
+  if (existsSync(tokenizer)) {
+    const json = readObject(tokenizer) as unknown as TokenizerJson;
+    const settings = join(folder, "tokenizer_config.json");
+    const template = existsSync(settings) ? readObject(settings).chat_template : undefined;
+    // A list of several that end a text: GGUF has room for one.
+    const idOf = (value: unknown): number | undefined =>
+      [value].flat().find((id): id is number => typeof id === "number");
+    const ids = {
+      bosTokenId: idOf(config.bos_token_id),
+      eosTokenId: idOf(config.eos_token_id),
+      padTokenId: idOf(config.pad_token_id),
+      unkTokenId: json.model.vocab[json.model.unk_token ?? ""],
+      chatTemplate: typeof template === "string" ? template : undefined,
+    };
+    for (const [key, value] of ggufTokenizerValues(json, Number(config.vocab_size), ids)) values.set(key, value);
+  }
+  writeGguf(output, values, named);
+}
+
+/** Kinds of weights files that are written, by their endings. */
+const WRITE: readonly [RegExp, (output: string, file: WeightsFile, folder: string, options: ConvertOptions) => void][] =
+  [
+    [
+      /\.safetensors$/i,
+      (output, file, _, { dtype }) => writeSafetensors(output, sources(file, dtype), { format: "pt" }),
+    ],
+    [/\.(bin|pt|pth)$/i, (output, file, _, { dtype }) => writePyTorch(output, sources(file, dtype))],
+    [/\.npz$/i, (output, file, _, { dtype }) => writeNpz(output, sources(file, dtype, false))],
+    [/\.gguf$/i, (output, file, folder, { dtype }) => writeGgufModel(output, file, folder, dtype)],
+  ];
+
+/** Whether a path names a kind of weights file that {@link convertWeights} writes. */
+export const isWeightsFile = (path: string): boolean => WRITE.some(([ending]) => ending.test(path));
+
+/**
+ * Writes the weights of a file or of a model's folder as another kind of file, by its ending: .safetensors, .bin, .pt or .pth
+ * (PyTorch), .npz, .gguf. Names are Hugging Face's on every side; GGUF needs the model's config.json in the folder, or beside
+ * the file, and takes tokenizer.json from there too. One tensor is held at a time.
+ * @throws WeightsError for another ending; the formats' own errors for damaged files and for what a format cannot hold.
+ */
+export function convertWeights(input: string, output: string, options: ConvertOptions = {}): ConvertReport {
+  const write = WRITE.find(([ending]) => ending.test(output))?.[1];
+  if (write === undefined) {
+    throw new WeightsError(
+      `${output}: unknown kind of file`,
+      "Weights are written as .safetensors, .bin, .pt, .pth, .npz and .gguf.",
+    );
+  }
+  using file = openWeights(input);
+  const folder = statSync(input).isDirectory() ? input : dirname(input);
+  write(output, file, folder, options);
+  const elements = file.names().reduce((n, name) => n + file.info(name).shape.reduce((m, s) => m * s, 1), 0);
+  return { output, tensors: file.names().length, elements };
+}

@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { openWeights } from "../../src/formats/index.ts";
+import { AutoModelForCausalLM, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
+import { fill } from "../models/pretrained/recorded.ts";
+import { readModel } from "../onnx/model.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string) => join(folder, name);
+
+let [out, err] = ["", ""];
+beforeEach(() => {
+  [out, err] = ["", ""];
+  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
+    out += s;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
+    err += s;
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+
+const SHAPE = { hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4 };
+const CONFIGS = {
+  bert: { model_type: "bert", vocab_size: 8, max_position_embeddings: 16, ...SHAPE },
+  llama: { model_type: "llama", vocab_size: 9, num_key_value_heads: 2, ...SHAPE },
+  gpt2: { model_type: "gpt2", vocab_size: 9, n_embd: 16, n_layer: 2, n_head: 4, n_positions: 16 },
+};
+/** A folder with a model of waves and a tokenizer. */
+function save(name: keyof typeof CONFIGS, head: "sequenceClassification" | "causalLm"): string {
+  const family = autoModels.family(CONFIGS[name], name);
+  const Model = family.heads[head];
+  if (Model === undefined) throw new Error(`${name} has no ${head}`);
+  const model = fill(new Model(family.config.parse(CONFIGS[name]))) as PreTrainedModel;
+  model.savePretrained(at(name));
+  const bpe = { a: 0, b: 1, c: 2, ab: 3, abc: 4, "<s>": 5, "</s>": 6, "<pad>": 7 };
+  const tokenizer = { version: "1.0", added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null };
+  const pieces = { type: "BPE", vocab: bpe, merges: ["a b", "ab c"], unk_token: null };
+  writeFileSync(join(at(name), "tokenizer.json"), JSON.stringify({ ...tokenizer, decoder: null, model: pieces }));
+  return at(name);
+}
+
+/** Every tensor of two files, equal within a share of its largest value. */
+function expectSame(one: string, two: string, share = 0): void {
+  using a = openWeights(one);
+  using b = openWeights(two);
+  expect(b.names().sort()).toEqual(a.names().sort());
+  for (const name of a.names()) {
+    const [x, y] = [a.read(name), b.read(name)];
+    expect(y.shape, name).toEqual(x.shape);
+    const most = Math.max(...Array.from(x.data as Float32Array, Math.abs));
+    const worst = Math.max(...Array.from(x.data as Float32Array, (v, i) => Math.abs(v - Number(y.data[i]))));
+    expect(worst, name).toBeLessThanOrEqual(share * most);
+  }
+}
+
+describe("shoshin convert", () => {
+  it("goes round through every kind of file and changes nothing", async () => {
+    const from = save("llama", "causalLm");
+    const names = [from, ...["m.bin", "m.npz", "m.pth", "m.gguf", "m.safetensors"].map(at)];
+    // GGUF states what it holds: config.json lies beside the file it is made from.
+    writeFileSync(at("config.json"), readFileSync(join(from, "config.json")));
+    for (let i = 1; i < names.length; i++) {
+      expect(await run("convert", names[i - 1], names[i], "--json")).toMatchObject({ status: 0, err: "" });
+      const report = JSON.parse(out);
+      expect(report).toMatchObject({ input: names[i - 1], output: names[i], files: [names[i]] });
+      expect(report.bytes).toBeGreaterThan(4 * report.parameters);
+      out = "";
+    }
+    expectSame(from, at("m.safetensors"));
+  });
+  it("writes a folder in another type, which opens again", async () => {
+    const from = save("gpt2", "causalLm");
+    expect((await run("convert", from, at("half"), "--dtype", "bfloat16")).status).toBe(0);
+    using file = openWeights(at("half"));
+    expect(new Set(file.names().map((name) => file.info(name).dtype))).toEqual(new Set(["BF16"]));
+    expect(existsSync(at("half/tokenizer.json"))).toBe(true);
+    expectSame(from, at("half"), 2 ** -8);
+    await AutoModelForCausalLM.fromPretrained(at("half"));
+  });
+  it("says what is wrong", async () => {
+    const from = save("bert", "sequenceClassification");
+    expect((await run("convert", from, at("x.onnx"))).status).toBe(2);
+    expect((await run("convert", join(from, "model.safetensors"), at("folder"))).err).toMatch(/unknown kind of file/);
+    expect((await run("convert", from, at("x.gguf"))).err).toMatch(/model_type bert has no GGUF form here/);
+    expect((await run("convert", at("none.bin"), at("y.bin"))).status).toBe(1);
+    mkdirSync(at("bare"), { recursive: true });
+    writeFileSync(at("bare/m.safetensors"), readFileSync(join(from, "model.safetensors")));
+    expect((await run("convert", at("bare/m.safetensors"), at("x.gguf"))).err).toMatch(/config.json: no such file/);
+    writeFileSync(at("cut.safetensors"), readFileSync(join(from, "model.safetensors")).subarray(0, 500));
+    expect((await run("convert", at("cut.safetensors"), at("z.bin"))).status).toBe(1);
+    expect(existsSync(at("z.bin"))).toBe(false);
+  });
+});
+
+describe("shoshin export", () => {
+  it("writes ONNX as a file, or a folder that transformers.js opens", async () => {
+    const from = save("bert", "sequenceClassification");
+    expect((await run("export", from, "--format", "onnx", "--output", at("web"), "--json")).status).toBe(0);
+    const report = JSON.parse(out);
+    expect(report.inputs).toEqual(["input_ids", "attention_mask", "token_type_ids"]);
+    expect(report.outputs).toEqual(["logits"]);
+    for (const path of ["onnx/model.onnx", "config.json", "tokenizer.json"])
+      expect(report.files).toContain(join(at("web"), path));
+    expect(readModel(readFileSync(at("web/onnx/model.onnx"))).outputs).toEqual(["logits"]);
+    expect((await run("export", from, "--format", "onnx", "--output", at("one.onnx"))).status).toBe(0);
+    expect(readFileSync(at("one.onnx"))).toEqual(readFileSync(at("web/onnx/model.onnx")));
+  });
+  it("writes language models for llama.cpp, PyTorch and, with and without a past, onnxruntime", async () => {
+    const from = save("gpt2", "causalLm");
+    expect((await run("export", from, "--format", "gguf", "--output", at("g"), "--dtype", "float16")).status).toBe(0);
+    expectSame(from, at("g/model.gguf"), 2 ** -11);
+    expect((await run("export", from, "--format", "pytorch", "--output", at("p"))).status).toBe(0);
+    expectSame(from, at("p/pytorch_model.bin"));
+    for (const [path, flags, inputs] of [
+      [at("l.onnx"), [], 3 + 4],
+      [at("n.onnx"), ["--no-cache"], 3],
+    ] as const) {
+      await run("export", from, "--format", "onnx", "--output", path, ...flags);
+      expect(readModel(readFileSync(path)).inputs).toHaveLength(inputs);
+    }
+  });
+  it("says what is wrong", async () => {
+    const from = save("bert", "sequenceClassification");
+    const refused = (...argv: string[]) => run("export", from, "--format", ...argv);
+    expect((await refused("onnx", "--output", at("x.bin"))).status).toBe(2);
+    expect((await refused("onnx", "--output", at("x.onnx"), "--dtype", "float16")).status).toBe(2);
+    expect((await refused("tflite", "--output", at("x"))).status).toBe(2);
+    expect((await refused("gguf", "--output", at("x.gguf"))).status).toBe(1);
+    writeFileSync(join(at("bert"), "config.json"), JSON.stringify({ model_type: "t9", architectures: ["T9Model"] }));
+    expect((await refused("onnx", "--output", at("x.onnx"))).err).toMatch(/the architecture "t9" is not known here/);
+  });
+});
