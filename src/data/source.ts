@@ -54,7 +54,9 @@ const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
 export function publishedFolder(source: string): string | undefined {
   const data = env("SHOSHIN_DATA");
   if (data === undefined) return undefined;
-  return (PUBLISHED[source.toLowerCase()] ?? []).map((name) => join(data, name)).find((path) => existsSync(path));
+  const name = source.toLowerCase();
+  const folders = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : [];
+  return folders.map((folder) => join(data, folder)).find((path) => existsSync(path));
 }
 
 /** Penn Treebank comes as words and, beside them, as characters: who names the folder means the words. */

@@ -98,9 +98,9 @@ describe("records", () => {
 
 describe("columns", () => {
   const two = [
-    { text: "good one", label: "1" },
-    { text: "bad one", label: "0" },
-    { text: "so so", label: "1" },
+    { text: "good one", texts: ["good one"], label: "1" },
+    { text: "bad one", texts: ["bad one"], label: "0" },
+    { text: "so so", texts: ["so so"], label: "1" },
   ];
   it.each([
     ["no header, text first", "good one\t1\nbad one\t0\nso so\t1\n"],
@@ -115,14 +115,19 @@ describe("columns", () => {
       "a.csv",
       '"3","Title one","Body one"\n"4","Title two","Body two"\n"3","Title three","Body"\n"4","Last","Body"\n"3","x","y"\n"3","v","w"\n',
     );
-    expect(news.examples[0]).toEqual({ text: "Title one Body one", label: "3" });
+    expect(news.examples[0]).toEqual({
+      text: "Title one Body one",
+      texts: ["Title one", "Body one"],
+      label: "3",
+    });
     const pairs = await examples("a.tsv", "sentence1\tsentence2\tlabel\na\tb\t1\n");
-    expect(pairs.examples[0]).toEqual({ text: "a b", label: "1" });
+    expect(pairs.examples[0]).toEqual({ text: "a b", texts: ["a", "b"], label: "1" });
   });
   it("takes named columns and refuses those that are not there", async () => {
     const csv = "what,verdict,other\nfine,good,1\nawful,bad,2\n";
     expect((await examples("a.csv", csv, { textColumn: "what", labelColumn: "verdict" })).examples[0]).toEqual({
       text: "fine",
+      texts: ["fine"],
       label: "good",
     });
     await expect(examples("a.csv", csv, { textColumn: "nope" })).rejects.toThrow(/no column nope/);
