@@ -80,8 +80,14 @@ export async function* readText(path: string, encoding = "utf-8"): AsyncGenerato
   }
 }
 
+/** What is used of a TextDecoder, whose type differs between Node and pages. */
+interface Decoder {
+  readonly encoding: string;
+  decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
+}
+
 /** A decoder that refuses what is not of the encoding. Throws {@link DataError} for an encoding that is unknown. */
-export function makeDecoder(path: string, encoding: string) {
+export function makeDecoder(path: string, encoding: string): Decoder {
   try {
     return new TextDecoder(encoding, { fatal: true });
   } catch {

@@ -35,6 +35,7 @@ interface Entry {
   numel: number;
   position: number;
 }
+type Readable = Entry & { type: GgmlType };
 
 /**
  * A GGUF file (version 2 or 3, little-endian), as llama.cpp reads. Tensors keep llama.cpp's names; shapes are in row-major order,
@@ -193,9 +194,18 @@ export class GgufFile implements WeightsFile {
     if (entry === undefined) throw new GgufError(`${this.path}: no tensor ${name}`);
     return entry;
   }
+  /** The size of other kinds of tensor is not known, and so not checked. */
+  #readable(name: string): Readable {
+    const entry = this.#entry(name);
+    if (entry.type.block !== undefined) return entry as Readable;
+    throw new GgufError(
+      `${this.path}: ${name} is quantized as ${entry.type.name}, which is not read`,
+      "Take a file in F32, F16, BF16, Q8_0 or Q4_0.",
+    );
+  }
   read(name: string): TensorData {
-    const { type, shape, numel, position } = this.#entry(name);
-    if (type.block !== undefined && type.dtype !== undefined) {
+    const { type, shape, numel, position } = this.#readable(name);
+    if (type.dtype !== undefined) {
       const bytes = readBytes(this.#source, position, numel * type.bytes, this.#refuse);
       return { dtype: type.dtype, shape, data: decode(type.dtype, bytes) };
     }
@@ -204,13 +214,7 @@ export class GgufFile implements WeightsFile {
     return { dtype: "F32", shape, data };
   }
   readFloats(name: string, take: TakeFloats): void {
-    const { type, numel, position } = this.#entry(name);
-    if (type.block === undefined) {
-      throw new GgufError(
-        `${this.path}: ${name} is quantized as ${type.name}, which is not read`,
-        "Take a file in F32, F16, BF16, Q8_0 or Q4_0.",
-      );
-    }
+    const { type, numel, position } = this.#readable(name);
     if (type.dtype !== undefined) {
       floatPieces(this.#source, position, type.dtype, numel, take);
       return;

@@ -110,7 +110,7 @@ describe("the command line", () => {
     try {
       const command = ["train", "text-classification", "--data", data, "--output", join(folder, "preset")];
       expect(await main([...command, "--lora", "4"])).toBe(2);
-      expect(err).toMatch(/--lora is for pretrained models[\s\S]*hint: .*--model/);
+      expect(err).toMatch(/--lora is for pretrained models[\s\S]*hint:.*--model/);
     } finally {
       process.stderr.write = write;
     }

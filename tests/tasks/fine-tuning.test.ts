@@ -34,7 +34,7 @@ const reviews = file(
 
 const SHAPE = {
   ...{ hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 64 },
-  ...{ max_position_embeddings: 40, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 },
+  ...{ max_position_embeddings: 64, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 },
 };
 const base = join(folder, "base");
 
