@@ -16,7 +16,8 @@ function plain(logits: number[], topK: number, topP: number, minP: number): { p:
   scaled();
   let sum = 0;
   let margin = 1;
-  for (const id of order) {
+  // Values that differed may be equal once they are scaled.
+  for (const id of [...p.keys()].sort((a, b) => p[b] - p[a])) {
     margin = Math.min(margin, Math.abs(sum - topP));
     if (topP < 1 && sum >= topP) p[id] = 0;
     sum += p[id];
