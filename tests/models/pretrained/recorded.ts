@@ -1,13 +1,14 @@
-import { readFileSync } from "node:fs";
+/// <reference types="vite/client" />
 import { expect } from "vitest";
 import { noGrad, type Tensor, tensor } from "../../../src/index.ts";
 import type { EncoderInputs, Family, HeadOutput } from "../../../src/models/index.ts";
 import type { Module } from "../../../src/nn/index.ts";
 import { AdamW } from "../../../src/optim/index.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: a form for each family
+const files: Record<string, any> = import.meta.glob("./recorded/*.json", { eager: true, import: "default" });
 /** What record.py recorded of Transformers. */
-export const recorded = (name: string) =>
-  JSON.parse(readFileSync(new URL(`./recorded/${name}.json`, import.meta.url), "utf8"));
+export const recorded = (name: string) => files[`./recorded/${name}.json`];
 
 /** The waves that record.py fills models with. */
 export function fill<M extends Module>(model: M): M {
