@@ -27,3 +27,9 @@ export function checkHeads(c: { hiddenSize: number; numAttentionHeads: number })
 
 export const bertConfig = defineConfig("bert", BERT_KEYS, checkHeads);
 export type BertConfig = ConfigOf<typeof BERT_KEYS>;
+
+/** What is dropped before a classifier. */
+export const dropoutOf = (config: BertConfig): number => config.classifierDropout ?? config.hiddenDropoutProb;
+
+/** What heads read of the configurations of BERT's kin. */
+export const KIN = { width: (config: BertConfig): number => config.hiddenSize, dropout: dropoutOf };

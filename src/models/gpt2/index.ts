@@ -12,14 +12,12 @@ import {
   type DecoderInputs,
   keyMask,
   type LabelledDecoderInputs,
-  LmHead,
   lastTokens,
   nextTokenLoss,
   paddedPositions,
-  plainLinear,
-  plainWeight,
 } from "../pretrained/decoder.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
+import { LmHead, plainLinear, plainWeight } from "../pretrained/layers.ts";
 import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";

@@ -3,7 +3,8 @@ import { rotary, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { keyMask, plainLinear } from "../pretrained/decoder.ts";
+import { keyMask } from "../pretrained/decoder.ts";
+import { plainLinear } from "../pretrained/layers.ts";
 import { headSize, keyValueHeads, type LlamaConfig } from "./config.ts";
 
 /** What every layer needs to know of the tokens. */

@@ -8,14 +8,12 @@ import {
   checkPositions,
   type DecoderInputs,
   type LabelledDecoderInputs,
-  LmHead,
   lastTokens,
   nextTokenLoss,
   paddedPositions,
-  plainLinear,
-  plainWeight,
 } from "../pretrained/decoder.ts";
 import type { EncoderOutput, HeadOutput } from "../pretrained/inputs.ts";
+import { LmHead, plainLinear, plainWeight } from "../pretrained/layers.ts";
 import { classificationLoss } from "../pretrained/losses.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import {

@@ -42,6 +42,8 @@ export type PretrainedConfig = z.infer<z.ZodObject<typeof COMMON>> & {
   /** Keys of the file that are not known here; saving gives them back. */
   readonly rest: JsonObject;
 };
+/** Configurations that say how weights begin: normal with this standard deviation. */
+export type InitialisedConfig = PretrainedConfig & { initializerRange: number };
 export type ConfigOf<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>> & PretrainedConfig;
 
 /** How the configurations of one kind of model are read and written. */

@@ -1,8 +1,7 @@
-import * as nn from "../../nn/index.ts";
-import { concat, embedding, linear } from "../../ops/index.ts";
+import { concat, embedding } from "../../ops/index.ts";
 import { full, tensor } from "../../tensor/create.ts";
 import { ShapeError, showShape } from "../../tensor/shape.ts";
-import { empty, type Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { PretrainedConfig } from "./config.ts";
 import { tokenLoss } from "./losses.ts";
 
@@ -44,33 +43,6 @@ export function checkPositions(name: string, tokens: number, positions: number):
       "Cut the text, or use a model with more positions.",
     );
   }
-}
-
-/** The output layer: `weight` [vocab, width], often the table of tokens. */
-export class LmHead extends nn.Module {
-  readonly weight: nn.Parameter;
-  constructor(weight: nn.Parameter) {
-    super();
-    this.weight = weight;
-  }
-  forward(x: Tensor): Tensor {
-    return linear(x, this.weight);
-  }
-}
-
-/** A linear layer without bias of normal values. */
-export function plainLinear(input: number, output: number, std: number, { bias = false } = {}): nn.Linear {
-  const layer = new nn.Linear(input, output, { bias });
-  nn.init.normal_(layer.weight, 0, std);
-  if (layer.bias) nn.init.zeros_(layer.bias);
-  return layer;
-}
-
-/** A weight [output, input] of normal values. */
-export function plainWeight(output: number, input: number, std: number): nn.Parameter {
-  const weight = new nn.Parameter(empty([output, input]));
-  nn.init.normal_(weight, 0, std);
-  return weight;
 }
 
 /**

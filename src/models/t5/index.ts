@@ -1,8 +1,9 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Family } from "../pretrained/auto.ts";
-import { keyMask, LmHead, plainWeight } from "../pretrained/decoder.ts";
+import { keyMask } from "../pretrained/decoder.ts";
 import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
+import { LmHead, plainWeight } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { decoderIds, type Seq2SeqInputs, type Seq2SeqOutput } from "../pretrained/seq2seq.ts";
