@@ -1,10 +1,10 @@
 import * as nn from "../../nn/index.ts";
 import { zeros } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { keyMask } from "../pretrained/decoder.ts";
 import type { EncoderInputs } from "../pretrained/inputs.ts";
-import { LmHead, plainWeight } from "../pretrained/layers.ts";
+import { LmHead, plainTable, plainWeight } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { decoderIds, type Seq2SeqInputs, type Seq2SeqOutput } from "../pretrained/seq2seq.ts";
@@ -20,11 +20,7 @@ class MarianModel extends nn.Module {
   readonly decoder: MarianStack;
   constructor(config: MarianConfig) {
     super();
-    const table = (rows: number) => {
-      const words = new nn.Embedding(rows, config.dModel, { paddingIdx: config.padTokenId ?? undefined });
-      nn.init.normal_(words.weight, 0, config.initStd);
-      return words;
-    };
+    const table = (rows: number) => plainTable(rows, config.dModel, config.initStd, config.padTokenId);
     const words = table(config.vocabSize);
     const shares = config.shareEncoderDecoderEmbeddings;
     if (shares) this.shared = words;
@@ -87,4 +83,4 @@ export class MarianMTModel extends PreTrainedModel<MarianConfig> implements Seq2
   }
 }
 
-export const marian: Family = { config: marianConfig, heads: { seq2seqLm: MarianMTModel } };
+export const marian = familyOf(marianConfig, MarianMTModel);

@@ -1,9 +1,6 @@
-import { concat, embedding } from "../../ops/index.ts";
-import { full, tensor } from "../../tensor/create.ts";
+import { tensor } from "../../tensor/create.ts";
 import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { PretrainedConfig } from "./config.ts";
-import { tokenLoss } from "./losses.ts";
 
 /** What a decoder reads. */
 export interface DecoderInputs {
@@ -43,37 +40,4 @@ export function checkPositions(name: string, tokens: number, positions: number):
       "Cut the text, or use a model with more positions.",
     );
   }
-}
-
-/**
- * Cross-entropy of each next token.
- * @param logits [batch, T, vocab] @param labels int32 [batch, T]: the token at t is the answer at t − 1; −100 does not count.
- */
-export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
-  const [batch, t] = labels.shape;
-  const next = concat([labels.slice(1, 1, t), full([batch, 1], -100, { dtype: "int32" })], 1);
-  return tokenLoss(logits, next);
-}
-
-/**
- * Each text's hidden state at its last token that is no padding (by `padTokenId` as in Transformers, else by the mask).
- * @param x [batch, T, width] @returns [batch, width]
- * @throws ShapeError for several texts where neither says what is padding.
- */
-export function lastTokens(x: Tensor, { inputIds, attentionMask }: DecoderInputs, config: PretrainedConfig): Tensor {
-  const [batch, t] = inputIds.shape;
-  const pad = config.padTokenId;
-  if (pad == null && attentionMask === undefined && batch > 1) {
-    throw new ShapeError(
-      `${batch} texts, but nothing says what is padding`,
-      "Set padTokenId in the configuration, or give attentionMask.",
-    );
-  }
-  const counts = pad == null ? attentionMask?.data() : inputIds.data().map((id) => (id === pad ? 0 : 1));
-  const rows = Int32Array.from({ length: batch }, (_, b) => {
-    let last = counts === undefined ? t - 1 : 0;
-    for (let i = 0; i < t && counts !== undefined; i++) if (counts[b * t + i] !== 0) last = i;
-    return b * t + last;
-  });
-  return embedding(tensor(rows), x.flatten(0, 1));
 }

@@ -1,9 +1,10 @@
-import * as nn from "../../nn/index.ts";
+import type * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { keyMask } from "../pretrained/decoder.ts";
+import { named } from "../pretrained/headed.ts";
 import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
-import { LmHead, plainWeight } from "../pretrained/layers.ts";
+import { LmHead, plainTable, plainWeight } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { decoderIds, type Seq2SeqInputs, type Seq2SeqOutput } from "../pretrained/seq2seq.ts";
@@ -20,11 +21,8 @@ abstract class T5PreTrainedModel extends PreTrainedModel<T5Config> {
   ];
 }
 
-function wordTable({ vocabSize, dModel, initializerFactor }: T5Config): nn.Embedding {
-  const table = new nn.Embedding(vocabSize, dModel);
-  nn.init.normal_(table.weight, 0, initializerFactor);
-  return table;
-}
+const wordTable = ({ vocabSize, dModel, initializerFactor }: T5Config): nn.Embedding =>
+  plainTable(vocabSize, dModel, initializerFactor);
 
 /** The encoder of T5 alone. */
 export class T5EncoderModel extends T5PreTrainedModel {
@@ -95,21 +93,15 @@ export class T5ForConditionalGeneration extends T5PreTrainedModel implements Seq
   }
 }
 
-/** mT5 (Xue et al., 2021): T5 1.1 of many languages. */
-export class MT5EncoderModel extends T5EncoderModel {
-  static override readonly architecture = "MT5EncoderModel";
-  static override readonly configKind = mt5Config;
-}
-export class MT5ForConditionalGeneration extends T5ForConditionalGeneration {
-  static override readonly architecture = "MT5ForConditionalGeneration";
-  static override readonly configKind = mt5Config;
-}
+export const t5 = familyOf(t5Config, T5EncoderModel, T5ForConditionalGeneration);
 
-export const t5: Family = {
-  config: t5Config,
-  heads: { base: T5EncoderModel, seq2seqLm: T5ForConditionalGeneration },
-};
-export const mt5: Family = {
-  config: mt5Config,
-  heads: { base: MT5EncoderModel, seq2seqLm: MT5ForConditionalGeneration },
-};
+const MT5 = { configKind: mt5Config };
+/** mT5 (Xue et al., 2021): T5 1.1 of many languages. */
+export class MT5EncoderModel extends named(T5EncoderModel, "MT5EncoderModel", MT5) {}
+export class MT5ForConditionalGeneration extends named(
+  T5ForConditionalGeneration,
+  "MT5ForConditionalGeneration",
+  MT5,
+) {}
+
+export const mt5 = familyOf(mt5Config, MT5EncoderModel, MT5ForConditionalGeneration);
