@@ -3,23 +3,19 @@ import { attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
-import { extend, paddingMask } from "../key-value-cache.ts";
+import { extend } from "../key-value-cache.ts";
 import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
-import {
-  checkPositions,
-  type DecoderInputs,
-  keyMask,
-  type LabelledDecoderInputs,
-  paddedPositions,
-} from "../pretrained/decoder.ts";
+import { checkPositions, type DecoderInputs, type LabelledDecoderInputs } from "../pretrained/decoder.ts";
 import { HeadedModel, headed, named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
 import { bertLinear } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
+import { keyMask, paddedPositions, paddingMask } from "../pretrained/masks.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
+import { joinHeads } from "../pretrained/multi-head.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";
 
 export { type GPT2Config, gpt2Config } from "./config.ts";
@@ -64,8 +60,7 @@ class GPT2Attention extends nn.Module {
     const [q, newK, newV] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
     const [k, v] = [extend(past?.[0], newK, this.#positions), extend(past?.[1], newV, this.#positions)];
     const y = scaledDotProductAttention(q, k, v, { isCausal: true, attnMask, scale: this.#scale });
-    const joined = y.transpose(1, 2).reshape([batch, t, width]);
-    return { y: this.resid_dropout.forward(this.c_proj.forward(joined)), past: [k, v] };
+    return { y: this.resid_dropout.forward(this.c_proj.forward(joinHeads(y))), past: [k, v] };
   }
 }
 
@@ -152,9 +147,9 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
     return { lastHiddenState, hiddenStates };
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
-    const t = ids.shape[1];
+    const [batch, t] = ids.shape;
     const before = past === undefined ? 0 : past[0].shape[2];
-    const mask = padding && paddingMask(padding, before + t);
+    const mask = keyMask(padding && paddingMask(padding, before + t), batch, before + t);
     let x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
     const kept: Tensor[] = [];
     this.h.forEach((block, i) => {

@@ -1,13 +1,13 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
-import { paddingMask } from "../key-value-cache.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkPositions, type DecoderInputs, paddedPositions } from "../pretrained/decoder.ts";
+import { checkPositions, type DecoderInputs } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
 import type { EncoderOutput } from "../pretrained/inputs.ts";
 import { plainTable } from "../pretrained/layers.ts";
+import { paddedPositions, paddingMask } from "../pretrained/masks.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import {
   headSize,
@@ -67,7 +67,7 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const t = ids.shape[1];
     const before = past === undefined ? 0 : past[0].shape[2];
-    const mask = padding && paddingMask(padding, before + t).flatten(1);
+    const mask = padding && paddingMask(padding, before + t);
     const context = this.#context(ids, before, mask, padding && paddedPositions(padding, before, t), padding);
     let x = this.embed_tokens.forward(ids);
     const kept: Tensor[] = [];

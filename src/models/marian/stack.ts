@@ -3,11 +3,13 @@ import { dropout, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { checkPositions, keyMask } from "../pretrained/decoder.ts";
+import { checkPositions } from "../pretrained/decoder.ts";
 import { ACTIVATIONS } from "../pretrained/inputs.ts";
 import { plainLinear } from "../pretrained/layers.ts";
+import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
-import { type DecoderContext, joinHeads, splitHeads } from "../pretrained/seq2seq.ts";
+import { joinHeads, splitHeads } from "../pretrained/multi-head.ts";
+import type { DecoderContext } from "../pretrained/seq2seq.ts";
 import type { MarianConfig } from "./config.ts";
 
 /** Sinusoidal positions as Marian keeps them: all sines, then all cosines. [length, size] */

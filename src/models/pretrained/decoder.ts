@@ -1,5 +1,4 @@
-import { tensor } from "../../tensor/create.ts";
-import { ShapeError, showShape } from "../../tensor/shape.ts";
+import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What a decoder reads. */
@@ -12,24 +11,6 @@ export interface DecoderInputs {
   positionIds?: Tensor;
 }
 export type LabelledDecoderInputs = DecoderInputs & { labels?: Tensor };
-
-/** Keys that may be looked at: uint8 [batch, 1, 1, S]. Throws ShapeError unless the mask is [batch, S]. */
-export function keyMask(mask: Tensor | undefined, batch: number, keys: number): Tensor | undefined {
-  if (mask === undefined) return undefined;
-  if (mask.ndim !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys) {
-    throw new ShapeError(`attentionMask: expected ${showShape([batch, keys])}, found ${showShape(mask.shape)}`);
-  }
-  return mask.to("uint8").reshape([batch, 1, 1, keys]);
-}
-
-/**
- * Positions of `t` tokens after `before` others, where the first `padding[b]` of both are no part of text b; those have 0.
- * @returns int32 [batch, t]
- */
-export function paddedPositions(padding: readonly number[], before: number, t: number): Tensor {
-  const positions = padding.flatMap((n) => Array.from({ length: t }, (_, i) => Math.max(0, before + i - n)));
-  return tensor(Int32Array.from(positions), [padding.length, t]);
-}
 
 /** Throws ShapeError for no tokens, or more of them than a model has positions. */
 export function checkPositions(name: string, tokens: number, positions: number): void {

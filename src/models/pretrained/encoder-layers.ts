@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type EncoderInputs, type EncoderOutput, paddingMask } from "./inputs.ts";
+import type { EncoderInputs, EncoderOutput } from "./inputs.ts";
+import { keyMask } from "./masks.ts";
 import { runLayer } from "./model.ts";
 
 type Layer = nn.Module & { forward(x: Tensor, mask: Tensor | undefined): Tensor };
@@ -19,7 +20,7 @@ export class EncoderLayers extends nn.Module {
     { inputIds, attentionMask }: EncoderInputs,
     { outputHiddenStates = false }: { outputHiddenStates?: boolean } = {},
   ): EncoderOutput {
-    const mask = paddingMask(inputIds, attentionMask);
+    const mask = keyMask(attentionMask, inputIds.shape[0], inputIds.shape[1]);
     const hiddenStates = outputHiddenStates ? [x] : undefined;
     for (const layer of this.layer) {
       x = runLayer(this, (h) => layer.forward(h, mask), x);

@@ -42,12 +42,6 @@ export function decoderIds(
   return tensor(moved, labels.shape);
 }
 
-/** [batch, n, heads · d] → [batch, heads, n, d] */
-export const splitHeads = (x: Tensor, heads: number): Tensor =>
-  x.reshape([x.shape[0], x.shape[1], heads, -1]).transpose(1, 2);
-/** [batch, heads, n, d] → [batch, n, heads · d] */
-export const joinHeads = (y: Tensor): Tensor => y.transpose(1, 2).reshape([y.shape[0], y.shape[2], -1]);
-
 /** What every layer of a decoder needs to know. */
 export interface DecoderContext {
   /** Of attention to what is written, besides what is causal. */

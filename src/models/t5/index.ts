@@ -1,11 +1,11 @@
 import type * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { keyMask } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { LmHead, plainTable, plainWeight } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
+import { keyMask } from "../pretrained/masks.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { decoderIds, type Seq2SeqInputs, type Seq2SeqOutput } from "../pretrained/seq2seq.ts";
 import type { Seq2SeqLm, Seq2SeqState } from "../seq2seq-lm.ts";
