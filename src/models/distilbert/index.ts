@@ -24,7 +24,7 @@ const KEYS = {
   dropout: kinds.share.default(0.1),
   attentionDropout: kinds.share.default(0.1),
   activation: kinds.activation.default("gelu"),
-  initializerRange: z.number().min(0).default(0.02),
+  initializerRange: kinds.deviation.default(0.02),
   qaDropout: kinds.share.default(0.1),
   seqClassifDropout: kinds.share.default(0.2),
   padTokenId: kinds.tokenId.nullish().default(0),

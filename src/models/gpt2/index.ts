@@ -7,7 +7,13 @@ import { extend } from "../key-value-cache.ts";
 import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
-import { checkPositions, type DecoderInputs, type LabelledDecoderInputs } from "../pretrained/decoder.ts";
+import {
+  checkPositions,
+  type DecoderInputs,
+  type LabelledDecoderInputs,
+  nextLayers,
+  readLayers,
+} from "../pretrained/decoder.ts";
 import { HeadedModel, headed, named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
@@ -136,28 +142,16 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
   forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
     const [batch, t] = inputIds.shape;
     const mask = keyMask(attentionMask, batch, t);
-    let x = this.#embed(inputIds, positionIds, 0);
-    const hiddenStates = outputHiddenStates ? [x] : undefined;
-    this.h.forEach((block, i) => {
-      x = runLayer(this, (h) => block.forward(h, mask), x);
-      if (i < this.h.length - 1) hiddenStates?.push(x);
-    });
-    const lastHiddenState = this.ln_f.forward(x);
-    if (this.h.length > 0) hiddenStates?.push(lastHiddenState);
-    return { lastHiddenState, hiddenStates };
+    const x = this.#embed(inputIds, positionIds, 0);
+    const run = (block: GPT2Block, x: Tensor) => runLayer(this, (h) => block.forward(h, mask), x);
+    return readLayers(this.h, this.ln_f, x, run, outputHiddenStates);
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const [batch, t] = ids.shape;
     const before = past === undefined ? 0 : past[0].shape[2];
     const mask = keyMask(padding && paddingMask(padding, before + t), batch, before + t);
-    let x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
-    const kept: Tensor[] = [];
-    this.h.forEach((block, i) => {
-      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]], mask);
-      x = out.x;
-      kept.push(...out.past);
-    });
-    return { x: this.ln_f.forward(x), past: kept };
+    const x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
+    return nextLayers(this.h, this.ln_f, x, past, (block, h, own) => block.next(h, own, mask));
   }
   #embed(ids: Tensor, positionIds: Tensor | undefined, before: number, padding: readonly number[] = [0]): Tensor {
     const t = ids.shape[1];

@@ -2,7 +2,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkPositions, type DecoderInputs } from "../pretrained/decoder.ts";
+import { checkPositions, type DecoderInputs, nextLayers, readLayers } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
 import type { EncoderOutput } from "../pretrained/inputs.ts";
@@ -54,29 +54,16 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
   /** Throws ShapeError for more tokens than `maxPositionEmbeddings`, or a mask of another shape. */
   forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
     const context = this.#context(inputIds, 0, attentionMask, positionIds);
-    let x = this.embed_tokens.forward(inputIds);
-    const hiddenStates = outputHiddenStates ? [x] : undefined;
-    this.layers.forEach((layer, i) => {
-      x = runLayer(this, (h) => layer.forward(h, context).x, x);
-      if (i < this.layers.length - 1) hiddenStates?.push(x);
-    });
-    const lastHiddenState = this.norm.forward(x);
-    if (this.layers.length > 0) hiddenStates?.push(lastHiddenState);
-    return { lastHiddenState, hiddenStates };
+    const run = (layer: LlamaDecoderLayer, x: Tensor) => runLayer(this, (h) => layer.forward(h, context).x, x);
+    return readLayers(this.layers, this.norm, this.embed_tokens.forward(inputIds), run, outputHiddenStates);
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const t = ids.shape[1];
     const before = past === undefined ? 0 : past[0].shape[2];
     const mask = padding && paddingMask(padding, before + t);
     const context = this.#context(ids, before, mask, padding && paddedPositions(padding, before, t), padding);
-    let x = this.embed_tokens.forward(ids);
-    const kept: Tensor[] = [];
-    this.layers.forEach((layer, i) => {
-      const out = layer.forward(x, context, past && [past[2 * i], past[2 * i + 1]], true);
-      x = out.x;
-      kept.push(...out.past);
-    });
-    return { x: this.norm.forward(x), past: kept };
+    const x = this.embed_tokens.forward(ids);
+    return nextLayers(this.layers, this.norm, x, past, (layer, h, own) => layer.forward(h, context, own, true));
   }
   #context(
     ids: Tensor,

@@ -1,5 +1,8 @@
+import type { Module } from "../../nn/index.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { LmState } from "../causal-lm.ts";
+import type { EncoderOutput } from "./inputs.ts";
 
 /** What a decoder reads. */
 export interface DecoderInputs {
@@ -21,4 +24,42 @@ export function checkPositions(name: string, tokens: number, positions: number):
       "Cut the text, or use a model with more positions.",
     );
   }
+}
+
+type Norm = Module & { forward(x: Tensor): Tensor };
+type KeysAndValues = [Tensor, Tensor];
+
+/** Layers one after another and the norm behind them; of the last layer the hidden states are the normalised ones. */
+export function readLayers<L>(
+  layers: readonly L[],
+  norm: Norm,
+  x: Tensor,
+  run: (layer: L, x: Tensor) => Tensor,
+  outputHiddenStates: boolean,
+): EncoderOutput {
+  const hiddenStates = outputHiddenStates ? [x] : undefined;
+  for (const layer of layers) {
+    x = run(layer, x);
+    hiddenStates?.push(x);
+  }
+  const lastHiddenState = norm.forward(x);
+  if (hiddenStates !== undefined && layers.length > 0) hiddenStates[layers.length] = lastHiddenState;
+  return { lastHiddenState, hiddenStates };
+}
+
+/** The same on tokens after those whose keys and values `past` holds, of every layer in turn. */
+export function nextLayers<L>(
+  layers: readonly L[],
+  norm: Norm,
+  x: Tensor,
+  past: LmState | undefined,
+  run: (layer: L, x: Tensor, past: KeysAndValues | undefined) => { x: Tensor; past: KeysAndValues },
+): { x: Tensor; past: Tensor[] } {
+  const kept: Tensor[] = [];
+  layers.forEach((layer, i) => {
+    const out = run(layer, x, past && [past[2 * i], past[2 * i + 1]]);
+    x = out.x;
+    kept.push(...out.past);
+  });
+  return { x: norm.forward(x), past: kept };
 }

@@ -8,7 +8,7 @@ import { plainLinear } from "../pretrained/layers.ts";
 import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
 import { joinHeads, splitHeads } from "../pretrained/multi-head.ts";
-import type { DecoderContext } from "../pretrained/seq2seq.ts";
+import { type DecoderContext, decodeLayers } from "../pretrained/seq2seq.ts";
 import { feedForward, type T5Config } from "./config.ts";
 
 /**
@@ -249,16 +249,7 @@ export class T5Stack extends nn.Module {
     const before = context.past?.[0]?.shape[2] ?? 0;
     let x = this.dropout.forward(this.embed_tokens.forward(ids));
     const selfMask = this.#bias(hidingBias(mask, batch, t), t, before, false);
-    // Remembering is for writing, not for training.
-    const stack = context.kept === undefined ? this : { checkpoints: false };
-    this.block.forEach((block, i) => {
-      const layer = (h: Tensor, m: Tensor, ...cross: Tensor[]) => {
-        const all = [...context.cross];
-        all.splice(2 * i, 2, ...cross);
-        return block.decode(h, { ...context, cross: all, selfMask: m }, i);
-      };
-      x = runLayer(stack, layer, x, selfMask as Tensor, ...context.cross.slice(2 * i, 2 * i + 2));
-    });
+    x = decodeLayers(this, this.block, x, { ...context, selfMask }, (block, h, own, i) => block.decode(h, own, i));
     return this.#finish(x);
   }
 }
