@@ -2,7 +2,7 @@ import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
-import { GenerationError } from "./generation.ts";
+import { checkPrompt, checkWhole, GenerationError } from "./generation-checks.ts";
 
 /** Names of Transformers' GenerationConfig. */
 export interface BeamOptions {
@@ -31,17 +31,10 @@ interface Beam {
 }
 
 function check(model: CausalLm, prompt: readonly number[], o: Required<BeamOptions>): void {
-  const whole = (name: string, x: number, least: number) => {
-    if (!Number.isInteger(x) || x < least) {
-      throw new GenerationError(`${name} is ${x}; expected a whole number from ${least} on`);
-    }
-  };
-  whole("numBeams", o.numBeams, 1);
-  whole("maxNewTokens", o.maxNewTokens, 0);
+  checkWhole("numBeams", o.numBeams, 1);
+  checkWhole("maxNewTokens", o.maxNewTokens, 0);
   if (!Number.isFinite(o.lengthPenalty)) throw new GenerationError(`lengthPenalty is ${o.lengthPenalty}`);
-  if (prompt.length === 0) throw new GenerationError("the prompt is empty", "Give at least one token to begin with.");
-  const odd = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
-  if (odd !== undefined) throw new GenerationError(`token ${odd} is outside the vocabulary of ${model.vocabSize}`);
+  checkPrompt(prompt, model);
   if (prompt.length + o.maxNewTokens - 1 > model.maxPositions) {
     throw new GenerationError(
       `${prompt.length} tokens and ${o.maxNewTokens} new ones, but the model has ${model.maxPositions} positions`,

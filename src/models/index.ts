@@ -26,7 +26,8 @@ export {
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
-export { GenerationError, type GenerationOptions, generate } from "./generation.ts";
+export { type GenerationOptions, generate } from "./generation.ts";
+export { GenerationError } from "./generation-checks.ts";
 export {
   type GPT2Config,
   GPT2ForSequenceClassification,
