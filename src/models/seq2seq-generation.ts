@@ -3,14 +3,13 @@ import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Hypothesis } from "./beam-search.ts";
+import { Beams, type Hypothesis } from "./beams.ts";
 import type { GenerationOptions } from "./generation.ts";
 import { checkIds, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { EncoderInputs } from "./pretrained/inputs.ts";
 import { decoderStart } from "./pretrained/seq2seq.ts";
 import { draw, nextProbabilities } from "./sampling.ts";
-import { Beams } from "./seq2seq-beams.ts";
 import type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
 import { applyRules, type WritingRules } from "./seq2seq-scores.ts";
 
