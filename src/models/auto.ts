@@ -8,9 +8,10 @@ import { electra } from "./electra/index.ts";
 import { gpt2 } from "./gpt2/index.ts";
 import { llama, mistral, qwen2 } from "./llama/index.ts";
 import { marian } from "./marian/index.ts";
-import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
+import { AutoModels, type FromPretrainedOptions } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
+import type { Head } from "./pretrained/head-of.ts";
 import type {
   EncoderInputs,
   EncoderOutput,
@@ -19,9 +20,8 @@ import type {
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
 import type { PreTrainedModel } from "./pretrained/model.ts";
-import type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
+import type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
-import type { Seq2SeqLm } from "./seq2seq-lm.ts";
 import { mt5, t5 } from "./t5/index.ts";
 
 /** The kinds of models that are known. */
