@@ -67,7 +67,13 @@ export type {
 export { newModules, PeftModel } from "./pretrained/lora.ts";
 export { type LoraConfig, LoraError } from "./pretrained/lora-config.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
-export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./pretrained/onnx/index.ts";
+export {
+  exportOnnx,
+  type OnnxExport,
+  type OnnxExportOptions,
+  type OnnxPart,
+  onnxParts,
+} from "./pretrained/onnx/index.ts";
 export type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
