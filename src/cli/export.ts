@@ -14,18 +14,26 @@ const BESIDE = [
   ...["config.json", "generation_config.json", "chat_template.jinja"],
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"],
+  ...["source.spm", "target.spm"],
 ];
 
-/** Copies configuration and tokenizer; tokenizer.json is made where only older files are there. Returns the names. */
-async function copyBeside(from: string, to: string): Promise<string[]> {
+/**
+ * Copies configuration and tokenizer; a tokenizer of older files is saved anew, with `always` as tokenizer.json whatever its kind.
+ * Returns the names.
+ */
+async function copyBeside(from: string, to: string, { always = false } = {}): Promise<string[]> {
   mkdirSync(to, { recursive: true });
   if (realpathSync(from) === realpathSync(to)) return [];
   const names = BESIDE.filter((name) => existsSync(join(from, name)));
   for (const name of names) copyFileSync(join(from, name), join(to, name));
   const vocabulary = names.some((name) => name.startsWith("vocab") || name.endsWith(".model"));
   if (!vocabulary || names.includes("tokenizer.json")) return names;
-  (await AutoTokenizer.fromPretrained(from)).savePretrained(to);
-  return [...new Set([...names, "tokenizer.json", "tokenizer_config.json"])];
+  const tokenizer = await AutoTokenizer.fromPretrained(from);
+  tokenizer.savePretrained(to);
+  if (always) writeFileAtomic(join(to, "tokenizer.json"), `${JSON.stringify(tokenizer.backend, null, 1)}\n`);
+  return BESIDE.filter(
+    (name) => names.includes(name) || (/^tokenizer.*json$/.test(name) && existsSync(join(to, name))),
+  );
 }
 
 const FORMATS = ["onnx", "gguf", "pytorch"] as const;
@@ -80,7 +88,7 @@ async function exportModel(model: string, options: ExportOptions): Promise<Recor
     return { paths: [path], tensors: convertWeights(folder, path, { dtype }).tensors };
   };
   const { paths, ...facts } = format === "onnx" ? exportGraphs(folder, options, asFile) : weights(format);
-  const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output);
+  const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output, { always: format === "onnx" });
   if (!asFile && format === "onnx") stateDecoderLayers(output);
   const files = [...paths, ...beside.map((name) => join(output, name))];
   const bytes = paths.reduce((n, path) => n + statSync(path).size, 0);

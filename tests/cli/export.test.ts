@@ -7,6 +7,7 @@ import { openWeights } from "../../src/formats/index.ts";
 import { AutoModelForCausalLM, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 import { readModel } from "../onnx/model.ts";
+import { MARIAN } from "../text/pretrained/spm.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -143,7 +144,16 @@ describe("shoshin export", () => {
     const config = (folder: string) => JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
     expect(config(from).num_decoder_layers).toBeUndefined();
     expect(config(at("s"))).toEqual({ ...config(from), num_decoder_layers: 2 });
-    await run("export", from, "--format", "onnx", "--output", at("plain"), "--no-cache");
+    for (const [name, content] of Object.entries(MARIAN)) writeFileSync(join(from, name), content);
+    rmSync(join(from, "tokenizer.json"));
+    out = "";
+    await run("export", from, "--format", "onnx", "--output", at("plain"), "--no-cache", "--json");
+    const names = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"];
+    for (const name of names) expect(JSON.parse(out).files).toContain(join(at("plain"), name));
+    expect(JSON.parse(readFileSync(at("plain/tokenizer.json"), "utf8")).model.unk_id).toBe(1);
+    await run("export", from, "--format", "pytorch", "--output", at("torch"));
+    expect(existsSync(at("torch/tokenizer.json"))).toBe(false);
+
     expect(readdirSync(at("plain/onnx")).sort()).toEqual(["decoder_model.onnx", "encoder_model.onnx"]);
     err = "";
     expect((await run("export", from, "--format", "onnx", "--output", at("t5.onnx"))).status).toBe(2);
