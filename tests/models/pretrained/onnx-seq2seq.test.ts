@@ -26,6 +26,7 @@ const MODELS: [string, Family, Record<string, unknown>][] = [
   ["t5 1.1, its own head, gated gelu, a longer decoder", t5, { ...recorded("t5-1.1").config, num_decoder_layers: 3 }],
   ["mt5, gated silu", mt5, { ...T5, feed_forward_proj: "gated-silu", tie_word_embeddings: false }],
   ["t5, distances that reach far", t5, { ...T5, relative_attention_max_distance: 128 }],
+  ["t5 without layers", t5, { ...T5, num_layers: 0, num_decoder_layers: 0 }],
   ["marian, scaled words", marian, MARIAN],
   [
     "marian, two tables, its own head",

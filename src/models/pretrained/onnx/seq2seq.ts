@@ -123,16 +123,25 @@ function t5Attention(b: OnnxBuilder, { numHeads, dKv }: T5Config, at: string) {
   return { keysAndValues, attend };
 }
 
-/** What the learned distances add to scores, [1, heads, T, S]; which one a distance has is looked up in a table. */
-function t5Bias(b: OnnxBuilder, c: T5Config, stack: string, distances: string, bidirectional: boolean): string {
+/** The mask, and what the learned distances add to scores: [1, heads, T, S]; which one a distance has is looked up in a table. */
+function t5Mask(
+  b: OnnxBuilder,
+  c: T5Config,
+  stack: string,
+  mask: string,
+  distances: string,
+  bidirectional: boolean,
+): string {
+  const layer = `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias`;
+  if (!b.has(`${layer}.weight`)) return mask;
   const most = c.relativeAttentionMaxDistance;
   const buckets = Array.from({ length: 2 * most + 1 }, (_, i) =>
     relativePositionBucket(i - most, bidirectional, c.relativeAttentionNumBuckets, most),
   );
   const near = b.op("Min", [b.op("Max", [distances, b.ints(-most)]), b.ints(most)]);
   const bucket = b.op("Gather", [b.ints(buckets), b.op("Add", [near, b.ints(most)])], { axis: 0 });
-  const bias = b.embedding(bucket, `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias`);
-  return b.op("Unsqueeze", [b.op("Transpose", [bias], { perm: [2, 0, 1] }), b.ints([0])]);
+  const bias = b.op("Transpose", [b.embedding(bucket, layer)], { perm: [2, 0, 1] });
+  return b.op("Add", [b.op("Unsqueeze", [bias, b.ints([0])]), mask]);
 }
 
 /** A part of a block, on what is normalised before it. */
@@ -155,23 +164,23 @@ const t5 = (b: OnnxBuilder, c: T5Config): Family => ({
   layers: c.numDecoderLayers ?? c.numLayers,
   encode(ids, mask) {
     const positions = b.range(b.ints([0]), b.axis(ids, 1));
-    const bias = b.op("Add", [t5Bias(b, c, "encoder", b.distances(positions, positions), true), mask]);
+    const own = t5Mask(b, c, "encoder", mask, b.distances(positions, positions), true);
     let x = b.embedding(ids, "encoder.embed_tokens");
     for (let i = 0; i < c.numLayers; i++) {
       const at = `encoder.block.${i}.layer`;
       const { keysAndValues, attend } = t5Attention(b, c, `${at}.0.SelfAttention`);
-      x = t5Part(b, c, x, `${at}.0`, (normed) => attend(normed, keysAndValues(normed), bias));
+      x = t5Part(b, c, x, `${at}.0`, (normed) => attend(normed, keysAndValues(normed), own));
       x = t5Dense(b, c, x, `${at}.1`);
     }
     return b.rmsNorm(x, "encoder.final_layer_norm", c.layerNormEpsilon);
   },
   decode(context) {
-    const bias = b.op("Add", [t5Bias(b, c, "decoder", context.distances, false), context.causal]);
+    const mask = t5Mask(b, c, "decoder", context.causal, context.distances, false);
     let x = b.embedding(context.ids, "decoder.embed_tokens");
     for (let i = 0; i < this.layers; i++) {
       const at = `decoder.block.${i}.layer`;
       const own = t5Attention(b, c, `${at}.0.SelfAttention`);
-      x = t5Part(b, c, x, `${at}.0`, (normed) => own.attend(normed, context.own(i, own.keysAndValues(normed)), bias));
+      x = t5Part(b, c, x, `${at}.0`, (normed) => own.attend(normed, context.own(i, own.keysAndValues(normed)), mask));
       const cross = t5Attention(b, c, `${at}.1.EncDecAttention`);
       x = t5Part(b, c, x, `${at}.1`, (normed) =>
         cross.attend(normed, context.cross(i, cross.keysAndValues), context.crossMask),
