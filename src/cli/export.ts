@@ -1,9 +1,9 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { convertWeights, isWeightsFile, type WeightsDType } from "../formats/index.ts";
+import { convertWeights, isWeightsFile, type WeightsDType, writeFileAtomic } from "../formats/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import { autoModels, exportOnnx, headOf } from "../models/index.ts";
+import { autoModels, exportOnnx, headOf, onnxParts, readConfigJson } from "../models/index.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { addCommon, applyCommon, type CommonOptions, UsageError } from "./options.ts";
 
@@ -14,25 +14,33 @@ const BESIDE = [
   ...["config.json", "generation_config.json", "chat_template.jinja"],
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"],
+  ...["source.spm", "target.spm"],
 ];
 
-/** Copies configuration and tokenizer; tokenizer.json is made where only older files are there. Returns the names. */
-async function copyBeside(from: string, to: string): Promise<string[]> {
+/**
+ * Copies configuration and tokenizer; a tokenizer of older files is saved anew, with `always` as tokenizer.json whatever its kind.
+ * Returns the names.
+ */
+async function copyBeside(from: string, to: string, { always = false } = {}): Promise<string[]> {
   mkdirSync(to, { recursive: true });
   if (realpathSync(from) === realpathSync(to)) return [];
   const names = BESIDE.filter((name) => existsSync(join(from, name)));
   for (const name of names) copyFileSync(join(from, name), join(to, name));
   const vocabulary = names.some((name) => name.startsWith("vocab") || name.endsWith(".model"));
   if (!vocabulary || names.includes("tokenizer.json")) return names;
-  (await AutoTokenizer.fromPretrained(from)).savePretrained(to);
-  return [...new Set([...names, "tokenizer.json", "tokenizer_config.json"])];
+  const tokenizer = await AutoTokenizer.fromPretrained(from);
+  tokenizer.savePretrained(to);
+  if (always) writeFileAtomic(join(to, "tokenizer.json"), `${JSON.stringify(tokenizer.backend, null, 1)}\n`);
+  return BESIDE.filter(
+    (name) => names.includes(name) || (/^tokenizer.*json$/.test(name) && existsSync(join(to, name))),
+  );
 }
 
 const FORMATS = ["onnx", "gguf", "pytorch"] as const;
 type Format = (typeof FORMATS)[number];
 const ENDINGS: Record<Format, RegExp> = { onnx: /\.onnx$/i, gguf: /\.gguf$/i, pytorch: /\.(bin|pt|pth)$/i };
-/** Where the weights lie in a folder; ONNX as transformers.js looks for them. */
-const IN_FOLDER: Record<Format, string> = { onnx: "onnx/model.onnx", gguf: "model.gguf", pytorch: "pytorch_model.bin" };
+/** Where the weights lie in a folder. */
+const IN_FOLDER = { gguf: "model.gguf", pytorch: "pytorch_model.bin" };
 
 interface ExportOptions extends CommonOptions {
   format: Format;
@@ -41,8 +49,31 @@ interface ExportOptions extends CommonOptions {
   dtype?: WeightsDType;
 }
 
+/** Writes ONNX to a file, or every graph of the model to a folder, where transformers.js looks for it. */
+function exportGraphs(folder: string, { output, cache }: ExportOptions, asFile: boolean) {
+  const { model } = autoModels.load(folder, headOf(folder));
+  const parts = onnxParts(model, { useCache: cache });
+  if (asFile && parts.length > 1)
+    throw new UsageError(`--output ${output}: this model is written as ${parts.length} files`, "Name a folder.");
+  const written = parts.map((part) => {
+    const path = asFile ? output : join(output, "onnx", `${part}.onnx`);
+    return { path, part, ...exportOnnx(model, path, { part, useCache: cache }) };
+  });
+  const [{ inputs, outputs }] = written;
+  const graphs = Object.fromEntries(written.map(({ part, inputs, outputs }) => [part, { inputs, outputs }]));
+  return { paths: written.map(({ path }) => path), ...(parts.length > 1 ? { graphs } : { inputs, outputs }) };
+}
+
+/** T5's config.json may leave out that the decoder has as many layers as the encoder; transformers.js reads it there. */
+function stateDecoderLayers(folder: string): void {
+  const json = readConfigJson(folder);
+  if (json.num_layers === undefined || json.num_decoder_layers != null) return;
+  const stated = { ...json, num_decoder_layers: json.num_layers };
+  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(stated, null, 2)}\n`);
+}
+
 async function exportModel(model: string, options: ExportOptions): Promise<Record<string, unknown>> {
-  const { format, output, dtype, cache } = options;
+  const { format, output, dtype } = options;
   const asFile = ENDINGS[format].test(output);
   if (!asFile && (isWeightsFile(output) || /\.onnx$/i.test(output)))
     throw new UsageError(
@@ -52,14 +83,16 @@ async function exportModel(model: string, options: ExportOptions): Promise<Recor
   if (format === "onnx" && dtype !== undefined && dtype !== "float32")
     throw new UsageError(`--dtype ${dtype}: ONNX files are written in float32`);
   const folder = await resolveModel(model);
-  const path = asFile ? output : join(output, IN_FOLDER[format]);
-  const facts =
-    format === "onnx"
-      ? exportOnnx(autoModels.load(folder, headOf(folder)).model, path, { useCache: cache })
-      : { tensors: convertWeights(folder, path, { dtype }).tensors };
-  const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output);
-  const files = [path, ...beside.map((name) => join(output, name))];
-  return { format, output, files, bytes: statSync(path).size, ...facts };
+  const weights = (kind: "gguf" | "pytorch") => {
+    const path = asFile ? output : join(output, IN_FOLDER[kind]);
+    return { paths: [path], tensors: convertWeights(folder, path, { dtype }).tensors };
+  };
+  const { paths, ...facts } = format === "onnx" ? exportGraphs(folder, options, asFile) : weights(format);
+  const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output, { always: format === "onnx" });
+  if (!asFile && format === "onnx") stateDecoderLayers(output);
+  const files = [...paths, ...beside.map((name) => join(output, name))];
+  const bytes = paths.reduce((n, path) => n + statSync(path).size, 0);
+  return { format, output, files, bytes, ...facts };
 }
 
 const megabytes = (bytes: unknown) => `${(Number(bytes) / 1e6).toFixed(1)} MB`;
@@ -73,13 +106,14 @@ export function addExportCommands(cli: Command, print: Print): void {
     .addOption(new Option("--format <kind>", "what to write").choices([...FORMATS]).makeOptionMandatory())
     .requiredOption("--output <path>", "a file, or a folder for weights, configuration and tokenizer")
     .addOption(dtypeOption())
-    .option("--no-cache", "ONNX of language models: without past_key_values")
+    .option("--no-cache", "ONNX of models that write: without past_key_values")
     .addHelpText("after", "\nExample:\n  shoshin export runs/reviews --format onnx --output runs/reviews-onnx\n")
     .action(async (dir: string, options: ExportOptions) => {
       applyCommon(options);
       const report = await exportModel(dir, options);
       const files = report.files as string[];
-      print(options, report, () => [`${files[0]} (${megabytes(report.bytes)})`, ...files.slice(1)].join("\n"));
+      const size = (path: string) => (ENDINGS[options.format].test(path) ? ` (${megabytes(statSync(path).size)})` : "");
+      print(options, report, () => files.map((path) => path + size(path)).join("\n"));
     });
 
   addCommon(cli.command("convert <in> <out>"))

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -7,6 +7,7 @@ import { openWeights } from "../../src/formats/index.ts";
 import { AutoModelForCausalLM, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 import { readModel } from "../onnx/model.ts";
+import { MARIAN } from "../text/pretrained/spm.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -32,9 +33,10 @@ const CONFIGS = {
   bert: { model_type: "bert", vocab_size: 8, max_position_embeddings: 16, ...SHAPE },
   llama: { model_type: "llama", vocab_size: 9, num_key_value_heads: 2, ...SHAPE },
   gpt2: { model_type: "gpt2", vocab_size: 9, n_embd: 16, n_layer: 2, n_head: 4, n_positions: 16 },
+  t5: { model_type: "t5", vocab_size: 9, d_model: 16, d_kv: 4, d_ff: 24, num_layers: 2, num_heads: 4 },
 };
 /** A folder with a model of waves and a tokenizer. */
-function save(name: keyof typeof CONFIGS, head: "sequenceClassification" | "causalLm"): string {
+function save(name: keyof typeof CONFIGS, head: "sequenceClassification" | "causalLm" | "seq2seqLm"): string {
   const family = autoModels.family(CONFIGS[name], name);
   const Model = family.heads[head];
   if (Model === undefined) throw new Error(`${name} has no ${head}`);
@@ -126,6 +128,36 @@ describe("shoshin export", () => {
       await run("export", from, "--format", "onnx", "--output", path, ...flags);
       expect(readModel(readFileSync(path)).inputs).toHaveLength(inputs);
     }
+  });
+  it("writes the parts of a model that writes another text, and what transformers.js reads of its configuration", async () => {
+    const from = save("t5", "seq2seqLm");
+    expect((await run("export", from, "--format", "onnx", "--output", at("s"), "--json")).status).toBe(0);
+    const report = JSON.parse(out);
+    const parts = ["encoder_model", "decoder_model", "decoder_model_merged"];
+    const paths = parts.map((part) => join(at("s"), "onnx", `${part}.onnx`));
+    expect(report.files.slice(0, 3)).toEqual(paths);
+    expect(report.bytes).toBe(paths.reduce((n, path) => n + readFileSync(path).length, 0));
+    for (const [i, part] of parts.entries()) {
+      const { inputs, outputs } = readModel(readFileSync(paths[i]));
+      expect(report.graphs[part]).toEqual({ inputs, outputs });
+    }
+    const config = (folder: string) => JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+    expect(config(from).num_decoder_layers).toBeUndefined();
+    expect(config(at("s"))).toEqual({ ...config(from), num_decoder_layers: 2 });
+    for (const [name, content] of Object.entries(MARIAN)) writeFileSync(join(from, name), content);
+    rmSync(join(from, "tokenizer.json"));
+    out = "";
+    await run("export", from, "--format", "onnx", "--output", at("plain"), "--no-cache", "--json");
+    const names = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"];
+    for (const name of names) expect(JSON.parse(out).files).toContain(join(at("plain"), name));
+    expect(JSON.parse(readFileSync(at("plain/tokenizer.json"), "utf8")).model.unk_id).toBe(1);
+    await run("export", from, "--format", "pytorch", "--output", at("torch"));
+    expect(existsSync(at("torch/tokenizer.json"))).toBe(false);
+
+    expect(readdirSync(at("plain/onnx")).sort()).toEqual(["decoder_model.onnx", "encoder_model.onnx"]);
+    err = "";
+    expect((await run("export", from, "--format", "onnx", "--output", at("t5.onnx"))).status).toBe(2);
+    expect(err).toMatch(/written as 3 files/);
   });
   it("says what is wrong", async () => {
     const from = save("bert", "sequenceClassification");

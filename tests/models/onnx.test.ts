@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -17,23 +17,11 @@ import {
 } from "../../src/models/index.ts";
 import { llama, mistral, qwen2 } from "../../src/models/llama/index.ts";
 import { roberta, xlmRoberta } from "../../src/models/roberta/index.ts";
-import { readModel } from "../onnx/model.ts";
-import { runNodes } from "../onnx/run.ts";
-import { load } from "../onnx/tools.ts";
+import { runFile } from "../onnx/run.ts";
 import { attentionMask, encoderInputs, fill, inputIds, near, recorded, shown } from "./pretrained/recorded.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-onnx-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** Reads the file back with the tests' own reader and computes it with the operators of the ONNX cases. */
-function runFile(path: string, inputs: Record<string, Tensor>): Record<string, Tensor> {
-  const model = readModel(readFileSync(path));
-  const known = new Map<string, Tensor>(model.initializers.map((t) => [t.name, load(t)]));
-  expect(Object.keys(inputs)).toEqual(model.inputs);
-  for (const [name, value] of Object.entries(inputs)) known.set(name, value);
-  runNodes(model, known);
-  return Object.fromEntries(model.outputs.map((name) => [name, known.get(name) as Tensor]));
-}
 
 const HEADS: Head[] = ["base", "sequenceClassification", "tokenClassification", "questionAnswering", "maskedLm"];
 const make = (family: Family, head: Head, json: Record<string, unknown>) => {

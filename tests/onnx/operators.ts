@@ -17,6 +17,17 @@ const float = (x: Tensor) => {
 const many =
   (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
   (list) => [(list as Tensor[]).reduce((a, b) => f(float(a), float(b)))];
+/** Whole numbers are held against each other as float32, which is exact below 2^24. */
+const extreme =
+  (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
+  (list, node) => {
+    const { dtype } = list[0] as Tensor;
+    if (dtype !== "int32") return many(f)(list, node);
+    const floats = list.map((t) => (t as Tensor).to("float32"));
+    if (floats.some((t) => t.data().some((v) => Math.abs(v) > 2 ** 24)))
+      throw new Skip("extremes of large whole numbers");
+    return many(f)(floats, node).map((t) => t?.to(dtype));
+  };
 /** Extremes of nothing are refused, as PyTorch does. */
 const filled = (x: Tensor) => {
   if (x.numel === 0) throw new Skip("extremes of no elements: refused, as PyTorch does");
@@ -91,8 +102,8 @@ export const OPERATORS: Record<string, Operator> = {
   Mul: two((a, b) => a.mul(b)),
   Div: two((a, b) => a.div(b)),
   Pow: two((a, b) => float(a).pow(float(b))),
-  Max: many((a, b) => a.maximum(b)),
-  Min: many((a, b) => a.minimum(b)),
+  Max: extreme((a, b) => a.maximum(b)),
+  Min: extreme((a, b) => a.minimum(b)),
   Sum: many((a, b) => a.add(b)),
   Mean: (list) => [(list as Tensor[]).reduce((a, b) => a.add(b)).div(list.length)],
   Equal: two((a, b) => a.eq(b)),
@@ -236,15 +247,22 @@ export const OPERATORS: Record<string, Operator> = {
   Where: ([c, a, b]) => [S.where(c as Tensor, float(a as Tensor), float(b as Tensor))],
   Gather: ([x, index], n) => {
     if ((index as Tensor).ndim === 0) return [(x as Tensor).select(attribute(n, "axis", 0), (index as Tensor).item())];
-    if (attribute(n, "axis", 0) !== 0 || (x as Tensor).ndim < 2)
-      throw new Skip("gathers along other axes than the first");
-    const t = float(x as Tensor);
+    if (attribute(n, "axis", 0) !== 0) throw new Skip("gathers along other axes than the first");
+    const t = x as Tensor;
     const rows = t.shape[0];
     const ids = S.tensor(
       Int32Array.from((index as Tensor).data(), (i) => (i < 0 ? i + rows : i)),
       (index as Tensor).shape,
     );
-    return [S.embedding(ids, t.reshape([rows, -1])).reshape([...ids.shape, ...t.shape.slice(1)])];
+    if (t.ndim === 1) {
+      const values = t.data();
+      return [
+        S.tensor(Float32Array.from(ids.data(), (i) => values[i]))
+          .reshape(ids.shape)
+          .to(t.dtype),
+      ];
+    }
+    return [S.embedding(ids, float(t).reshape([rows, -1])).reshape([...ids.shape, ...t.shape.slice(1)])];
   },
   LayerNormalization: ([x, scale, bias], n) => {
     const t = x as Tensor;

@@ -29,7 +29,7 @@ export class OnnxBuilder {
   shape(name: string): readonly number[] {
     return (this.#state.get(name) as Tensor).shape;
   }
-  input(name: string, shape: readonly OnnxAxis[], dtype: "I64" | "F32" = "I64"): string {
+  input(name: string, shape: readonly OnnxAxis[], dtype: "I64" | "F32" | "BOOL" = "I64"): string {
     return this.graph.input(name, dtype, shape);
   }
   /** A parameter as it is; a shared one under its first name. */
@@ -38,6 +38,10 @@ export class OnnxBuilder {
     const known = this.#names.get(t);
     if (known !== undefined) return known;
     this.#names.set(t, name);
+    return this.table(name, t);
+  }
+  /** Numbers that are no parameter. */
+  table(name: string, t: Tensor): string {
     return this.graph.initializer(name, { shape: t.shape, dtype: "F32", data: () => t.data() });
   }
   /** A weight [out, in] turned to [in, out], as MatMul takes it; one that is in the file already is turned there. */
@@ -45,8 +49,7 @@ export class OnnxBuilder {
     const t = this.#state.get(name) as Tensor;
     const known = this.#names.get(t);
     if (known !== undefined) return this.op("Transpose", [known], { perm: [1, 0] });
-    const turned = t.detach().transpose(0, 1);
-    return this.graph.initializer(`${name}.T`, { shape: turned.shape, dtype: "F32", data: () => turned.data() });
+    return this.table(`${name}.T`, t.detach().transpose(0, 1));
   }
   /** `layer.weight` [out, in], with `layer.bias` where there is one (or another bias). */
   linear(x: string, layer: string, bias = `${layer}.bias`): string {
@@ -118,6 +121,13 @@ export class OnnxBuilder {
   range(first: string, end: string): string {
     const scalar = (t: string) => this.op("Squeeze", [t, this.ints([0])]);
     return this.op("Range", [scalar(first), scalar(end), this.ints(1)]);
+  }
+  /** Positions of keys less those of queries, int64 [S] and [T] → [T, S]: above 0 ahead. */
+  distances(queries: string, keys: string): string {
+    return this.op("Sub", [
+      this.op("Unsqueeze", [keys, this.ints([0])]),
+      this.op("Unsqueeze", [queries, this.ints([1])]),
+    ]);
   }
   /** The i-th of an axis, which goes. */
   select(x: string, axis: number, i: number): string {

@@ -65,13 +65,9 @@ class Context {
     const { b } = this;
     const [t, s] = [b.axis(this.ids, 1), b.axis(this.#mask, 1)];
     const before = b.op("Sub", [s, t]);
-    const queries = b.op("Unsqueeze", [b.range(before, s), b.ints([1])]);
-    const keys = b.op("Unsqueeze", [b.range(b.ints([0]), s), b.ints([0])]);
-    let shown = b.op("LessOrEqual", [keys, queries]);
-    if (window !== undefined) {
-      const near = b.op("Greater", [keys, b.op("Sub", [queries, b.ints(window)])]);
-      shown = b.op("And", [shown, near]);
-    }
+    const distances = b.distances(b.range(before, s), b.range(b.ints([0]), s));
+    let shown = b.op("LessOrEqual", [distances, b.ints(0)]);
+    if (window !== undefined) shown = b.op("And", [shown, b.op("Greater", [distances, b.ints(-window)])]);
     const real = b.op("Unsqueeze", [b.op("Cast", [this.#mask], { to: 9 }), b.ints([1, 2])]);
     const mask = b.maskOf(b.op("And", [shown, real]));
     this.#masks.set(window, mask);

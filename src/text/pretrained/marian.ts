@@ -1,11 +1,17 @@
 import { DataError } from "../../data/lines.ts";
 import type { Sequence } from "../tokenizers/post-process.ts";
+import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { fromSentencePiece } from "./convert.ts";
 import type { Backend } from "./pretrained-tokenizer.ts";
 import { PieceType, type SentencePieceModel } from "./sentencepiece.ts";
 
 const SIGN = "▁";
+/**
+ * The score of a piece that the source's model does not have: worse than any others that have its characters, better than its own
+ * characters one by one if no others have them.
+ */
+const lastScore = (piece: string): number => -1e4 * [...piece].length + [...piece].length - 1;
 
 /** A SentencePiece model that cuts as SentencePiece itself does. */
 function splitter(spm: SentencePieceModel, special: readonly string[], source: string): Tokenizer {
@@ -53,6 +59,7 @@ export class MarianBackend implements Backend {
   readonly #special: ReadonlySet<string>;
   readonly #unk: number;
   readonly #eos: number;
+  readonly #json: () => TokenizerJson;
 
   /** @throws DataError when vocab.json lacks the unknown token or the end */
   constructor(
@@ -74,6 +81,25 @@ export class MarianBackend implements Backend {
     };
     this.#unk = id(tokens.unk_token);
     this.#eos = id(tokens.eos_token);
+    this.#json = () => {
+      const scores = new Map(spm.source.pieces.map(({ piece, score }) => [piece, score]));
+      const pieces = Array.from(this.#tokens, (token, id) => {
+        const type = this.#special.has(token) ? PieceType.control : PieceType.normal;
+        return { piece: token ?? `\ufdd0${id}`, score: scores.get(token) ?? lastScore(token ?? ""), type };
+      });
+      const model = { ...spm.source, pieces, unkId: this.#unk, unkPiece: tokens.unk_token };
+      // T5's conventions but for the extra tokens: the end after each text.
+      return fromSentencePiece(model, { config: { extra_ids: 0 }, tokens, className: "T5Tokenizer" }, where);
+    };
+  }
+  /**
+   * For programs that know one tokenizer.json and no more, as transformers.js: vocab.json's ids, the source's pieces. Texts are cut
+   * as by {@link cut} but for language codes, which such programs cut off themselves; pieces of the source that vocab.json lacks,
+   * in whose place shorter ones stand; and runs of characters that the source does not know, each of which SentencePiece takes
+   * whole.
+   */
+  toJSON(): TokenizerJson {
+    return this.#json();
   }
 
   get vocabSize(): number {

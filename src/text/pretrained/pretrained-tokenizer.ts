@@ -4,6 +4,7 @@ import { writeFileAtomic } from "../../formats/atomic.ts";
 import { cleanUp } from "../tokenizers/decode.ts";
 import { specialRoles } from "../tokenizers/kinds.ts";
 import type { Encoding, Sequence } from "../tokenizers/post-process.ts";
+import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import {
   type BatchEncoding,
@@ -27,6 +28,8 @@ export interface Backend {
   cut(text: string, asTarget?: boolean): Sequence;
   assemble(texts: readonly Sequence[], addSpecialTokens?: boolean): Encoding;
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
+  /** tokenizer.json. */
+  toJSON(): TokenizerJson;
 }
 
 export interface PreTrainedTokenizerOptions {

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError } from "../../../src/data/index.ts";
@@ -13,6 +12,7 @@ import {
   trainTokenizer,
 } from "../../../src/text/index.ts";
 import recorded from "./recorded.json" with { type: "json" };
+import { MARIAN, spm } from "./spm.ts";
 
 const root = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -162,18 +162,6 @@ describe("chat templates", () => {
   });
 });
 
-/** A SentencePiece model of a few pieces. */
-function spm(type: 1 | 2, pieces: [string, number, number][]): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const [piece, score, kind] of pieces) {
-    writer.tag(1, WireType.LengthDelimited).fork();
-    writer.tag(1, WireType.LengthDelimited).string(piece);
-    writer.tag(2, WireType.Bit32).float(score);
-    writer.tag(3, WireType.Varint).int32(kind).join();
-  }
-  writer.tag(2, WireType.LengthDelimited).fork().tag(3, WireType.Varint).int32(type).join();
-  return writer.finish();
-}
 const LLAMA = spm(2, [
   ["<unk>", 0, 2],
   ["<s>", 0, 3],
@@ -214,6 +202,24 @@ describe("SentencePiece models", () => {
     const tokenizer = await open("spiece.model", T5, { tokenizer_class: "T5Tokenizer", extra_ids: 2 });
     expect([tokenizer.vocabSize, tokenizer.padTokenId]).toEqual([8, 0]);
     expect(tokenizer.encode("cats <extra_id_0>").inputIds).toEqual([3, 5, 7, 1]);
+  });
+  it("MarianMT's two, and as one tokenizer.json the same but for codes of languages", async () => {
+    const to = folder();
+    for (const [name, content] of Object.entries(MARIAN)) write(to, name, content);
+    const tokenizer = await AutoTokenizer.fromPretrained(to);
+    expect(tokenizer.encode(">>fr<< cats 9").inputIds).toEqual([13, 2, 6, 5, 4, 0]);
+    expect(tokenizer.decode([7, 3, 0, 14])).toBe("chat 9");
+    const one = Tokenizer.fromJSON(JSON.parse(JSON.stringify(tokenizer.backend)), "one");
+    // Runs of characters that the source does not know are looked up whole only in SentencePiece: here they are pieces, or in none.
+    const word = fc.oneof(fc.stringMatching(/^[cats]{1,5}$/), fc.constantFrom("9", "99", "cats9", "9s", "z", "szz"));
+    const words = fc.array(word, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(words, (list) => {
+        const text = list.join(" ");
+        expect(one.encode(text).ids, text).toEqual(tokenizer.encode(text).inputIds);
+        expect(one.decode(one.encode(text).ids).trim()).toBe(tokenizer.decode(tokenizer.encode(text).inputIds));
+      }),
+    );
   });
   it("cut off or changed anywhere: a DataError that names the file", async () => {
     for (let i = 0; i < T5.length; i += 3) {
