@@ -19,6 +19,7 @@ typedef float vf_unaligned __attribute__((vector_size(W * 4), aligned(4)));
 typedef int32_t vi __attribute__((vector_size(W * 4)));
 typedef int32_t vi_unaligned __attribute__((vector_size(W * 4), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(W * 4)));
+typedef uint64_t vl __attribute__((vector_size(W * 4)));
 
 #define SH_INLINE static inline __attribute__((always_inline))
 
@@ -63,6 +64,47 @@ SH_INLINE vf min(vf a, vf b) { return __builtin_wasm_pmin_f32x4(b, a); }
 SH_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 SH_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 #endif
+// Lane numbers 0 to N - 1, for shuffles.
+template <int... L>
+struct Numbers {};
+template <int N, int... L>
+struct UpTo : UpTo<N - 1, N - 1, L...> {};
+template <int... L>
+struct UpTo<0, L...> {
+  typedef Numbers<L...> Type;
+};
+// Lanes of a and b in turn: of their lower halves (0) or upper ones (1).
+template <int HALF, int... L>
+SH_INLINE vf zip_lanes(vf a, vf b, Numbers<L...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, HALF * W / 2 + L / 2 + L % 2 * W...);
+#else
+  return __builtin_shuffle(a, b, vi{HALF * W / 2 + L / 2 + L % 2 * W...});
+#endif
+}
+template <int HALF>
+SH_INLINE vf zip(vf a, vf b) { return zip_lanes<HALF>(a, b, UpTo<W>::Type{}); }
+
+// Products of the lower halves of 64-bit lanes.
+SH_INLINE vl multiply_low(vl a, vl b) {
+#if defined(__AVX512F__)
+  return (vl)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (vl)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+  return (vl)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#elif defined(__aarch64__)
+  return (vl)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#elif defined(__wasm__)
+  typedef uint32_t half __attribute__((vector_size(8)));
+  const vu x = (vu)a, y = (vu)b;
+  return __builtin_convertvector((half)__builtin_shufflevector(x, x, 0, 2), vl) *
+         __builtin_convertvector((half)__builtin_shufflevector(y, y, 0, 2), vl);
+#else
+  const vl low = (vl{} + 0xffffffff);
+  return (a & low) * (b & low);
+#endif
+}
 // First n < W floats; the rest of the vector is `rest`.
 SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
   float lanes[W];

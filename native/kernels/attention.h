@@ -169,24 +169,19 @@ static void dress(const AttentionArgs& a, const Head& at, const Panel& p, float*
       store(to, s);
     }
 }
-// f(key, factors [NR]) for keys [k0, k0 + n): 0 or 1/(1-p).
+// f(v, key, factors) for the queries of vector v and keys [k0, k0 + n): 0 or 1/(1-p).
 template <class F>
 SH_INLINE void dropped(const AttentionArgs& a, const Head& at, const Panel& p, int64_t k0, int64_t n, F f) {
   const uint32_t step = (uint32_t)ceil_div(a.keys, 4);
   const uint32_t first = (uint32_t)((at.b * a.heads + at.h) * a.queries + p.query) * step;
-  const double threshold = (double)a.dropout * 4294967296.0;
-  const float kept = a.dropout >= 1 ? 0.0f : 1.0f / (1.0f - a.dropout);
-  uint32_t words[NR < BLOCKS ? BLOCKS : NR][4];
-  float factor[NR];
-  for (int64_t j = k0 / 4 * 4; j < k0 + n; j += 4) {
-    for (int i = 0; i < NR; i += BLOCKS)
-      philox_many(first + (uint32_t)i * step + (uint32_t)(j / 4), step, a.site, a.key0, a.key1, words + i);
-    for (int k = 0; k < 4; k++) {
-      if (j + k < k0 || j + k >= k0 + n) continue;
-      for (int i = 0; i < NR; i++) factor[i] = (double)words[i][k] >= threshold ? kept : 0.0f;
-      f(j + k - k0, factor);
+  const Mask mask = mask_of(a.dropout, a.key0, a.key1, a.site);
+  for (int64_t j = k0 / 4 * 4; j < k0 + n; j += 4)
+    for (int v = 0; v <= p.wide; v++) {
+      vf factor[4];
+      factors(mask, first + (uint32_t)(v * W) * step + (uint32_t)(j / 4), step, factor);
+      for (int k = 0; k < 4; k++)
+        if (j + k >= k0 && j + k < k0 + n) f(v, j + k - k0, factor[k]);
     }
-  }
 }
 static void multiply_rows(float* to, const float* packed, const float* panel, const AttentionArgs& a, int64_t size, int64_t t0,
                           int64_t t1, int64_t end, int wide) {
@@ -268,8 +263,8 @@ static void attend(const AttentionJob& j, const AttentionSpace& s, const Head& a
       dress(a, at, p, scores, k0, n);
       weigh(scores, n, p.wide, s.best + i * NR, s.total + i * NR, sums, e, first[i]);
       if (a.dropout > 0)
-        dropped(a, at, p, k0, n, [&](int64_t r, const float* factor) {
-          for (int v = 0; v <= p.wide; v++) store(scores + r * NR + v * W, load(scores + r * NR + v * W) * load(factor + v * W));
+        dropped(a, at, p, k0, n, [&](int v, int64_t r, vf factor) {
+          store(scores + r * NR + v * W, load(scores + r * NR + v * W) * factor);
         });
       multiply_dims(sums, s.vDims, scores, a.keys, e, k0, n, p.wide, !first[i]);
       first[i] = 0;
@@ -353,13 +348,11 @@ static void panel_gradients(const AttentionJob& j, const AttentionSpace& s, cons
     }
   }
   if (a.dropout > 0)
-    dropped(a, at, p, k0, n, [&](int64_t r, const float* factor) {
-      for (int v = 0; v <= p.wide; v++) {
-        float *x = scores + r * NR + v * W, *d = dscores + r * NR + v * W;
-        const vf w = load(x), f = load(factor + v * W);
-        store(d, w * (load(d) * f - load(s.delta + i * NR + v * W)) * scale);
-        store(x, w * f);
-      }
+    dropped(a, at, p, k0, n, [&](int v, int64_t r, vf f) {
+      float *x = scores + r * NR + v * W, *d = dscores + r * NR + v * W;
+      const vf w = load(x);
+      store(d, w * (load(d) * f - load(s.delta + i * NR + v * W)) * scale);
+      store(x, w * f);
     });
   if (!biased) return;
   add_to_bias(*j.d, at, p, dscores, k0, n);

@@ -3,14 +3,6 @@
 #pragma once
 
 #if !defined(__clang__) || SHOSHIN_WIDTH != 4
-template <int... L>
-struct Numbers {};
-template <int N, int... L>
-struct UpTo : UpTo<N - 1, N - 1, L...> {};
-template <int... L>
-struct UpTo<0, L...> {
-  typedef Numbers<L...> Type;
-};
 // Lane l of row I: its own unless its bit S differs from the row's.
 template <int S, int I>
 constexpr int lane(int l) {
