@@ -11,6 +11,13 @@ export const RECIPE = {
   perDeviceTrainBatchSize: 32,
   maxGradNorm: 1,
 };
+/** Transformers' defaults for language models (run_clm, run_mlm). */
+export const LM_RECIPE = {
+  numTrainEpochs: 3,
+  learningRate: 5e-5,
+  perDeviceTrainBatchSize: 8,
+  maxGradNorm: 1,
+};
 /** Tokens of a text, unless --max-length says otherwise. */
 export const MAX_LENGTH = 128;
 
