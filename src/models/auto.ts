@@ -8,9 +8,10 @@ import { electra } from "./electra/index.ts";
 import { gpt2 } from "./gpt2/index.ts";
 import { llama, mistral, qwen2 } from "./llama/index.ts";
 import { marian } from "./marian/index.ts";
-import { AutoModels, type FromPretrainedOptions, type Head } from "./pretrained/auto.ts";
+import { AutoModels, type FromPretrainedOptions } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
+import type { Head } from "./pretrained/head-of.ts";
 import type {
   EncoderInputs,
   EncoderOutput,

@@ -53,10 +53,10 @@ export {
 export { llamaFromLlama2c } from "./llama/llama2c.ts";
 export { type MarianConfig, MarianMTModel, marianConfig } from "./marian/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
-export { AutoModels, type Family, type FromPretrainedOptions, type Head, type ModelClass } from "./pretrained/auto.ts";
+export { AutoModels, type Family, type FromPretrainedOptions, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, labelsOf as configLabels, type PretrainedConfig } from "./pretrained/config.ts";
 export type { DecoderInputs, LabelledDecoderInputs } from "./pretrained/decoder.ts";
-export { headOf } from "./pretrained/head-of.ts";
+export { type Head, headOf } from "./pretrained/head-of.ts";
 export type {
   EncoderInputs,
   EncoderOutput,

@@ -1,5 +1,4 @@
 import { concat } from "../ops/index.ts";
-import { tensor } from "../tensor/create.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 
 const FIRST = 32;
@@ -34,12 +33,4 @@ export function extend(past: Tensor | undefined, rows: Tensor, most: number): Te
   }
   place(buffer, room, held, length).copy_(rows);
   return place(buffer, room, 0, length);
-}
-
-/** For attention over `width` keys of which the first `padding[b]` of text b do not count: uint8 [batch, 1, 1, width]. */
-export function paddingMask(padding: readonly number[], width: number): Tensor {
-  const seen = Uint8Array.from({ length: padding.length * width }, (_, i) =>
-    i % width >= padding[Math.floor(i / width)] ? 1 : 0,
-  );
-  return tensor(seen, [padding.length, 1, 1, width]);
 }

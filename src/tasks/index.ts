@@ -1,4 +1,6 @@
 import { existsSync, join } from "#platform";
+import type { Head } from "../models/index.ts";
+import { headOfArchitecture } from "../models/pretrained/head-of.ts";
 import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
 import { fillMaskTask } from "./fill-mask.ts";
@@ -48,21 +50,22 @@ export function getTask(name: string): Task {
   return task;
 }
 
-/** What a model of Hugging Face's is for, by the name of its class. */
-const BY_ARCHITECTURE: [RegExp, string][] = [
-  [/ForSequenceClassification$/, "text-classification"],
-  [/ForTokenClassification$/, "token-classification"],
-  [/(ForCausalLM|LMHeadModel)$/, "text-generation"],
-  [/ForMaskedLM$/, "fill-mask"],
-  [/(ForConditionalGeneration|MTModel)$/, "translation"],
-  [/Model$/, "feature-extraction"],
-];
+/** The tasks of models of Hugging Face's. */
+const BY_HEAD: Partial<Record<Head, string>> = {
+  sequenceClassification: "text-classification",
+  tokenClassification: "token-classification",
+  causalLm: "text-generation",
+  maskedLm: "fill-mask",
+  seq2seqLm: "translation",
+  base: "feature-extraction",
+};
 
 /** The task of a folder that was not written here. Throws {@link TaskError}. */
 function taskOf(folder: string): string {
   const { architectures } = readJson(join(folder, "config.json")) as { architectures?: string[] };
   const name = architectures?.[0] ?? "";
-  const task = BY_ARCHITECTURE.find(([pattern]) => pattern.test(name))?.[1];
+  const head = headOfArchitecture(name);
+  const task = head && BY_HEAD[head];
   if (task !== undefined && TASKS.some((t) => t.name === task)) return task;
   throw new TaskError(
     `${folder}/config.json: ${name === "" ? "no architectures" : name}: no task here uses such a model`,

@@ -13,7 +13,7 @@ export const BERT_KEYS = {
   attentionProbsDropoutProb: kinds.share.default(0.1),
   maxPositionEmbeddings: kinds.rows.default(512),
   typeVocabSize: kinds.rows.default(2),
-  initializerRange: z.number().min(0).default(0.02),
+  initializerRange: kinds.deviation.default(0.02),
   layerNormEps: kinds.positive.default(1e-12),
   padTokenId: kinds.tokenId.nullish().default(0),
   positionEmbeddingType: z.literal("absolute", "only absolute positions are known").nullish(),
@@ -27,3 +27,9 @@ export function checkHeads(c: { hiddenSize: number; numAttentionHeads: number })
 
 export const bertConfig = defineConfig("bert", BERT_KEYS, checkHeads);
 export type BertConfig = ConfigOf<typeof BERT_KEYS>;
+
+/** What is dropped before a classifier. */
+export const dropoutOf = (config: BertConfig): number => config.classifierDropout ?? config.hiddenDropoutProb;
+
+/** What heads read of the configurations of BERT's kin. */
+export const KIN = { width: (config: BertConfig): number => config.hiddenSize, dropout: dropoutOf };

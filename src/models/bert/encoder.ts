@@ -2,32 +2,36 @@ import * as nn from "../../nn/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { bertLinear } from "../pretrained/encoder-heads.ts";
 import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
-import { runLayer } from "../pretrained/model.ts";
+import { bertLinear, plainTable } from "../pretrained/layers.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 import type { BertConfig } from "./config.ts";
 
-export function bertTable(rows: number, size: number, std: number, paddingIdx?: number | null): nn.Embedding {
-  const table = new nn.Embedding(rows, size, { paddingIdx: paddingIdx ?? undefined });
-  nn.init.normal_(table.weight, 0, std);
-  return table;
+/** Sizes of {@link BertEmbeddings}; without `typeVocabSize` there is no table of token types. */
+export interface EmbeddingsConfig {
+  vocabSize: number;
+  maxPositionEmbeddings: number;
+  typeVocabSize?: number;
+  initializerRange: number;
+  layerNormEps: number;
+  hiddenDropoutProb: number;
+  padTokenId?: number | null;
 }
 
 export class BertEmbeddings extends nn.Module {
   readonly word_embeddings: nn.Embedding;
   readonly position_embeddings: nn.Embedding;
-  readonly token_type_embeddings: nn.Embedding;
+  readonly token_type_embeddings: nn.Embedding | undefined;
   readonly LayerNorm: nn.LayerNorm;
   readonly dropout: nn.Dropout;
   readonly #positions: Tensor;
 
-  constructor(config: BertConfig, size = config.hiddenSize) {
+  constructor(config: EmbeddingsConfig, size: number) {
     super();
     const std = config.initializerRange;
-    this.word_embeddings = bertTable(config.vocabSize, size, std, config.padTokenId);
-    this.position_embeddings = bertTable(config.maxPositionEmbeddings, size, std);
-    this.token_type_embeddings = bertTable(config.typeVocabSize, size, std);
+    this.word_embeddings = plainTable(config.vocabSize, size, std, config.padTokenId);
+    this.position_embeddings = plainTable(config.maxPositionEmbeddings, size, std);
+    if (config.typeVocabSize !== undefined) this.token_type_embeddings = plainTable(config.typeVocabSize, size, std);
     this.LayerNorm = new nn.LayerNorm(size, { eps: config.layerNormEps });
     this.dropout = new nn.Dropout(config.hiddenDropoutProb);
     this.#positions = arange(config.maxPositionEmbeddings).keep();
@@ -47,8 +51,8 @@ export class BertEmbeddings extends nn.Module {
     const [batch, t] = inputIds.shape;
     if (positionIds === undefined) this.checkLength(t);
     const positions = this.position_embeddings.forward(positionIds ?? this.#positions.slice(0, 0, t));
-    const types = this.token_type_embeddings.forward(tokenTypeIds ?? zeros([1, 1], { dtype: "int32" }));
-    const x = this.word_embeddings.forward(inputIds).add(positions.add(types));
+    const types = this.token_type_embeddings?.forward(tokenTypeIds ?? zeros([1, 1], { dtype: "int32" }));
+    const x = this.word_embeddings.forward(inputIds).add(types === undefined ? positions : positions.add(types));
     return this.dropout.forward(this.LayerNorm.forward(x.reshape([batch, t, -1])));
   }
 }
@@ -117,7 +121,8 @@ class BertIntermediate extends nn.Module {
   }
 }
 
-class BertLayer extends nn.Module {
+/** Post-norm (Devlin et al., 2019). */
+export class BertLayer extends nn.Module {
   readonly attention: BertAttention;
   readonly intermediate: BertIntermediate;
   readonly output: BertOutput;
@@ -130,24 +135,6 @@ class BertLayer extends nn.Module {
   forward(x: Tensor, mask: Tensor | undefined): Tensor {
     const attended = this.attention.forward(x, mask);
     return this.output.forward(this.intermediate.forward(attended), attended);
-  }
-}
-
-/** Post-norm layers (Devlin et al., 2019): `layer.0` … */
-export class BertEncoder extends nn.Module {
-  readonly layer: BertLayer[];
-  checkpoints = false;
-  constructor(config: BertConfig) {
-    super();
-    this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config));
-  }
-  /** x [batch, T, size]; mask uint8 [batch, 1, 1, T]. `each` sees every layer's output. */
-  forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
-    for (const layer of this.layer) {
-      x = runLayer(this, (h) => layer.forward(h, mask), x);
-      each?.(x);
-    }
-    return x;
   }
 }
 

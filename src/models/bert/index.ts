@@ -1,100 +1,66 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
-import {
-  bertLinear,
-  EncoderForMaskedLM,
-  EncoderForQuestionAnswering,
-  EncoderForSequenceClassification,
-  EncoderForTokenClassification,
-  VocabularyDecoder,
-  zeroBias,
-} from "../pretrained/encoder-heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
+import { VocabularyDecoder } from "../pretrained/encoder-heads.ts";
+import { EncoderLayers } from "../pretrained/encoder-layers.ts";
+import { named } from "../pretrained/headed.ts";
+import { encoderHeads } from "../pretrained/heads.ts";
+import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import { bertLinear, zeroBias } from "../pretrained/layers.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
-import { type BertConfig, bertConfig } from "./config.ts";
-import { BertEmbeddings, BertEncoder, BertPooler } from "./encoder.ts";
+import { type BertConfig, bertConfig, dropoutOf, KIN } from "./config.ts";
+import { BertEmbeddings, BertLayer, BertPooler } from "./encoder.ts";
 
-const IGNORED = [/embeddings\.position_ids$/, /^cls\.seq_relationship\./, /^cls\.predictions\.decoder\.bias$/];
+const BERT = {
+  configKind: bertConfig,
+  baseModelPrefix: "bert",
+  ignored: [/embeddings\.position_ids$/, /^cls\.seq_relationship\./, /^cls\.predictions\.decoder\.bias$/],
+} as const;
 
 /** BERT (Devlin et al., 2019), bare: hidden states, and the pooler's view of the first token. */
-export class BertModel extends PreTrainedModel<BertConfig> {
-  static override readonly architecture: string = "BertModel";
-  // biome-ignore lint/suspicious/noExplicitAny: kin have keys of their own
-  static override readonly configKind: any = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = IGNORED;
+export class BertModel extends named(PreTrainedModel<BertConfig>, "BertModel", BERT) {
   readonly embeddings: BertEmbeddings;
-  readonly encoder: BertEncoder;
+  readonly encoder: EncoderLayers;
   readonly pooler: BertPooler | undefined;
-  constructor(config: BertConfig, { addPoolingLayer = true, embeddings = new BertEmbeddings(config) } = {}) {
+  constructor(
+    config: BertConfig,
+    { addPoolingLayer = true, embeddings = new BertEmbeddings(config, config.hiddenSize) } = {},
+  ) {
     super(config);
     this.embeddings = embeddings;
-    this.encoder = new BertEncoder(config);
+    this.encoder = new EncoderLayers(config.numHiddenLayers, () => new BertLayer(config));
     if (addPoolingLayer) this.pooler = new BertPooler(config);
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
-  forward(inputs: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const mask = paddingMask(inputs.inputIds, inputs.attentionMask);
-    const embedded = this.embeddings.forward(inputs);
-    const hiddenStates = outputHiddenStates ? [embedded] : undefined;
-    const lastHiddenState = this.encoder.forward(embedded, mask, (x) => void hiddenStates?.push(x));
-    return { lastHiddenState, poolerOutput: this.pooler?.forward(lastHiddenState), hiddenStates };
+  forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    const output = this.encoder.forward(this.embeddings.forward(inputs), inputs, options);
+    return { ...output, poolerOutput: this.pooler?.forward(output.lastHiddenState) };
   }
 }
 
-const bare = (config: BertConfig) => new BertModel(config, { addPoolingLayer: false });
-const dropoutOf = (config: BertConfig) => config.classifierDropout ?? config.hiddenDropoutProb;
+const heads = encoderHeads("Bert", {
+  ...BERT,
+  ...KIN,
+  base: (config: BertConfig) => new BertModel(config, { addPoolingLayer: false }),
+});
 
-export class BertForSequenceClassification extends EncoderForSequenceClassification<BertConfig> {
-  static override readonly architecture: string = "BertForSequenceClassification";
-  static override readonly configKind = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = IGNORED;
-  readonly bert: BertModel;
+export class BertForSequenceClassification extends heads.ForSequenceClassification {
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
   constructor(config: BertConfig) {
-    super(config);
-    this.bert = new BertModel(config);
+    super(config, new BertModel(config));
     this.dropout = new nn.Dropout(dropoutOf(config));
     this.classifier = bertLinear(config.hiddenSize, labelsOf(config).length, config);
   }
-  protected classify(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.bert.forward(inputs).poolerOutput as Tensor));
+  protected classify({ poolerOutput }: EncoderOutput): Tensor {
+    return this.classifier.forward(this.dropout.forward(poolerOutput as Tensor));
   }
 }
 
-export class BertForTokenClassification extends EncoderForTokenClassification<BertConfig> {
-  static override readonly architecture: string = "BertForTokenClassification";
-  static override readonly configKind = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = IGNORED;
-  readonly bert: BertModel;
-  constructor(config: BertConfig) {
-    super(config, config.hiddenSize, dropoutOf(config));
-    this.bert = bare(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.bert.forward(inputs).lastHiddenState;
-  }
-}
+export class BertForTokenClassification extends heads.ForTokenClassification {}
 
-export class BertForQuestionAnswering extends EncoderForQuestionAnswering<BertConfig> {
-  static override readonly architecture: string = "BertForQuestionAnswering";
-  static override readonly configKind = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = IGNORED;
-  readonly bert: BertModel;
-  constructor(config: BertConfig) {
-    super(config, config.hiddenSize);
-    this.bert = bare(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.bert.forward(inputs).lastHiddenState;
-  }
-}
+export class BertForQuestionAnswering extends heads.ForQuestionAnswering {}
 
 class BertPredictionHeadTransform extends nn.Module {
   readonly dense: nn.Linear;
@@ -137,30 +103,22 @@ class BertOnlyMLMHead extends nn.Module {
   }
 }
 
-export class BertForMaskedLM extends EncoderForMaskedLM<BertConfig> {
-  static override readonly architecture: string = "BertForMaskedLM";
-  static override readonly configKind = bertConfig;
-  static override readonly baseModelPrefix: string = "bert";
-  static override readonly ignored = IGNORED;
-  readonly bert: BertModel;
+export class BertForMaskedLM extends heads.ForMaskedLM {
   readonly cls: BertOnlyMLMHead;
   constructor(config: BertConfig) {
     super(config);
-    this.bert = bare(config);
     this.cls = new BertOnlyMLMHead(config, this.bert.embeddings.word_embeddings.weight);
   }
-  protected predict(inputs: EncoderInputs): Tensor {
-    return this.cls.forward(this.bert.forward(inputs).lastHiddenState);
+  protected predict(x: Tensor): Tensor {
+    return this.cls.forward(x);
   }
 }
 
-export const bert: Family = {
-  config: bertConfig,
-  heads: {
-    base: BertModel,
-    sequenceClassification: BertForSequenceClassification,
-    tokenClassification: BertForTokenClassification,
-    questionAnswering: BertForQuestionAnswering,
-    maskedLm: BertForMaskedLM,
-  },
-};
+export const bert = familyOf(
+  bertConfig,
+  BertModel,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertForQuestionAnswering,
+  BertForMaskedLM,
+);

@@ -1,21 +1,16 @@
 import { z } from "zod";
 import * as nn from "../../nn/index.ts";
-import { arange } from "../../tensor/create.ts";
-import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { bertTable } from "../bert/encoder.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { BertEmbeddings } from "../bert/encoder.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { type ConfigOf, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
-import {
-  bertLinear,
-  EncoderForMaskedLM,
-  EncoderForQuestionAnswering,
-  EncoderForSequenceClassification,
-  EncoderForTokenClassification,
-  VocabularyHead,
-} from "../pretrained/encoder-heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
-import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
+import { VocabularyHead } from "../pretrained/encoder-heads.ts";
+import { EncoderLayers } from "../pretrained/encoder-layers.ts";
+import { named } from "../pretrained/headed.ts";
+import { encoderHeads } from "../pretrained/heads.ts";
+import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import { bertLinear } from "../pretrained/layers.ts";
+import { PreTrainedModel } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 
 const KEYS = {
@@ -29,7 +24,7 @@ const KEYS = {
   dropout: kinds.share.default(0.1),
   attentionDropout: kinds.share.default(0.1),
   activation: kinds.activation.default("gelu"),
-  initializerRange: z.number().min(0).default(0.02),
+  initializerRange: kinds.deviation.default(0.02),
   qaDropout: kinds.share.default(0.1),
   seqClassifDropout: kinds.share.default(0.2),
   padTokenId: kinds.tokenId.nullish().default(0),
@@ -40,35 +35,11 @@ export const distilBertConfig = defineConfig("distilbert", KEYS, ({ dim, nHeads 
 );
 
 const EPS = 1e-12;
-const IGNORED = [/embeddings\.position_ids$/];
-
-class Embeddings extends nn.Module {
-  readonly word_embeddings: nn.Embedding;
-  readonly position_embeddings: nn.Embedding;
-  readonly LayerNorm: nn.LayerNorm;
-  readonly dropout: nn.Dropout;
-  readonly #positions: Tensor;
-  constructor(config: DistilBertConfig) {
-    super();
-    this.word_embeddings = bertTable(config.vocabSize, config.dim, config.initializerRange, config.padTokenId);
-    this.position_embeddings = bertTable(config.maxPositionEmbeddings, config.dim, config.initializerRange);
-    this.LayerNorm = new nn.LayerNorm(config.dim, { eps: EPS });
-    this.dropout = new nn.Dropout(config.dropout);
-    this.#positions = arange(config.maxPositionEmbeddings).keep();
-  }
-  forward({ inputIds, positionIds }: EncoderInputs): Tensor {
-    const t = inputIds.shape[1];
-    const most = this.position_embeddings.weight.shape[0];
-    if (positionIds === undefined && t > most) {
-      throw new ShapeError(
-        `${t} tokens, but the model has ${most} positions`,
-        "Cut the text: --max-length, truncation.",
-      );
-    }
-    const positions = this.position_embeddings.forward(positionIds ?? this.#positions.slice(0, 0, t));
-    return this.dropout.forward(this.LayerNorm.forward(this.word_embeddings.forward(inputIds).add(positions)));
-  }
-}
+const DISTILBERT = {
+  configKind: distilBertConfig,
+  baseModelPrefix: "distilbert",
+  ignored: [/embeddings\.position_ids$/],
+} as const;
 
 class MultiHeadSelfAttention extends nn.Module {
   readonly q_lin: nn.Linear;
@@ -126,131 +97,79 @@ class TransformerBlock extends nn.Module {
   }
 }
 
-class Transformer extends nn.Module {
-  readonly layer: TransformerBlock[];
-  checkpoints = false;
-  constructor(config: DistilBertConfig) {
-    super();
-    this.layer = Array.from({ length: config.nLayers }, () => new TransformerBlock(config));
-  }
-  forward(x: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
-    for (const layer of this.layer) {
-      x = runLayer(this, (h) => layer.forward(h, mask), x);
-      each?.(x);
-    }
-    return x;
-  }
-}
-
 /** DistilBERT (Sanh et al., 2019), bare. */
-export class DistilBertModel extends PreTrainedModel<DistilBertConfig> {
-  static override readonly architecture: string = "DistilBertModel";
-  static override readonly configKind = distilBertConfig;
-  static override readonly baseModelPrefix: string = "distilbert";
-  static override readonly ignored = IGNORED;
-  readonly embeddings: Embeddings;
-  readonly transformer: Transformer;
+export class DistilBertModel extends named(PreTrainedModel<DistilBertConfig>, "DistilBertModel", DISTILBERT) {
+  readonly embeddings: BertEmbeddings;
+  readonly transformer: EncoderLayers;
   constructor(config: DistilBertConfig) {
     super(config);
-    this.embeddings = new Embeddings(config);
-    this.transformer = new Transformer(config);
+    const { dim, dropout, nLayers, ...rest } = config;
+    this.embeddings = new BertEmbeddings({ ...rest, layerNormEps: EPS, hiddenDropoutProb: dropout }, dim);
+    this.transformer = new EncoderLayers(nLayers, () => new TransformerBlock(config));
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
-  forward(inputs: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const mask = paddingMask(inputs.inputIds, inputs.attentionMask);
-    const embedded = this.embeddings.forward(inputs);
-    const hiddenStates = outputHiddenStates ? [embedded] : undefined;
-    const lastHiddenState = this.transformer.forward(embedded, mask, (x) => void hiddenStates?.push(x));
-    return { lastHiddenState, hiddenStates };
+  forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    return this.transformer.forward(this.embeddings.forward(inputs), inputs, options);
   }
 }
 
-export class DistilBertForSequenceClassification extends EncoderForSequenceClassification<DistilBertConfig> {
-  static override readonly architecture: string = "DistilBertForSequenceClassification";
-  static override readonly configKind = distilBertConfig;
-  static override readonly baseModelPrefix: string = "distilbert";
-  static override readonly ignored = IGNORED;
-  readonly distilbert: DistilBertModel;
+const heads = encoderHeads("DistilBert", {
+  ...DISTILBERT,
+  base: (config: DistilBertConfig) => new DistilBertModel(config),
+  width: (config) => config.dim,
+  dropout: (config) => config.dropout,
+});
+
+export class DistilBertForSequenceClassification extends heads.ForSequenceClassification {
   readonly pre_classifier: nn.Linear;
   readonly classifier: nn.Linear;
   readonly dropout: nn.Dropout;
   constructor(config: DistilBertConfig) {
     super(config);
-    this.distilbert = new DistilBertModel(config);
     this.pre_classifier = bertLinear(config.dim, config.dim, config);
     this.classifier = bertLinear(config.dim, labelsOf(config).length, config);
     this.dropout = new nn.Dropout(config.seqClassifDropout);
   }
-  protected classify(inputs: EncoderInputs): Tensor {
-    const first = this.distilbert.forward(inputs).lastHiddenState.select(1, 0);
-    return this.classifier.forward(this.dropout.forward(this.pre_classifier.forward(first, "relu")));
+  protected classify({ lastHiddenState }: EncoderOutput): Tensor {
+    const first = this.pre_classifier.forward(lastHiddenState.select(1, 0), "relu");
+    return this.classifier.forward(this.dropout.forward(first));
   }
 }
 
-export class DistilBertForTokenClassification extends EncoderForTokenClassification<DistilBertConfig> {
-  static override readonly architecture: string = "DistilBertForTokenClassification";
-  static override readonly configKind = distilBertConfig;
-  static override readonly baseModelPrefix: string = "distilbert";
-  static override readonly ignored = IGNORED;
-  readonly distilbert: DistilBertModel;
-  constructor(config: DistilBertConfig) {
-    super(config, config.dim, config.dropout);
-    this.distilbert = new DistilBertModel(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.distilbert.forward(inputs).lastHiddenState;
-  }
-}
+export class DistilBertForTokenClassification extends heads.ForTokenClassification {}
 
-export class DistilBertForQuestionAnswering extends EncoderForQuestionAnswering<DistilBertConfig> {
-  static override readonly architecture: string = "DistilBertForQuestionAnswering";
-  static override readonly configKind = distilBertConfig;
-  static override readonly baseModelPrefix: string = "distilbert";
-  static override readonly ignored = IGNORED;
-  readonly distilbert: DistilBertModel;
+export class DistilBertForQuestionAnswering extends heads.ForQuestionAnswering {
   readonly dropout: nn.Dropout;
   constructor(config: DistilBertConfig) {
-    super(config, config.dim);
-    this.distilbert = new DistilBertModel(config);
+    super(config);
     this.dropout = new nn.Dropout(config.qaDropout);
   }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.dropout.forward(this.distilbert.forward(inputs).lastHiddenState);
+  protected override encode(inputs: EncoderInputs): Tensor {
+    return this.dropout.forward(super.encode(inputs));
   }
 }
 
-export class DistilBertForMaskedLM extends EncoderForMaskedLM<DistilBertConfig> {
-  static override readonly architecture: string = "DistilBertForMaskedLM";
-  static override readonly configKind = distilBertConfig;
-  static override readonly baseModelPrefix: string = "distilbert";
-  static override readonly ignored = IGNORED;
-  readonly distilbert: DistilBertModel;
+export class DistilBertForMaskedLM extends heads.ForMaskedLM {
   readonly vocab_transform: nn.Linear;
   readonly vocab_layer_norm: nn.LayerNorm;
   readonly vocab_projector: VocabularyHead;
-  readonly #activation: string;
   constructor(config: DistilBertConfig) {
     super(config);
-    this.distilbert = new DistilBertModel(config);
     this.vocab_transform = bertLinear(config.dim, config.dim, config);
     this.vocab_layer_norm = new nn.LayerNorm(config.dim, { eps: EPS });
     this.vocab_projector = new VocabularyHead(config, config.dim, this.distilbert.embeddings.word_embeddings.weight);
-    this.#activation = config.activation;
   }
-  protected predict(inputs: EncoderInputs): Tensor {
-    const x = this.distilbert.forward(inputs).lastHiddenState;
-    const y = this.vocab_layer_norm.forward(this.vocab_transform.forward(x, ACTIVATIONS[this.#activation]));
-    return this.vocab_projector.forward(y);
+  protected predict(x: Tensor): Tensor {
+    const y = this.vocab_transform.forward(x, ACTIVATIONS[this.config.activation]);
+    return this.vocab_projector.forward(this.vocab_layer_norm.forward(y));
   }
 }
 
-export const distilbert: Family = {
-  config: distilBertConfig,
-  heads: {
-    base: DistilBertModel,
-    sequenceClassification: DistilBertForSequenceClassification,
-    tokenClassification: DistilBertForTokenClassification,
-    questionAnswering: DistilBertForQuestionAnswering,
-    maskedLm: DistilBertForMaskedLM,
-  },
-};
+export const distilbert = familyOf(
+  distilBertConfig,
+  DistilBertModel,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertForQuestionAnswering,
+  DistilBertForMaskedLM,
+);

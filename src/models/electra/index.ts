@@ -1,19 +1,15 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { BERT_KEYS, checkHeads } from "../bert/config.ts";
-import { BertEmbeddings, BertEncoder } from "../bert/encoder.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { BERT_KEYS, checkHeads, dropoutOf, KIN } from "../bert/config.ts";
+import { BertEmbeddings, BertLayer } from "../bert/encoder.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
-import {
-  bertLinear,
-  EncoderForMaskedLM,
-  EncoderForQuestionAnswering,
-  EncoderForSequenceClassification,
-  EncoderForTokenClassification,
-  FirstTokenClassifier,
-  VocabularyHead,
-} from "../pretrained/encoder-heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput, paddingMask } from "../pretrained/inputs.ts";
+import { FirstTokenClassifier, VocabularyHead } from "../pretrained/encoder-heads.ts";
+import { EncoderLayers } from "../pretrained/encoder-layers.ts";
+import { named } from "../pretrained/headed.ts";
+import { encoderHeads } from "../pretrained/heads.ts";
+import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import { bertLinear } from "../pretrained/layers.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 
 const KEYS = {
@@ -26,82 +22,51 @@ const KEYS = {
 export type ElectraConfig = ConfigOf<typeof KEYS>;
 export const electraConfig = defineConfig("electra", KEYS, checkHeads);
 
-const IGNORED = [/embeddings\.position_ids$/, /^discriminator_predictions\./, /^generator_/];
-const dropoutOf = (config: ElectraConfig) => config.classifierDropout ?? config.hiddenDropoutProb;
+const ELECTRA = {
+  configKind: electraConfig,
+  baseModelPrefix: "electra",
+  ignored: [/embeddings\.position_ids$/, /^discriminator_predictions\./, /^generator_/],
+} as const;
 
 /** ELECTRA (Clark et al., 2020), bare: BERT whose table of words may be narrower than its layers. */
-export class ElectraModel extends PreTrainedModel<ElectraConfig> {
-  static override readonly architecture: string = "ElectraModel";
-  static override readonly configKind = electraConfig;
-  static override readonly baseModelPrefix: string = "electra";
-  static override readonly ignored = IGNORED;
+export class ElectraModel extends named(PreTrainedModel<ElectraConfig>, "ElectraModel", ELECTRA) {
   readonly embeddings: BertEmbeddings;
   readonly embeddings_project: nn.Linear | undefined;
-  readonly encoder: BertEncoder;
+  readonly encoder: EncoderLayers;
   constructor(config: ElectraConfig) {
     super(config);
     const { embeddingSize, hiddenSize } = config;
     this.embeddings = new BertEmbeddings(config, embeddingSize);
     if (embeddingSize !== hiddenSize) this.embeddings_project = bertLinear(embeddingSize, hiddenSize, config);
-    this.encoder = new BertEncoder(config);
+    this.encoder = new EncoderLayers(config.numHiddenLayers, () => new BertLayer(config));
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
-  forward(inputs: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const mask = paddingMask(inputs.inputIds, inputs.attentionMask);
-    const narrow = this.embeddings.forward(inputs);
-    const embedded = this.embeddings_project?.forward(narrow) ?? narrow;
-    const hiddenStates = outputHiddenStates ? [embedded] : undefined;
-    const lastHiddenState = this.encoder.forward(embedded, mask, (x) => void hiddenStates?.push(x));
-    return { lastHiddenState, hiddenStates };
+  forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    const embedded = this.embeddings.forward(inputs);
+    return this.encoder.forward(this.embeddings_project?.forward(embedded) ?? embedded, inputs, options);
   }
 }
 
-export class ElectraForSequenceClassification extends EncoderForSequenceClassification<ElectraConfig> {
-  static override readonly architecture: string = "ElectraForSequenceClassification";
-  static override readonly configKind = electraConfig;
-  static override readonly baseModelPrefix: string = "electra";
-  static override readonly ignored = IGNORED;
-  readonly electra: ElectraModel;
+const heads = encoderHeads("Electra", {
+  ...ELECTRA,
+  ...KIN,
+  base: (config: ElectraConfig) => new ElectraModel(config),
+});
+
+export class ElectraForSequenceClassification extends heads.ForSequenceClassification {
   readonly classifier: FirstTokenClassifier;
   constructor(config: ElectraConfig) {
     super(config);
-    this.electra = new ElectraModel(config);
     this.classifier = new FirstTokenClassifier(config, dropoutOf(config), "gelu");
   }
-  protected classify(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.electra.forward(inputs).lastHiddenState);
+  protected classify({ lastHiddenState }: EncoderOutput): Tensor {
+    return this.classifier.forward(lastHiddenState);
   }
 }
 
-export class ElectraForTokenClassification extends EncoderForTokenClassification<ElectraConfig> {
-  static override readonly architecture: string = "ElectraForTokenClassification";
-  static override readonly configKind = electraConfig;
-  static override readonly baseModelPrefix: string = "electra";
-  static override readonly ignored = IGNORED;
-  readonly electra: ElectraModel;
-  constructor(config: ElectraConfig) {
-    super(config, config.hiddenSize, dropoutOf(config));
-    this.electra = new ElectraModel(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.electra.forward(inputs).lastHiddenState;
-  }
-}
+export class ElectraForTokenClassification extends heads.ForTokenClassification {}
 
-export class ElectraForQuestionAnswering extends EncoderForQuestionAnswering<ElectraConfig> {
-  static override readonly architecture: string = "ElectraForQuestionAnswering";
-  static override readonly configKind = electraConfig;
-  static override readonly baseModelPrefix: string = "electra";
-  static override readonly ignored = IGNORED;
-  readonly electra: ElectraModel;
-  constructor(config: ElectraConfig) {
-    super(config, config.hiddenSize);
-    this.electra = new ElectraModel(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.electra.forward(inputs).lastHiddenState;
-  }
-}
+export class ElectraForQuestionAnswering extends heads.ForQuestionAnswering {}
 
 class ElectraGeneratorPredictions extends nn.Module {
   readonly LayerNorm: nn.LayerNorm;
@@ -119,37 +84,25 @@ class ElectraGeneratorPredictions extends nn.Module {
 }
 
 /** ELECTRA's generator: fills in what a mask hides. */
-export class ElectraForMaskedLM extends EncoderForMaskedLM<ElectraConfig> {
-  static override readonly architecture: string = "ElectraForMaskedLM";
-  static override readonly configKind = electraConfig;
-  static override readonly baseModelPrefix: string = "electra";
-  static override readonly ignored = IGNORED;
-  readonly electra: ElectraModel;
+export class ElectraForMaskedLM extends heads.ForMaskedLM {
   readonly generator_predictions: ElectraGeneratorPredictions;
   readonly generator_lm_head: VocabularyHead;
   constructor(config: ElectraConfig) {
     super(config);
-    this.electra = new ElectraModel(config);
     this.generator_predictions = new ElectraGeneratorPredictions(config);
-    this.generator_lm_head = new VocabularyHead(
-      config,
-      config.embeddingSize,
-      this.electra.embeddings.word_embeddings.weight,
-    );
+    const words = this.electra.embeddings.word_embeddings.weight;
+    this.generator_lm_head = new VocabularyHead(config, config.embeddingSize, words);
   }
-  protected predict(inputs: EncoderInputs): Tensor {
-    const x = this.generator_predictions.forward(this.electra.forward(inputs).lastHiddenState);
-    return this.generator_lm_head.forward(x);
+  protected predict(x: Tensor): Tensor {
+    return this.generator_lm_head.forward(this.generator_predictions.forward(x));
   }
 }
 
-export const electra: Family = {
-  config: electraConfig,
-  heads: {
-    base: ElectraModel,
-    sequenceClassification: ElectraForSequenceClassification,
-    tokenClassification: ElectraForTokenClassification,
-    questionAnswering: ElectraForQuestionAnswering,
-    maskedLm: ElectraForMaskedLM,
-  },
-};
+export const electra = familyOf(
+  electraConfig,
+  ElectraModel,
+  ElectraForSequenceClassification,
+  ElectraForTokenClassification,
+  ElectraForQuestionAnswering,
+  ElectraForMaskedLM,
+);

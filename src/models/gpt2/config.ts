@@ -14,15 +14,12 @@ const GPT2_KEYS = {
   embdPdrop: kinds.share.default(0.1),
   attnPdrop: kinds.share.default(0.1),
   layerNormEpsilon: kinds.positive.default(1e-5),
-  initializerRange: z.number().min(0).default(0.02),
+  initializerRange: kinds.deviation.default(0.02),
   scaleAttnWeights: z.boolean().default(true),
   scaleAttnByInverseLayerIdx: z.boolean().default(false),
   addCrossAttention: z.literal(false, "cross-attention in GPT-2 is not known here").default(false),
   bosTokenId: kinds.tokenId.nullish().default(50256),
-  eosTokenId: z
-    .union([kinds.tokenId, z.array(kinds.tokenId)])
-    .nullish()
-    .default(50256),
+  eosTokenId: kinds.tokenIds.nullish().default(50256),
   classifierDropout: kinds.share.nullish(),
 };
 

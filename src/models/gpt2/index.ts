@@ -2,26 +2,26 @@ import * as nn from "../../nn/index.ts";
 import { attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { CausalLm, LmState } from "../causal-lm.ts";
-import { extend, paddingMask } from "../key-value-cache.ts";
-import type { Family } from "../pretrained/auto.ts";
+import type { LmState } from "../causal-lm.ts";
+import { extend } from "../key-value-cache.ts";
+import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
 import {
   checkPositions,
   type DecoderInputs,
-  keyMask,
   type LabelledDecoderInputs,
-  LmHead,
-  lastTokens,
-  nextTokenLoss,
-  paddedPositions,
-  plainLinear,
-  plainWeight,
+  nextLayers,
+  readLayers,
 } from "../pretrained/decoder.ts";
+import { HeadedModel, headed, named } from "../pretrained/headed.ts";
+import { decoderHeads } from "../pretrained/heads.ts";
 import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
-import { classificationLoss, tokenLoss } from "../pretrained/losses.ts";
+import { bertLinear } from "../pretrained/layers.ts";
+import { tokenLoss } from "../pretrained/losses.ts";
+import { keyMask, paddedPositions, paddingMask } from "../pretrained/masks.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
+import { joinHeads } from "../pretrained/multi-head.ts";
 import { type GPT2Config, gpt2Config } from "./config.ts";
 
 export { type GPT2Config, gpt2Config } from "./config.ts";
@@ -66,8 +66,7 @@ class GPT2Attention extends nn.Module {
     const [q, newK, newV] = [0, 1, 2].map((i) => all.select(2, i).transpose(1, 2));
     const [k, v] = [extend(past?.[0], newK, this.#positions), extend(past?.[1], newV, this.#positions)];
     const y = scaledDotProductAttention(q, k, v, { isCausal: true, attnMask, scale: this.#scale });
-    const joined = y.transpose(1, 2).reshape([batch, t, width]);
-    return { y: this.resid_dropout.forward(this.c_proj.forward(joined)), past: [k, v] };
+    return { y: this.resid_dropout.forward(this.c_proj.forward(joinHeads(y))), past: [k, v] };
   }
 }
 
@@ -113,15 +112,14 @@ class GPT2Block extends nn.Module {
   }
 }
 
-abstract class GPT2PreTrainedModel extends PreTrainedModel<GPT2Config> {
-  static override readonly configKind = gpt2Config;
-  static override readonly baseModelPrefix: string = "transformer";
-  static override readonly ignored = [/(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/];
-}
+const GPT2 = {
+  configKind: gpt2Config,
+  baseModelPrefix: "transformer",
+  ignored: [/(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/],
+} as const;
 
 /** GPT-2 (Radford et al., 2019), bare: learned positions, pre-norm blocks of causal attention and a GELU layer. */
-export class GPT2Model extends GPT2PreTrainedModel {
-  static override readonly architecture: string = "GPT2Model";
+export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", GPT2) {
   readonly wte: nn.Embedding;
   readonly wpe: nn.Embedding;
   readonly drop: nn.Dropout;
@@ -144,28 +142,16 @@ export class GPT2Model extends GPT2PreTrainedModel {
   forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
     const [batch, t] = inputIds.shape;
     const mask = keyMask(attentionMask, batch, t);
-    let x = this.#embed(inputIds, positionIds, 0);
-    const hiddenStates = outputHiddenStates ? [x] : undefined;
-    this.h.forEach((block, i) => {
-      x = runLayer(this, (h) => block.forward(h, mask), x);
-      if (i < this.h.length - 1) hiddenStates?.push(x);
-    });
-    const lastHiddenState = this.ln_f.forward(x);
-    if (this.h.length > 0) hiddenStates?.push(lastHiddenState);
-    return { lastHiddenState, hiddenStates };
+    const x = this.#embed(inputIds, positionIds, 0);
+    const run = (block: GPT2Block, x: Tensor) => runLayer(this, (h) => block.forward(h, mask), x);
+    return readLayers(this.h, this.ln_f, x, run, outputHiddenStates);
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
-    const t = ids.shape[1];
+    const [batch, t] = ids.shape;
     const before = past === undefined ? 0 : past[0].shape[2];
-    const mask = padding && paddingMask(padding, before + t);
-    let x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
-    const kept: Tensor[] = [];
-    this.h.forEach((block, i) => {
-      const out = block.next(x, past && [past[2 * i], past[2 * i + 1]], mask);
-      x = out.x;
-      kept.push(...out.past);
-    });
-    return { x: this.ln_f.forward(x), past: kept };
+    const mask = keyMask(padding && paddingMask(padding, before + t), batch, before + t);
+    const x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
+    return nextLayers(this.h, this.ln_f, x, past, (block, h, own) => block.next(h, own, mask));
   }
   #embed(ids: Tensor, positionIds: Tensor | undefined, before: number, padding: readonly number[] = [0]): Tensor {
     const t = ids.shape[1];
@@ -175,70 +161,28 @@ export class GPT2Model extends GPT2PreTrainedModel {
   }
 }
 
-/** GPT-2 as a language model, the output layer tied to the table of tokens unless the configuration says otherwise. */
-export class GPT2LMHeadModel extends GPT2PreTrainedModel implements CausalLm {
-  static override readonly architecture: string = "GPT2LMHeadModel";
-  readonly transformer: GPT2Model;
-  readonly lm_head: LmHead;
-  readonly vocabSize: number;
-  readonly maxPositions: number;
-  readonly stateBatchDim = 0;
-  readonly stateTimeDim = 2;
-  readonly takesPadding = true;
+const TRAITS = {
+  ...GPT2,
+  base: (config: GPT2Config) => new GPT2Model(config),
+  width: (config: GPT2Config) => config.nEmbd,
+  words: (model: GPT2Model) => model.wte.weight,
+  positions: (config: GPT2Config) => config.nPositions,
+};
+const heads = decoderHeads("GPT2", TRAITS, "GPT2LMHeadModel");
 
-  constructor(config: GPT2Config) {
-    super(config);
-    const { vocabSize, nEmbd, nPositions } = config;
-    this.vocabSize = vocabSize;
-    this.maxPositions = nPositions;
-    this.transformer = new GPT2Model(config);
-    const words = this.transformer.wte.weight;
-    this.lm_head = new LmHead(
-      config.tieWordEmbeddings ? words : plainWeight(vocabSize, nEmbd, config.initializerRange),
-    );
-  }
-  /**
-   * labels int32 [batch, T], most often the ids themselves: the token at t is the answer at t − 1; −100 does not count. logits
-   * [batch, T, vocab]. Throws ShapeError for more tokens than positions.
-   */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
-    const logits = this.lm_head.forward(this.transformer.forward(inputs).lastHiddenState);
-    return { logits, loss: labels && nextTokenLoss(logits, labels) };
-  }
-  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
-    const out = this.transformer.next(ids, past, padding);
-    return { logits: this.lm_head.forward(out.x), past: out.past };
-  }
-}
+export class GPT2LMHeadModel extends heads.ForCausalLM {}
 
-/** The last token that is no padding decides. */
-export class GPT2ForSequenceClassification extends GPT2PreTrainedModel {
-  static override readonly architecture: string = "GPT2ForSequenceClassification";
-  readonly transformer: GPT2Model;
-  readonly score: nn.Linear;
-  constructor(config: GPT2Config) {
-    super(config);
-    this.transformer = new GPT2Model(config);
-    this.score = plainLinear(config.nEmbd, labelsOf(config).length, config.initializerRange);
-  }
-  /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
-    const x = this.transformer.forward(inputs).lastHiddenState;
-    const logits = this.score.forward(lastTokens(x, inputs, this.config));
-    return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
-  }
-}
+export class GPT2ForSequenceClassification extends heads.ForSequenceClassification {}
 
-export class GPT2ForTokenClassification extends GPT2PreTrainedModel {
-  static override readonly architecture: string = "GPT2ForTokenClassification";
-  readonly transformer: GPT2Model;
+const TokenClassification = headed(HeadedModel<GPT2Config, GPT2Model>, "GPT2ForTokenClassification", TRAITS);
+
+export class GPT2ForTokenClassification extends TokenClassification {
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
   constructor(config: GPT2Config) {
-    super(config);
-    this.transformer = new GPT2Model(config);
+    super(config, new GPT2Model(config));
     this.dropout = new nn.Dropout(config.classifierDropout ?? 0.1);
-    this.classifier = plainLinear(config.nEmbd, labelsOf(config).length, config.initializerRange, { bias: true });
+    this.classifier = bertLinear(config.nEmbd, labelsOf(config).length, config);
   }
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
   forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
@@ -248,12 +192,10 @@ export class GPT2ForTokenClassification extends GPT2PreTrainedModel {
   }
 }
 
-export const gpt2: Family = {
-  config: gpt2Config,
-  heads: {
-    base: GPT2Model,
-    causalLm: GPT2LMHeadModel,
-    sequenceClassification: GPT2ForSequenceClassification,
-    tokenClassification: GPT2ForTokenClassification,
-  },
-};
+export const gpt2 = familyOf(
+  gpt2Config,
+  GPT2Model,
+  GPT2LMHeadModel,
+  GPT2ForSequenceClassification,
+  GPT2ForTokenClassification,
+);

@@ -22,7 +22,7 @@ const LLAMA_KEYS = {
   headDim: kinds.width.nullish(),
   hiddenAct: z.enum(["silu", "swish"]).default("silu"),
   maxPositionEmbeddings: kinds.rows.default(2048),
-  initializerRange: z.number().min(0).default(0.02),
+  initializerRange: kinds.deviation.default(0.02),
   rmsNormEps: kinds.positive.default(1e-6),
   ropeTheta: kinds.positive.default(10000),
   ropeScaling: z.record(z.string(), z.unknown()).nullish(),
@@ -31,10 +31,7 @@ const LLAMA_KEYS = {
   mlpBias: z.boolean().default(false),
   tieWordEmbeddings: z.boolean().default(false),
   bosTokenId: kinds.tokenId.nullish().default(1),
-  eosTokenId: z
-    .union([kinds.tokenId, z.array(kinds.tokenId)])
-    .nullish()
-    .default(2),
+  eosTokenId: kinds.tokenIds.nullish().default(2),
   /** Tokens that a token looks back on, itself included (Mistral, Qwen2). */
   slidingWindow: kinds.rows.nullish(),
   useSlidingWindow: z.boolean().default(true),
@@ -105,10 +102,7 @@ export const qwen2Config = defineConfig(
     useSlidingWindow: z.boolean().default(false),
     maxWindowLayers: kinds.layers.default(28),
     bosTokenId: kinds.tokenId.nullish().default(null),
-    eosTokenId: z
-      .union([kinds.tokenId, z.array(kinds.tokenId)])
-      .nullish()
-      .default(null),
+    eosTokenId: kinds.tokenIds.nullish().default(null),
   },
   check,
 );

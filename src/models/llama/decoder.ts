@@ -3,7 +3,9 @@ import { rotary, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { keyMask, plainLinear } from "../pretrained/decoder.ts";
+import { plainLinear } from "../pretrained/layers.ts";
+import { keyMask } from "../pretrained/masks.ts";
+import { joinHeads } from "../pretrained/multi-head.ts";
 import { headSize, keyValueHeads, type LlamaConfig } from "./config.ts";
 
 /** What every layer needs to know of the tokens. */
@@ -80,7 +82,7 @@ class LlamaAttention extends nn.Module {
       ...{ isCausal: true, attnMask: masks.get(this.#window) },
       ...{ dropout: this.#config.attentionDropout, training: this.training },
     });
-    return { y: this.o_proj.forward(y.transpose(1, 2).reshape([batch, t, -1])), past: [k, v] };
+    return { y: this.o_proj.forward(joinHeads(y)), past: [k, v] };
   }
 }
 

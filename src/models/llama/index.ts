@@ -1,22 +1,13 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { CausalLm, LmState } from "../causal-lm.ts";
-import { paddingMask } from "../key-value-cache.ts";
-import type { Family } from "../pretrained/auto.ts";
-import { labelsOf } from "../pretrained/config.ts";
-import {
-  checkPositions,
-  type DecoderInputs,
-  type LabelledDecoderInputs,
-  LmHead,
-  lastTokens,
-  nextTokenLoss,
-  paddedPositions,
-  plainLinear,
-  plainWeight,
-} from "../pretrained/decoder.ts";
-import type { EncoderOutput, HeadOutput } from "../pretrained/inputs.ts";
-import { classificationLoss } from "../pretrained/losses.ts";
+import type { LmState } from "../causal-lm.ts";
+import { familyOf } from "../pretrained/auto.ts";
+import { checkPositions, type DecoderInputs, nextLayers, readLayers } from "../pretrained/decoder.ts";
+import { named } from "../pretrained/headed.ts";
+import { decoderHeads } from "../pretrained/heads.ts";
+import type { EncoderOutput } from "../pretrained/inputs.ts";
+import { plainTable } from "../pretrained/layers.ts";
+import { paddedPositions, paddingMask } from "../pretrained/masks.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import {
   headSize,
@@ -31,17 +22,16 @@ import { type LlamaContext, LlamaDecoderLayer, windowMask } from "./decoder.ts";
 
 export { type LlamaConfig, llamaConfig, mistralConfig, qwen2Config } from "./config.ts";
 
-abstract class LlamaPreTrainedModel extends PreTrainedModel<LlamaConfig> {
-  static override readonly configKind = llamaConfig;
-  static override readonly baseModelPrefix: string = "model";
-  static override readonly ignored = [/rotary_emb\.inv_freq$/];
-}
+const LLAMA = {
+  configKind: llamaConfig,
+  baseModelPrefix: "model",
+  ignored: [/rotary_emb\.inv_freq$/],
+} as const;
 
 /**
  * Llama (Touvron et al., 2023), bare: pre-norm layers with RMSNorm, rotary positions, grouped-query attention and SwiGLU.
  */
-export class LlamaModel extends LlamaPreTrainedModel {
-  static override readonly architecture: string = "LlamaModel";
+export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel", LLAMA) {
   readonly embed_tokens: nn.Embedding;
   readonly layers: LlamaDecoderLayer[];
   readonly norm: nn.RMSNorm;
@@ -51,8 +41,7 @@ export class LlamaModel extends LlamaPreTrainedModel {
   constructor(config: LlamaConfig) {
     super(config);
     const { vocabSize, hiddenSize, padTokenId, maxPositionEmbeddings } = config;
-    this.embed_tokens = new nn.Embedding(vocabSize, hiddenSize, { paddingIdx: padTokenId ?? undefined });
-    nn.init.normal_(this.embed_tokens.weight, 0, config.initializerRange);
+    this.embed_tokens = plainTable(vocabSize, hiddenSize, config.initializerRange, padTokenId);
     this.layers = Array.from(
       { length: config.numHiddenLayers },
       (_, i) => new LlamaDecoderLayer(config, windowOf(config, i)),
@@ -65,29 +54,16 @@ export class LlamaModel extends LlamaPreTrainedModel {
   /** Throws ShapeError for more tokens than `maxPositionEmbeddings`, or a mask of another shape. */
   forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
     const context = this.#context(inputIds, 0, attentionMask, positionIds);
-    let x = this.embed_tokens.forward(inputIds);
-    const hiddenStates = outputHiddenStates ? [x] : undefined;
-    this.layers.forEach((layer, i) => {
-      x = runLayer(this, (h) => layer.forward(h, context).x, x);
-      if (i < this.layers.length - 1) hiddenStates?.push(x);
-    });
-    const lastHiddenState = this.norm.forward(x);
-    if (this.layers.length > 0) hiddenStates?.push(lastHiddenState);
-    return { lastHiddenState, hiddenStates };
+    const run = (layer: LlamaDecoderLayer, x: Tensor) => runLayer(this, (h) => layer.forward(h, context).x, x);
+    return readLayers(this.layers, this.norm, this.embed_tokens.forward(inputIds), run, outputHiddenStates);
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const t = ids.shape[1];
     const before = past === undefined ? 0 : past[0].shape[2];
-    const mask = padding && paddingMask(padding, before + t).flatten(1);
+    const mask = padding && paddingMask(padding, before + t);
     const context = this.#context(ids, before, mask, padding && paddedPositions(padding, before, t), padding);
-    let x = this.embed_tokens.forward(ids);
-    const kept: Tensor[] = [];
-    this.layers.forEach((layer, i) => {
-      const out = layer.forward(x, context, past && [past[2 * i], past[2 * i + 1]], true);
-      x = out.x;
-      kept.push(...out.past);
-    });
-    return { x: this.norm.forward(x), past: kept };
+    const x = this.embed_tokens.forward(ids);
+    return nextLayers(this.layers, this.norm, x, past, (layer, h, own) => layer.forward(h, context, own, true));
   }
   #context(
     ids: Tensor,
@@ -109,106 +85,40 @@ export class LlamaModel extends LlamaPreTrainedModel {
   }
 }
 
-export class LlamaForCausalLM extends LlamaPreTrainedModel implements CausalLm {
-  static override readonly architecture: string = "LlamaForCausalLM";
-  readonly model: LlamaModel;
-  readonly lm_head: LmHead;
-  readonly vocabSize: number;
-  readonly maxPositions: number;
-  readonly stateBatchDim = 0;
-  readonly stateTimeDim = 2;
-  readonly takesPadding = true;
+const heads = decoderHeads("Llama", {
+  ...LLAMA,
+  base: (config: LlamaConfig) => new LlamaModel(config),
+  width: (config) => config.hiddenSize,
+  words: (model: LlamaModel) => model.embed_tokens.weight,
+  positions: (config) => config.maxPositionEmbeddings,
+});
 
-  constructor(config: LlamaConfig) {
-    super(config);
-    const { vocabSize, hiddenSize, maxPositionEmbeddings, initializerRange } = config;
-    this.vocabSize = vocabSize;
-    this.maxPositions = maxPositionEmbeddings;
-    this.model = new LlamaModel(config);
-    const words = this.model.embed_tokens.weight;
-    this.lm_head = new LmHead(config.tieWordEmbeddings ? words : plainWeight(vocabSize, hiddenSize, initializerRange));
-  }
-  /**
-   * labels int32 [batch, T], most often the ids themselves: the token at t is the answer at t − 1; −100 does not count. logits
-   * [batch, T, vocab]. Throws ShapeError for more tokens than positions.
-   */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
-    const logits = this.lm_head.forward(this.model.forward(inputs).lastHiddenState);
-    return { logits, loss: labels && nextTokenLoss(logits, labels) };
-  }
-  next(ids: Tensor, past?: LmState, padding?: readonly number[]): { logits: Tensor; past: LmState } {
-    const out = this.model.next(ids, past, padding);
-    return { logits: this.lm_head.forward(out.x), past: out.past };
-  }
-}
+export class LlamaForCausalLM extends heads.ForCausalLM {}
 
-/** The last token that is no padding decides. */
-export class LlamaForSequenceClassification extends LlamaPreTrainedModel {
-  static override readonly architecture: string = "LlamaForSequenceClassification";
-  readonly model: LlamaModel;
-  readonly score: nn.Linear;
-  constructor(config: LlamaConfig) {
-    super(config);
-    this.model = new LlamaModel(config);
-    this.score = plainLinear(config.hiddenSize, labelsOf(config).length, config.initializerRange);
-  }
-  /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
-    const x = this.model.forward(inputs).lastHiddenState;
-    const logits = this.score.forward(lastTokens(x, inputs, this.config));
-    return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
-  }
-}
+export class LlamaForSequenceClassification extends heads.ForSequenceClassification {}
 
+export const llama = familyOf(llamaConfig, LlamaModel, LlamaForCausalLM, LlamaForSequenceClassification);
+
+const QWEN2 = { configKind: qwen2Config };
 /** Qwen2 (Yang et al., 2024): Llama with biases of queries, keys and values. */
-export class Qwen2Model extends LlamaModel {
-  static override readonly architecture = "Qwen2Model";
-  static override readonly configKind = qwen2Config;
-}
-export class Qwen2ForCausalLM extends LlamaForCausalLM {
-  static override readonly architecture = "Qwen2ForCausalLM";
-  static override readonly configKind = qwen2Config;
-}
-export class Qwen2ForSequenceClassification extends LlamaForSequenceClassification {
-  static override readonly architecture = "Qwen2ForSequenceClassification";
-  static override readonly configKind = qwen2Config;
-}
+export class Qwen2Model extends named(LlamaModel, "Qwen2Model", QWEN2) {}
+export class Qwen2ForCausalLM extends named(LlamaForCausalLM, "Qwen2ForCausalLM", QWEN2) {}
+export class Qwen2ForSequenceClassification extends named(
+  LlamaForSequenceClassification,
+  "Qwen2ForSequenceClassification",
+  QWEN2,
+) {}
 
+export const qwen2 = familyOf(qwen2Config, Qwen2Model, Qwen2ForCausalLM, Qwen2ForSequenceClassification);
+
+const MISTRAL = { configKind: mistralConfig };
 /** Mistral (Jiang et al., 2023): Llama that looks back on a sliding window. */
-export class MistralModel extends LlamaModel {
-  static override readonly architecture = "MistralModel";
-  static override readonly configKind = mistralConfig;
-}
-export class MistralForCausalLM extends LlamaForCausalLM {
-  static override readonly architecture = "MistralForCausalLM";
-  static override readonly configKind = mistralConfig;
-}
-export class MistralForSequenceClassification extends LlamaForSequenceClassification {
-  static override readonly architecture = "MistralForSequenceClassification";
-  static override readonly configKind = mistralConfig;
-}
+export class MistralModel extends named(LlamaModel, "MistralModel", MISTRAL) {}
+export class MistralForCausalLM extends named(LlamaForCausalLM, "MistralForCausalLM", MISTRAL) {}
+export class MistralForSequenceClassification extends named(
+  LlamaForSequenceClassification,
+  "MistralForSequenceClassification",
+  MISTRAL,
+) {}
 
-export const llama: Family = {
-  config: llamaConfig,
-  heads: {
-    base: LlamaModel,
-    causalLm: LlamaForCausalLM,
-    sequenceClassification: LlamaForSequenceClassification,
-  },
-};
-export const qwen2: Family = {
-  config: qwen2Config,
-  heads: {
-    base: Qwen2Model,
-    causalLm: Qwen2ForCausalLM,
-    sequenceClassification: Qwen2ForSequenceClassification,
-  },
-};
-export const mistral: Family = {
-  config: mistralConfig,
-  heads: {
-    base: MistralModel,
-    causalLm: MistralForCausalLM,
-    sequenceClassification: MistralForSequenceClassification,
-  },
-};
+export const mistral = familyOf(mistralConfig, MistralModel, MistralForCausalLM, MistralForSequenceClassification);

@@ -21,15 +21,12 @@ const MARIAN_KEYS = {
   dropout: kinds.share.default(0.1),
   attentionDropout: kinds.share.default(0),
   activationDropout: kinds.share.default(0),
-  initStd: z.number().min(0).default(0.02),
+  initStd: kinds.deviation.default(0.02),
   scaleEmbedding: z.boolean().default(false),
   shareEncoderDecoderEmbeddings: z.boolean().default(true),
   isEncoderDecoder: z.boolean().default(true),
   padTokenId: kinds.tokenId.nullish().default(58100),
-  eosTokenId: z
-    .union([kinds.tokenId, z.array(kinds.tokenId)])
-    .nullish()
-    .default(0),
+  eosTokenId: kinds.tokenIds.nullish().default(0),
   decoderStartTokenId: kinds.tokenId.nullish().default(58100),
   forcedEosTokenId: kinds.tokenId.nullish().default(0),
   /** Texts of tokens that are never written: the padding, mostly. */

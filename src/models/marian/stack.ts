@@ -3,10 +3,13 @@ import { dropout, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { checkPositions, keyMask, plainLinear } from "../pretrained/decoder.ts";
+import { checkPositions } from "../pretrained/decoder.ts";
 import { ACTIVATIONS } from "../pretrained/inputs.ts";
+import { plainLinear } from "../pretrained/layers.ts";
+import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
-import { type DecoderContext, joinHeads, splitHeads } from "../pretrained/seq2seq.ts";
+import { joinHeads, splitHeads } from "../pretrained/multi-head.ts";
+import { type DecoderContext, decodeLayers } from "../pretrained/seq2seq.ts";
 import type { MarianConfig } from "./config.ts";
 
 /** Sinusoidal positions as Marian keeps them: all sines, then all cosines. [length, size] */
@@ -142,17 +145,10 @@ export class MarianStack extends nn.Module {
   /** ids [batch, T] after those of `past`; mask [batch, T], only without a past. */
   decode(ids: Tensor, context: DecoderContext, mask?: Tensor): Tensor {
     const selfMask = keyMask(mask, ids.shape[0], ids.shape[1]);
-    let x = this.#embed(ids, context.past?.[0]?.shape[2] ?? 0);
-    // Remembering is for writing, not for training.
-    const stack = context.kept === undefined ? this : { checkpoints: false };
-    this.layers.forEach((layer, i) => {
-      const run = (h: Tensor, ...cross: Tensor[]) => {
-        const all = [...context.cross];
-        all.splice(2 * i, 2, ...cross);
-        return layer.decode(h, { ...context, cross: all, selfMask }, i, this.#config.maxPositionEmbeddings);
-      };
-      x = runLayer(stack, run, x, ...context.cross.slice(2 * i, 2 * i + 2));
-    });
-    return x;
+    const x = this.#embed(ids, context.past?.[0]?.shape[2] ?? 0);
+    const most = this.#config.maxPositionEmbeddings;
+    return decodeLayers(this, this.layers, x, { ...context, selfMask }, (layer, h, own, i) =>
+      layer.decode(h, own, i, most),
+    );
   }
 }

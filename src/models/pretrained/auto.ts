@@ -10,17 +10,8 @@ import {
   readConfigJson,
   withLabels,
 } from "./config.ts";
+import { type Head, headOfArchitecture } from "./head-of.ts";
 import type { LoadOptions, LoadReport, PreTrainedModel } from "./model.ts";
-
-/** What a model is for; each has a class `AutoModel…`. */
-export type Head =
-  | "base"
-  | "sequenceClassification"
-  | "tokenClassification"
-  | "questionAnswering"
-  | "maskedLm"
-  | "causalLm"
-  | "seq2seqLm";
 
 /** A class of {@link PreTrainedModel}. */
 export interface ModelClass {
@@ -34,6 +25,12 @@ export interface Family {
   // biome-ignore lint/suspicious/noExplicitAny: configurations differ by family
   readonly config: ConfigKind<any>;
   readonly heads: Partial<Record<Head, ModelClass>>;
+}
+
+/** The family of a configuration and its classes; their names say what each is for. */
+export function familyOf<C extends PretrainedConfig>(config: ConfigKind<C>, ...classes: readonly ModelClass[]): Family {
+  const heads = classes.map((Model) => [headOfArchitecture(Model.architecture), Model]);
+  return { config, heads: Object.fromEntries(heads) };
 }
 
 export interface FromPretrainedOptions extends LoadOptions {

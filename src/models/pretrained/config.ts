@@ -7,6 +7,7 @@ export class ConfigError extends ShoshinError {}
 
 export type JsonObject = Record<string, unknown>;
 
+const tokenId = z.number().int().min(0);
 const size = (most: number) => z.number().int().min(1).max(most);
 
 /** Kinds of values in configurations. The limits stop a damaged file from asking for absurd amounts of memory. */
@@ -18,11 +19,13 @@ export const kinds = {
   heads: size(1024),
   share: z.number().min(0).max(1),
   positive: z.number().positive(),
-  tokenId: z.number().int().min(0),
+  tokenId,
+  /** One, or any of several. */
+  tokenIds: z.union([tokenId, z.array(tokenId)]),
+  /** Of normal values. */
+  deviation: z.number().min(0),
   activation: z.enum(["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "gelu_fast"]),
 };
-
-const tokenId = kinds.tokenId.nullish();
 
 /** Keys of every configuration (Hugging Face's PretrainedConfig), in camelCase. */
 const COMMON = {
@@ -30,10 +33,10 @@ const COMMON = {
   id2label: z.record(z.string(), z.string()).nullish(),
   label2id: z.record(z.string(), z.number().int()).nullish(),
   problemType: z.enum(["regression", "single_label_classification", "multi_label_classification"]).nullish(),
-  padTokenId: tokenId,
-  bosTokenId: tokenId,
-  eosTokenId: z.union([kinds.tokenId, z.array(kinds.tokenId)]).nullish(),
-  decoderStartTokenId: tokenId,
+  padTokenId: tokenId.nullish(),
+  bosTokenId: tokenId.nullish(),
+  eosTokenId: kinds.tokenIds.nullish(),
+  decoderStartTokenId: tokenId.nullish(),
   tieWordEmbeddings: z.boolean().default(true),
 };
 
@@ -42,6 +45,8 @@ export type PretrainedConfig = z.infer<z.ZodObject<typeof COMMON>> & {
   /** Keys of the file that are not known here; saving gives them back. */
   readonly rest: JsonObject;
 };
+/** Configurations that say how weights begin: normal with this standard deviation. */
+export type InitialisedConfig = PretrainedConfig & { initializerRange: number };
 export type ConfigOf<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>> & PretrainedConfig;
 
 /** How the configurations of one kind of model are read and written. */

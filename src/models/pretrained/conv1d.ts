@@ -3,7 +3,7 @@ import * as nn from "../../nn/index.ts";
 import { affine } from "../../ops/index.ts";
 import { zeros } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { plainWeight } from "./decoder.ts";
+import { plainWeight } from "./layers.ts";
 
 /** GPT-2's linear layer: `weight` [in, out], `bias` [out]. */
 export class Conv1D extends nn.Module {

@@ -1,10 +1,8 @@
-import * as nn from "../../nn/index.ts";
-import { concat, embedding, linear } from "../../ops/index.ts";
-import { full, tensor } from "../../tensor/create.ts";
-import { ShapeError, showShape } from "../../tensor/shape.ts";
-import { empty, type Tensor } from "../../tensor/tensor.ts";
-import type { PretrainedConfig } from "./config.ts";
-import { tokenLoss } from "./losses.ts";
+import type { Module } from "../../nn/index.ts";
+import { ShapeError } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { LmState } from "../causal-lm.ts";
+import type { EncoderOutput } from "./inputs.ts";
 
 /** What a decoder reads. */
 export interface DecoderInputs {
@@ -17,24 +15,6 @@ export interface DecoderInputs {
 }
 export type LabelledDecoderInputs = DecoderInputs & { labels?: Tensor };
 
-/** Keys that may be looked at: uint8 [batch, 1, 1, S]. Throws ShapeError unless the mask is [batch, S]. */
-export function keyMask(mask: Tensor | undefined, batch: number, keys: number): Tensor | undefined {
-  if (mask === undefined) return undefined;
-  if (mask.ndim !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys) {
-    throw new ShapeError(`attentionMask: expected ${showShape([batch, keys])}, found ${showShape(mask.shape)}`);
-  }
-  return mask.to("uint8").reshape([batch, 1, 1, keys]);
-}
-
-/**
- * Positions of `t` tokens after `before` others, where the first `padding[b]` of both are no part of text b; those have 0.
- * @returns int32 [batch, t]
- */
-export function paddedPositions(padding: readonly number[], before: number, t: number): Tensor {
-  const positions = padding.flatMap((n) => Array.from({ length: t }, (_, i) => Math.max(0, before + i - n)));
-  return tensor(Int32Array.from(positions), [padding.length, t]);
-}
-
 /** Throws ShapeError for no tokens, or more of them than a model has positions. */
 export function checkPositions(name: string, tokens: number, positions: number): void {
   if (tokens < 1) throw new ShapeError(`${name}: there are no tokens`);
@@ -46,62 +26,40 @@ export function checkPositions(name: string, tokens: number, positions: number):
   }
 }
 
-/** The output layer: `weight` [vocab, width], often the table of tokens. */
-export class LmHead extends nn.Module {
-  readonly weight: nn.Parameter;
-  constructor(weight: nn.Parameter) {
-    super();
-    this.weight = weight;
+type Norm = Module & { forward(x: Tensor): Tensor };
+type KeysAndValues = [Tensor, Tensor];
+
+/** Layers one after another and the norm behind them; of the last layer the hidden states are the normalised ones. */
+export function readLayers<L>(
+  layers: readonly L[],
+  norm: Norm,
+  x: Tensor,
+  run: (layer: L, x: Tensor) => Tensor,
+  outputHiddenStates: boolean,
+): EncoderOutput {
+  const hiddenStates = outputHiddenStates ? [x] : undefined;
+  for (const layer of layers) {
+    x = run(layer, x);
+    hiddenStates?.push(x);
   }
-  forward(x: Tensor): Tensor {
-    return linear(x, this.weight);
-  }
+  const lastHiddenState = norm.forward(x);
+  if (hiddenStates !== undefined && layers.length > 0) hiddenStates[layers.length] = lastHiddenState;
+  return { lastHiddenState, hiddenStates };
 }
 
-/** A linear layer without bias of normal values. */
-export function plainLinear(input: number, output: number, std: number, { bias = false } = {}): nn.Linear {
-  const layer = new nn.Linear(input, output, { bias });
-  nn.init.normal_(layer.weight, 0, std);
-  if (layer.bias) nn.init.zeros_(layer.bias);
-  return layer;
-}
-
-/** A weight [output, input] of normal values. */
-export function plainWeight(output: number, input: number, std: number): nn.Parameter {
-  const weight = new nn.Parameter(empty([output, input]));
-  nn.init.normal_(weight, 0, std);
-  return weight;
-}
-
-/**
- * Cross-entropy of each next token.
- * @param logits [batch, T, vocab] @param labels int32 [batch, T]: the token at t is the answer at t − 1; −100 does not count.
- */
-export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
-  const [batch, t] = labels.shape;
-  const next = concat([labels.slice(1, 1, t), full([batch, 1], -100, { dtype: "int32" })], 1);
-  return tokenLoss(logits, next);
-}
-
-/**
- * Each text's hidden state at its last token that is no padding (by `padTokenId` as in Transformers, else by the mask).
- * @param x [batch, T, width] @returns [batch, width]
- * @throws ShapeError for several texts where neither says what is padding.
- */
-export function lastTokens(x: Tensor, { inputIds, attentionMask }: DecoderInputs, config: PretrainedConfig): Tensor {
-  const [batch, t] = inputIds.shape;
-  const pad = config.padTokenId;
-  if (pad == null && attentionMask === undefined && batch > 1) {
-    throw new ShapeError(
-      `${batch} texts, but nothing says what is padding`,
-      "Set padTokenId in the configuration, or give attentionMask.",
-    );
-  }
-  const counts = pad == null ? attentionMask?.data() : inputIds.data().map((id) => (id === pad ? 0 : 1));
-  const rows = Int32Array.from({ length: batch }, (_, b) => {
-    let last = counts === undefined ? t - 1 : 0;
-    for (let i = 0; i < t && counts !== undefined; i++) if (counts[b * t + i] !== 0) last = i;
-    return b * t + last;
+/** The same on tokens after those whose keys and values `past` holds, of every layer in turn. */
+export function nextLayers<L>(
+  layers: readonly L[],
+  norm: Norm,
+  x: Tensor,
+  past: LmState | undefined,
+  run: (layer: L, x: Tensor, past: KeysAndValues | undefined) => { x: Tensor; past: KeysAndValues },
+): { x: Tensor; past: Tensor[] } {
+  const kept: Tensor[] = [];
+  layers.forEach((layer, i) => {
+    const out = run(layer, x, past && [past[2 * i], past[2 * i + 1]]);
+    x = out.x;
+    kept.push(...out.past);
   });
-  return embedding(tensor(rows), x.flatten(0, 1));
+  return { x: norm.forward(x), past: kept };
 }

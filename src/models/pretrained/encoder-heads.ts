@@ -1,62 +1,70 @@
 import * as nn from "../../nn/index.ts";
-import { linear } from "../../ops/index.ts";
-import { empty } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { labelsOf, type PretrainedConfig } from "./config.ts";
-import type { EncoderInputs, HeadOutput, QuestionAnsweringInputs, QuestionAnsweringOutput } from "./inputs.ts";
+import { type InitialisedConfig, labelsOf } from "./config.ts";
+import { HeadedModel, type HeadTraits } from "./headed.ts";
+import type {
+  EncoderInputs,
+  EncoderOutput,
+  HeadOutput,
+  QuestionAnsweringInputs,
+  QuestionAnsweringOutput,
+} from "./inputs.ts";
+import { bertLinear, LmHead, zeroBias } from "./layers.ts";
 import { classificationLoss, spanLoss, tokenLoss } from "./losses.ts";
-import { PreTrainedModel } from "./model.ts";
 
-/** Configurations that say how weights begin. */
-type Initialised = PretrainedConfig & { initializerRange: number };
+export type Encoder = nn.Module & { forward(inputs: EncoderInputs): EncoderOutput };
+type Labelled = EncoderInputs & { labels?: Tensor };
 
-/** A linear layer as BERT's begin: normal weights, bias 0. */
-export function bertLinear(
-  input: number,
-  output: number,
-  { initializerRange }: { initializerRange: number },
-): nn.Linear {
-  const layer = new nn.Linear(input, output);
-  nn.init.normal_(layer.weight, 0, initializerRange);
-  if (layer.bias) nn.init.zeros_(layer.bias);
-  return layer;
+/** What the heads of a family of encoders stand on. */
+export interface EncoderTraits<C, P extends string, E> extends HeadTraits<C, P, E> {
+  /** What is dropped before the classifier of tokens. */
+  readonly dropout: (config: C) => number;
 }
 
-export abstract class EncoderForSequenceClassification<C extends Initialised> extends PreTrainedModel<C> {
+export abstract class EncoderForSequenceClassification<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  constructor(config: C, base: Encoder = new.target.traits.base(config)) {
+    super(config, base);
+  }
   /** → logits [batch, labels] */
-  protected abstract classify(inputs: EncoderInputs): Tensor;
+  protected abstract classify(output: EncoderOutput): Tensor;
   /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const logits = this.classify(inputs);
+  forward({ labels, ...inputs }: Labelled): HeadOutput {
+    const logits = this.classify(this.base.forward(inputs));
     return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
   }
 }
 
-export abstract class EncoderForTokenClassification<C extends Initialised> extends PreTrainedModel<C> {
+export class EncoderForTokenClassification<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  // biome-ignore lint/suspicious/noExplicitAny: every family has its own
+  static override readonly traits: EncoderTraits<any, string, any>;
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
-  constructor(config: C, size: number, dropout: number) {
+  constructor(config: C) {
     super(config);
-    this.dropout = new nn.Dropout(dropout);
-    this.classifier = bertLinear(size, labelsOf(config).length, config);
+    const { base, width, dropout } = new.target.traits;
+    this.dropout = new nn.Dropout(dropout(config));
+    this.classifier = bertLinear(width(config), labelsOf(config).length, config);
+    this.attach(base(config));
   }
-  /** → [batch, T, size] */
-  protected abstract encode(inputs: EncoderInputs): Tensor;
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const logits = this.classifier.forward(this.dropout.forward(this.encode(inputs)));
+  forward({ labels, ...inputs }: Labelled): HeadOutput {
+    const logits = this.classifier.forward(this.dropout.forward(this.base.forward(inputs).lastHiddenState));
     return { logits, loss: labels && tokenLoss(logits, labels) };
   }
 }
 
-export abstract class EncoderForQuestionAnswering<C extends Initialised> extends PreTrainedModel<C> {
+export class EncoderForQuestionAnswering<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
   readonly qa_outputs: nn.Linear;
-  constructor(config: C, size: number) {
+  constructor(config: C) {
     super(config);
-    this.qa_outputs = bertLinear(size, 2, config);
+    const { base, width } = new.target.traits;
+    this.qa_outputs = bertLinear(width(config), 2, config);
+    this.attach(base(config));
   }
-  /** → [batch, T, size] */
-  protected abstract encode(inputs: EncoderInputs): Tensor;
+  /** → [batch, T, width] */
+  protected encode(inputs: EncoderInputs): Tensor {
+    return this.base.forward(inputs).lastHiddenState;
+  }
   /** startPositions, endPositions int32 [batch]; logits [batch, T]. */
   forward({ startPositions, endPositions, ...inputs }: QuestionAnsweringInputs): QuestionAnsweringOutput {
     const both = this.qa_outputs.forward(this.encode(inputs));
@@ -66,12 +74,15 @@ export abstract class EncoderForQuestionAnswering<C extends Initialised> extends
   }
 }
 
-export abstract class EncoderForMaskedLM<C extends Initialised> extends PreTrainedModel<C> {
-  /** → logits [batch, T, vocab] */
-  protected abstract predict(inputs: EncoderInputs): Tensor;
+export abstract class EncoderForMaskedLM<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  constructor(config: C) {
+    super(config, new.target.traits.base(config));
+  }
+  /** x [batch, T, width] → logits [batch, T, vocab] */
+  protected abstract predict(x: Tensor): Tensor;
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, vocab]. */
-  forward({ labels, ...inputs }: EncoderInputs & { labels?: Tensor }): HeadOutput {
-    const logits = this.predict(inputs);
+  forward({ labels, ...inputs }: Labelled): HeadOutput {
+    const logits = this.predict(this.base.forward(inputs).lastHiddenState);
     return { logits, loss: labels && tokenLoss(logits, labels) };
   }
 }
@@ -82,7 +93,7 @@ export class FirstTokenClassifier extends nn.Module {
   readonly dropout: nn.Dropout;
   readonly out_proj: nn.Linear;
   readonly #activation: "tanh" | "gelu";
-  constructor(config: Initialised & { hiddenSize: number }, dropout: number, activation: "tanh" | "gelu") {
+  constructor(config: InitialisedConfig & { hiddenSize: number }, dropout: number, activation: "tanh" | "gelu") {
     super();
     this.dense = bertLinear(config.hiddenSize, config.hiddenSize, config);
     this.dropout = new nn.Dropout(dropout);
@@ -97,25 +108,16 @@ export class FirstTokenClassifier extends nn.Module {
 }
 
 /** An output layer over the vocabulary whose weight is the table of words, unless the configuration unties it. */
-export class VocabularyDecoder extends nn.Module {
-  readonly weight: nn.Parameter;
-  constructor(config: Initialised & { vocabSize: number }, size: number, words: nn.Parameter) {
-    super();
-    this.weight = config.tieWordEmbeddings ? words : bertLinear(size, config.vocabSize, config).weight;
-  }
-  /** x [..., size] → [..., vocab] */
-  forward(x: Tensor, bias?: Tensor): Tensor {
-    return linear(x, this.weight, bias);
+export class VocabularyDecoder extends LmHead {
+  constructor(config: InitialisedConfig & { vocabSize: number }, size: number, words: nn.Parameter) {
+    super(config.tieWordEmbeddings ? words : bertLinear(size, config.vocabSize, config).weight);
   }
 }
-
-/** A bias that begins at 0. */
-export const zeroBias = (size: number): nn.Parameter => new nn.Parameter(nn.init.zeros_(empty([size])));
 
 /** The same with a bias of its own. */
 export class VocabularyHead extends VocabularyDecoder {
   readonly bias: nn.Parameter;
-  constructor(config: Initialised & { vocabSize: number }, size: number, words: nn.Parameter) {
+  constructor(config: InitialisedConfig & { vocabSize: number }, size: number, words: nn.Parameter) {
     super(config, size, words);
     this.bias = zeroBias(config.vocabSize);
   }

@@ -1,5 +1,14 @@
-import type { Head } from "./auto.ts";
 import { ConfigError, readConfigJson } from "./config.ts";
+
+/** What a model is for; each has a class `AutoModel…`. */
+export type Head =
+  | "base"
+  | "sequenceClassification"
+  | "tokenClassification"
+  | "questionAnswering"
+  | "maskedLm"
+  | "causalLm"
+  | "seq2seqLm";
 
 const ENDINGS: readonly [RegExp, Head][] = [
   [/ForSequenceClassification$/, "sequenceClassification"],

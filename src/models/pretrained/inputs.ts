@@ -1,5 +1,4 @@
 import type { Activation } from "../../backend/codes.ts";
-import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What an encoder reads; made by a tokenizer. */
@@ -27,15 +26,6 @@ export interface EncoderOutput {
 export interface HeadOutput {
   loss?: Tensor;
   logits: Tensor;
-}
-
-/** Where each token may look: uint8 [batch, 1, 1, T]. Throws ShapeError unless the mask has the shape of the ids. */
-export function paddingMask(ids: Tensor, mask: Tensor | undefined): Tensor | undefined {
-  if (mask === undefined) return undefined;
-  if (mask.ndim !== 2 || mask.shape[0] !== ids.shape[0] || mask.shape[1] !== ids.shape[1]) {
-    throw new ShapeError(`attentionMask: expected ${showShape(ids.shape)}, found ${showShape(mask.shape)}`);
-  }
-  return mask.to("uint8").reshape([mask.shape[0], 1, 1, mask.shape[1]]);
 }
 
 /** Hugging Face's names of activations, as the kernels call them. */

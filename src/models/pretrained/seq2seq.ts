@@ -1,9 +1,14 @@
+import type { Module } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
+import type { Seq2SeqLm, Seq2SeqState } from "../seq2seq-lm.ts";
 import { ConfigError, type PretrainedConfig } from "./config.ts";
 import type { EncoderInputs, HeadOutput } from "./inputs.ts";
+import { tokenLoss } from "./losses.ts";
+import { keyMask } from "./masks.ts";
+import { type LayerStack, PreTrainedModel, runLayer } from "./model.ts";
 
 /** What a model reads that writes another text. */
 export interface Seq2SeqInputs extends Omit<EncoderInputs, "tokenTypeIds" | "positionIds"> {
@@ -27,7 +32,7 @@ export function decoderStart(config: PretrainedConfig): number {
 }
 
 /** What the decoder reads: its inputs, or the labels moved right behind the start token, −100 as padding. */
-export function decoderIds(
+function decoderIds(
   { decoderInputIds, labels }: Seq2SeqInputs,
   config: PretrainedConfig & { padTokenId?: number | null },
 ): Tensor {
@@ -42,12 +47,6 @@ export function decoderIds(
   return tensor(moved, labels.shape);
 }
 
-/** [batch, n, heads · d] → [batch, heads, n, d] */
-export const splitHeads = (x: Tensor, heads: number): Tensor =>
-  x.reshape([x.shape[0], x.shape[1], heads, -1]).transpose(1, 2);
-/** [batch, heads, n, d] → [batch, n, heads · d] */
-export const joinHeads = (y: Tensor): Tensor => y.transpose(1, 2).reshape([y.shape[0], y.shape[2], -1]);
-
 /** What every layer of a decoder needs to know. */
 export interface DecoderContext {
   /** Of attention to what is written, besides what is causal. */
@@ -57,4 +56,74 @@ export interface DecoderContext {
   past?: LmState;
   /** Gathers the keys and values to remember; undefined where nothing is. */
   kept?: Tensor[];
+}
+
+/**
+ * Runs a decoder's layers, in checkpoints in training.
+ * @param run a layer on hidden states [batch, T, width]; the context's `selfMask` and `cross` are for it alone.
+ */
+export function decodeLayers<L>(
+  stack: LayerStack,
+  layers: readonly L[],
+  x: Tensor,
+  context: DecoderContext,
+  run: (layer: L, x: Tensor, context: DecoderContext, index: number) => Tensor,
+): Tensor {
+  // Remembering is for writing, not for training.
+  const own = context.kept === undefined ? stack : { checkpoints: false };
+  layers.forEach((layer, i) => {
+    const decode = (h: Tensor, key: Tensor, value: Tensor, selfMask?: Tensor) => {
+      const cross = [...context.cross];
+      cross.splice(2 * i, 2, key, value);
+      return run(layer, h, { ...context, cross, selfMask }, i);
+    };
+    const { selfMask } = context;
+    const masks = selfMask === undefined ? [] : [selfMask];
+    x = runLayer(own, decode as (...inputs: Tensor[]) => Tensor, x, ...context.cross.slice(2 * i, 2 * i + 2), ...masks);
+  });
+  return x;
+}
+
+/** An encoder or a decoder. */
+interface Stack extends Module {
+  /** ids [batch, S] → [batch, S, width] */
+  forward(ids: Tensor, mask: Tensor | undefined): Tensor;
+  /** Keys and values of the read text, of every layer in turn. */
+  crossKeysAndValues(memory: Tensor): Tensor[];
+  /** ids [batch, T] after those of `past` → [batch, T, width]; mask [batch, T], only without a past. */
+  decode(ids: Tensor, context: DecoderContext, mask?: Tensor): Tensor;
+}
+
+/** A model that reads one text and writes another. */
+export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTrainedModel<C> implements Seq2SeqLm {
+  abstract readonly vocabSize: number;
+  abstract readonly maxPositions: number;
+  protected abstract readonly stacks: { readonly encoder: Stack; readonly decoder: Stack };
+  /** x [batch, T, width] → [batch, T, vocab] */
+  protected abstract logits(x: Tensor): Tensor;
+
+  /**
+   * labels, decoderInputIds int32 [batch, T]; logits [batch, T, vocab]. Throws ShapeError for masks of another shape, or more
+   * tokens than the model has positions.
+   */
+  forward(inputs: Seq2SeqInputs): Seq2SeqOutput {
+    const { inputIds, attentionMask, decoderAttentionMask, labels } = inputs;
+    const ids = decoderIds(inputs, this.config);
+    const memory = this.stacks.encoder.forward(inputIds, attentionMask);
+    const context = this.#state(memory, attentionMask);
+    const logits = this.logits(this.stacks.decoder.decode(ids, context, decoderAttentionMask));
+    return { logits, loss: labels && tokenLoss(logits, labels), encoderLastHiddenState: memory };
+  }
+  encode({ inputIds, attentionMask }: EncoderInputs): Seq2SeqState {
+    return this.#state(this.stacks.encoder.forward(inputIds, attentionMask), attentionMask);
+  }
+  next(ids: Tensor, state: Seq2SeqState): { logits: Tensor; state: Seq2SeqState } {
+    const kept: Tensor[] = [];
+    const x = this.stacks.decoder.decode(ids, { ...state, kept });
+    return { logits: this.logits(x), state: { ...state, past: kept } };
+  }
+  #state(memory: Tensor, mask: Tensor | undefined): Seq2SeqState {
+    const crossMask = keyMask(mask, memory.shape[0], memory.shape[1]);
+    return { cross: this.stacks.decoder.crossKeysAndValues(memory), crossMask };
+  }
 }

@@ -1,22 +1,16 @@
 import * as nn from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { BERT_KEYS, checkHeads } from "../bert/config.ts";
+import { BERT_KEYS, checkHeads, dropoutOf, KIN } from "../bert/config.ts";
 import { BertEmbeddings } from "../bert/encoder.ts";
 import { BertModel } from "../bert/index.ts";
-import type { Family } from "../pretrained/auto.ts";
+import { familyOf, type ModelClass } from "../pretrained/auto.ts";
 import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
-import {
-  bertLinear,
-  EncoderForMaskedLM,
-  EncoderForQuestionAnswering,
-  EncoderForSequenceClassification,
-  EncoderForTokenClassification,
-  FirstTokenClassifier,
-  VocabularyDecoder,
-  zeroBias,
-} from "../pretrained/encoder-heads.ts";
-import type { EncoderInputs } from "../pretrained/inputs.ts";
+import { FirstTokenClassifier, VocabularyDecoder } from "../pretrained/encoder-heads.ts";
+import { named } from "../pretrained/headed.ts";
+import { encoderHeads } from "../pretrained/heads.ts";
+import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
+import { bertLinear, zeroBias } from "../pretrained/layers.ts";
 
 const KEYS = {
   ...BERT_KEYS,
@@ -29,13 +23,17 @@ export type RobertaConfig = ConfigOf<typeof KEYS>;
 export const robertaConfig = defineConfig("roberta", KEYS, checkHeads);
 const xlmRobertaConfig = defineConfig("xlm-roberta", { ...KEYS, vocabSize: kinds.rows.default(250002) }, checkHeads);
 
-const IGNORED = [/embeddings\.position_ids$/, /^lm_head\.decoder\.bias$/, /^roberta\.pooler\./];
+const ROBERTA = {
+  configKind: robertaConfig,
+  baseModelPrefix: "roberta",
+  ignored: [/embeddings\.position_ids$/, /^lm_head\.decoder\.bias$/, /^roberta\.pooler\./],
+} as const;
 
 /** Positions count from `padTokenId` + 1 on; padding has the position `padTokenId`. */
 class RobertaEmbeddings extends BertEmbeddings {
   readonly #padding: number;
   constructor(config: RobertaConfig) {
-    super(config);
+    super(config, config.hiddenSize);
     this.#padding = config.padTokenId;
   }
   override forward(inputs: EncoderInputs): Tensor {
@@ -53,65 +51,32 @@ class RobertaEmbeddings extends BertEmbeddings {
 }
 
 /** RoBERTa (Liu et al., 2019), bare. */
-export class RobertaModel extends BertModel {
-  static override readonly architecture: string = "RobertaModel";
-  static override readonly configKind = robertaConfig;
-  static override readonly baseModelPrefix: string = "roberta";
-  static override readonly ignored = IGNORED;
+export class RobertaModel extends named(BertModel, "RobertaModel", ROBERTA) {
   constructor(config: RobertaConfig, { addPoolingLayer = true } = {}) {
     super(config, { addPoolingLayer, embeddings: new RobertaEmbeddings(config) });
   }
 }
 
-const bare = (config: RobertaConfig) => new RobertaModel(config, { addPoolingLayer: false });
-const dropoutOf = (config: RobertaConfig) => config.classifierDropout ?? config.hiddenDropoutProb;
+const heads = encoderHeads("Roberta", {
+  ...ROBERTA,
+  ...KIN,
+  base: (config: RobertaConfig) => new RobertaModel(config, { addPoolingLayer: false }),
+});
 
-export class RobertaForSequenceClassification extends EncoderForSequenceClassification<RobertaConfig> {
-  static override readonly architecture: string = "RobertaForSequenceClassification";
-  static override readonly configKind = robertaConfig;
-  static override readonly baseModelPrefix: string = "roberta";
-  static override readonly ignored = IGNORED;
-  readonly roberta: RobertaModel;
+export class RobertaForSequenceClassification extends heads.ForSequenceClassification {
   readonly classifier: FirstTokenClassifier;
   constructor(config: RobertaConfig) {
     super(config);
-    this.roberta = bare(config);
     this.classifier = new FirstTokenClassifier(config, dropoutOf(config), "tanh");
   }
-  protected classify(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.roberta.forward(inputs).lastHiddenState);
+  protected classify({ lastHiddenState }: EncoderOutput): Tensor {
+    return this.classifier.forward(lastHiddenState);
   }
 }
 
-export class RobertaForTokenClassification extends EncoderForTokenClassification<RobertaConfig> {
-  static override readonly architecture: string = "RobertaForTokenClassification";
-  static override readonly configKind = robertaConfig;
-  static override readonly baseModelPrefix: string = "roberta";
-  static override readonly ignored = IGNORED;
-  readonly roberta: RobertaModel;
-  constructor(config: RobertaConfig) {
-    super(config, config.hiddenSize, dropoutOf(config));
-    this.roberta = bare(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.roberta.forward(inputs).lastHiddenState;
-  }
-}
+export class RobertaForTokenClassification extends heads.ForTokenClassification {}
 
-export class RobertaForQuestionAnswering extends EncoderForQuestionAnswering<RobertaConfig> {
-  static override readonly architecture: string = "RobertaForQuestionAnswering";
-  static override readonly configKind = robertaConfig;
-  static override readonly baseModelPrefix: string = "roberta";
-  static override readonly ignored = IGNORED;
-  readonly roberta: RobertaModel;
-  constructor(config: RobertaConfig) {
-    super(config, config.hiddenSize);
-    this.roberta = bare(config);
-  }
-  protected encode(inputs: EncoderInputs): Tensor {
-    return this.roberta.forward(inputs).lastHiddenState;
-  }
-}
+export class RobertaForQuestionAnswering extends heads.ForQuestionAnswering {}
 
 class RobertaLMHead extends nn.Module {
   readonly dense: nn.Linear;
@@ -130,57 +95,28 @@ class RobertaLMHead extends nn.Module {
   }
 }
 
-export class RobertaForMaskedLM extends EncoderForMaskedLM<RobertaConfig> {
-  static override readonly architecture: string = "RobertaForMaskedLM";
-  static override readonly configKind = robertaConfig;
-  static override readonly baseModelPrefix: string = "roberta";
-  static override readonly ignored = IGNORED;
-  readonly roberta: RobertaModel;
+export class RobertaForMaskedLM extends heads.ForMaskedLM {
   readonly lm_head: RobertaLMHead;
   constructor(config: RobertaConfig) {
     super(config);
-    this.roberta = bare(config);
     this.lm_head = new RobertaLMHead(config, this.roberta.embeddings.word_embeddings.weight);
   }
-  protected predict(inputs: EncoderInputs): Tensor {
-    return this.lm_head.forward(this.roberta.forward(inputs).lastHiddenState);
+  protected predict(x: Tensor): Tensor {
+    return this.lm_head.forward(x);
   }
 }
 
-export const roberta: Family = {
-  config: robertaConfig,
-  heads: {
-    base: RobertaModel,
-    sequenceClassification: RobertaForSequenceClassification,
-    tokenClassification: RobertaForTokenClassification,
-    questionAnswering: RobertaForQuestionAnswering,
-    maskedLm: RobertaForMaskedLM,
-  },
-};
+const CLASSES = [
+  RobertaModel,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaForQuestionAnswering,
+  RobertaForMaskedLM,
+];
+export const roberta = familyOf(robertaConfig, ...CLASSES);
 
 /** XLM-R (Conneau et al., 2020) is RoBERTa under another name. */
-export const xlmRoberta: Family = {
-  config: xlmRobertaConfig,
-  heads: {
-    base: class extends RobertaModel {
-      static override readonly architecture = "XLMRobertaModel";
-      static override readonly configKind = xlmRobertaConfig;
-    },
-    sequenceClassification: class extends RobertaForSequenceClassification {
-      static override readonly architecture = "XLMRobertaForSequenceClassification";
-      static override readonly configKind = xlmRobertaConfig;
-    },
-    tokenClassification: class extends RobertaForTokenClassification {
-      static override readonly architecture = "XLMRobertaForTokenClassification";
-      static override readonly configKind = xlmRobertaConfig;
-    },
-    questionAnswering: class extends RobertaForQuestionAnswering {
-      static override readonly architecture = "XLMRobertaForQuestionAnswering";
-      static override readonly configKind = xlmRobertaConfig;
-    },
-    maskedLm: class extends RobertaForMaskedLM {
-      static override readonly architecture = "XLMRobertaForMaskedLM";
-      static override readonly configKind = xlmRobertaConfig;
-    },
-  },
-};
+export const xlmRoberta = familyOf(
+  xlmRobertaConfig,
+  ...CLASSES.map((Model: ModelClass) => named(Model, `XLM${Model.architecture}`, { configKind: xlmRobertaConfig })),
+);

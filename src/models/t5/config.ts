@@ -25,14 +25,11 @@ const T5_KEYS = {
   relativeAttentionMaxDistance: kinds.rows.default(128),
   dropoutRate: kinds.share.default(0.1),
   layerNormEpsilon: kinds.positive.default(1e-6),
-  initializerFactor: z.number().min(0).default(1),
+  initializerFactor: kinds.deviation.default(1),
   feedForwardProj: z.enum(Object.keys(ACTIVATIONS) as [string, ...string[]]).default("relu"),
   isEncoderDecoder: z.boolean().default(true),
   padTokenId: kinds.tokenId.nullish().default(0),
-  eosTokenId: z
-    .union([kinds.tokenId, z.array(kinds.tokenId)])
-    .nullish()
-    .default(1),
+  eosTokenId: kinds.tokenIds.nullish().default(1),
   decoderStartTokenId: kinds.tokenId.nullish().default(0),
 };
 export type T5Config = ConfigOf<typeof T5_KEYS>;

@@ -1,13 +1,14 @@
 import * as nn from "../../nn/index.ts";
 import { embedding, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
-import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { plainLinear } from "../pretrained/decoder.ts";
 import { ACTIVATIONS } from "../pretrained/inputs.ts";
+import { plainLinear } from "../pretrained/layers.ts";
+import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
-import { type DecoderContext, joinHeads, splitHeads } from "../pretrained/seq2seq.ts";
+import { joinHeads, splitHeads } from "../pretrained/multi-head.ts";
+import { type DecoderContext, decodeLayers } from "../pretrained/seq2seq.ts";
 import { feedForward, type T5Config } from "./config.ts";
 
 /**
@@ -33,11 +34,9 @@ export function relativePositionBucket(
 
 /** 0 where a mask shows a key, −∞ where it hides it: [batch, 1, 1, S]. Throws ShapeError unless it is [batch, S]. */
 export function hidingBias(mask: Tensor | undefined, batch: number, keys: number): Tensor | undefined {
-  if (mask === undefined) return undefined;
-  if (mask.ndim !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys)
-    throw new ShapeError(`attentionMask: expected ${showShape([batch, keys])}, found ${showShape(mask.shape)}`);
-  const values = Float32Array.from(mask.data(), (m) => (m === 0 ? Number.NEGATIVE_INFINITY : 0));
-  return tensor(values, [batch, 1, 1, keys]);
+  const shown = keyMask(mask, batch, keys);
+  const values = shown && Float32Array.from(shown.data(), (m) => (m === 0 ? Number.NEGATIVE_INFINITY : 0));
+  return values && tensor(values, [batch, 1, 1, keys]);
 }
 
 /** Attention without scaling and biases; the first of a stack holds the learned distances of all. */
@@ -219,6 +218,11 @@ export class T5Stack extends nn.Module {
     this.final_layer_norm = new nn.RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
     this.dropout = new nn.Dropout(config.dropoutRate);
   }
+  /** What is added to the scores; undefined where there are no layers. */
+  #bias(hiding: Tensor | undefined, t: number, before: number, bidirectional: boolean): Tensor | undefined {
+    const bias = this.block[0]?.attention.SelfAttention.bias(t, before, bidirectional);
+    return hiding === undefined ? bias : bias?.add(hiding);
+  }
   #finish(x: Tensor): Tensor {
     return this.dropout.forward(this.final_layer_norm.forward(x));
   }
@@ -226,9 +230,7 @@ export class T5Stack extends nn.Module {
   forward(ids: Tensor, mask: Tensor | undefined, each?: (x: Tensor) => void): Tensor {
     const [batch, t] = ids.shape;
     let x = this.dropout.forward(this.embed_tokens.forward(ids));
-    const bias = this.block[0]?.attention.SelfAttention.bias(t, 0, true);
-    const hiding = hidingBias(mask, batch, t);
-    const attnMask = hiding === undefined || bias === undefined ? bias : bias.add(hiding);
+    const attnMask = this.#bias(hidingBias(mask, batch, t), t, 0, true);
     for (const block of this.block) {
       each?.(x);
       x = runLayer(this, (h, m) => block.encode(h, m), x, attnMask as Tensor);
@@ -246,19 +248,8 @@ export class T5Stack extends nn.Module {
     const [batch, t] = ids.shape;
     const before = context.past?.[0]?.shape[2] ?? 0;
     let x = this.dropout.forward(this.embed_tokens.forward(ids));
-    const bias = this.block[0]?.attention.SelfAttention.bias(t, before, false);
-    const hiding = hidingBias(mask, batch, t);
-    const selfMask = hiding === undefined || bias === undefined ? bias : bias.add(hiding);
-    // Remembering is for writing, not for training.
-    const stack = context.kept === undefined ? this : { checkpoints: false };
-    this.block.forEach((block, i) => {
-      const layer = (h: Tensor, m: Tensor, ...cross: Tensor[]) => {
-        const all = [...context.cross];
-        all.splice(2 * i, 2, ...cross);
-        return block.decode(h, { ...context, cross: all, selfMask: m }, i);
-      };
-      x = runLayer(stack, layer, x, selfMask as Tensor, ...context.cross.slice(2 * i, 2 * i + 2));
-    });
+    const selfMask = this.#bias(hidingBias(mask, batch, t), t, before, false);
+    x = decodeLayers(this, this.block, x, { ...context, selfMask }, (block, h, own, i) => block.decode(h, own, i));
     return this.#finish(x);
   }
 }
