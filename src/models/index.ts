@@ -61,6 +61,7 @@ export type {
   EncoderInputs,
   EncoderOutput,
   HeadOutput,
+  MaskedLmInputs,
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";

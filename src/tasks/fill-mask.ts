@@ -2,7 +2,6 @@ import { existsSync, join } from "#platform";
 import { DataError, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type MaskedLm } from "../models/index.ts";
-import { embedding } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
@@ -28,8 +27,8 @@ import { PretrainedTexts } from "./pretrained-texts.ts";
 const NAME = "fill-mask";
 /** Share of the tokens that are hidden, unless --mlm-probability says otherwise. */
 const PROBABILITY = 0.15;
-/** Tokens in a batch whose logits are computed at once, at most. */
-const TOKENS = 1024;
+/** Tokens in a batch of evaluation, at most. */
+const TOKENS = 2048;
 
 /** What may stand in a mask's place, as Transformers' pipeline gives it. */
 export interface FilledMask {
@@ -106,12 +105,12 @@ export function fillMask(
       `Write ${mask.name} where a word is to be found: "Paris is the ${mask.name} of France."`,
     );
   });
-  const longest = Math.max(1, ...encoded.map((e) => e.inputIds.length));
   const out: (FilledMask[] | FilledMask[][])[] = [];
-  for (const { rows, batch } of texts.batches(encoded, Math.max(1, Math.floor(TOKENS / longest)))) {
+  for (const { rows, batch } of texts.batches(encoded)) {
     const [, t] = batch.inputIds.shape;
     const places = rows.flatMap((e, row) => e.places.map((i) => row * t + texts.before(e.inputIds.length, t) + i));
-    const logits = noGrad(() => embedding(tensor(Int32Array.from(places)), model.forward(batch).logits.flatten(0, 1)));
+    const maskedPositions = tensor(Int32Array.from(places));
+    const logits = noGrad(() => model.forward({ ...batch, maskedPositions }).logits);
     const [data, width] = [logits.data() as Float32Array, logits.shape[1]];
     let at = 0;
     for (const { i, inputIds, places } of rows) {
@@ -157,28 +156,25 @@ class Guesser {
     this.masking = { probability, maskTokenId: maskOf(model, tokenizer).id, vocabSize, specialIds };
   }
 
-  loss({ inputIds, labels }: MaskedBatch): Tensor {
-    return this.model.forward({ inputIds, labels }).loss as Tensor;
-  }
-
   /** Mean loss of the hidden tokens, its exponential, and the share of them that is guessed. */
   async score(ids: Int32Array): Promise<Metrics> {
     let [total, hits, tokens] = [0, 0, 0];
     const { block, masking } = this;
     const batches = fixedBlocks(ids, { block, masking, batch: Math.max(1, Math.floor(TOKENS / block)) });
-    for (const { inputIds, labels, count } of batches) {
+    for (const batch of batches) {
+      const count = batch.labels.numel;
       if (count > 0) {
         const { loss, guesses } = noGrad(() => {
-          const { loss, logits } = this.model.forward({ inputIds, labels });
+          const { loss, logits } = this.model.forward(batch);
           return { loss: loss as Tensor, guesses: logits.argmax(-1) };
         });
-        const [guessed, wanted] = [guesses.data(), labels.data()];
-        for (let i = 0; i < wanted.length; i++) if (guessed[i] === wanted[i]) hits++;
+        const [guessed, wanted] = [guesses.data(), batch.labels.data()];
+        for (let i = 0; i < count; i++) if (guessed[i] === wanted[i]) hits++;
         total += loss.item() * count;
         tokens += count;
         for (const used of [loss, guesses]) used.dispose();
       }
-      for (const used of [inputIds, labels]) used.dispose();
+      for (const used of Object.values(batch) as Tensor[]) used.dispose();
     }
     if (tokens === 0) return { loss: Number.NaN, perplexity: Number.NaN, accuracy: Number.NaN, tokens };
     const loss = total / tokens;
@@ -228,7 +224,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const result = await new Trainer<MaskedBlocks, MaskedBatch>({
     model,
     trainDataset,
-    computeLoss: (batch) => guesser.loss(batch),
+    computeLoss: (batch) => guesser.model.forward(batch).loss as Tensor,
     evaluate: held.length > 0 ? () => guesser.score(held) : undefined,
     metricForBestModel: "loss",
     callbacks: options.callbacks,

@@ -22,10 +22,10 @@ export interface Masking {
 export interface MaskedBatch {
   /** int32 [batch, T] */
   inputIds: Tensor;
-  /** int32 [batch, T]: what the hidden tokens were; −100 where nothing is to be guessed. */
+  /** int32 [n]: places, among all batch · T, of the tokens to be guessed. */
+  maskedPositions: Tensor;
+  /** int32 [n]: what they were. */
   labels: Tensor;
-  /** Tokens to be guessed. */
-  count: number;
 }
 
 /** Of which draw masks are: seed and epoch. */
@@ -37,51 +37,55 @@ const FIXED: Draw = [0, 2 ** 32 - 1];
 const words = new Uint32Array(4);
 
 /**
- * Hides tokens of `ids[from …]` as BERT was trained (Devlin et al., 2019, section 3.1): of those to be guessed 80 % become the
- * mask token, 10 % a random one, 10 % stay. What happens to a token is a function of the draw and its place in the stream. One
- * token is to be guessed at least, unless all are special.
- * @returns how many are to be guessed
+ * Hides tokens of a block as BERT was trained (Devlin et al., 2019, section 3.1): of those to be guessed 80 % become the mask
+ * token, 10 % a random one, 10 % stay. What happens to a token is a function of the draw and its place in the stream. One token
+ * is to be guessed at least, unless all are special.
+ * @param block changed in place
+ * @param from its place in the stream
+ * @returns the places in the block of the tokens to be guessed
  */
 function hide(
-  ids: Int32Array,
+  block: Int32Array,
   from: number,
   { probability, maskTokenId, vocabSize, specialIds }: Masking,
   [seed, epoch]: Draw,
-  { inputs, labels }: { inputs: Int32Array; labels: Int32Array },
-): number {
-  const guess = (i: number) => {
-    labels[i] = inputs[i];
-    const kind = words[1] / 2 ** 32;
-    if (kind < 0.8) inputs[i] = maskTokenId;
-    else if (kind < 0.9) inputs[i] = Math.floor((words[2] / 2 ** 32) * vocabSize);
-  };
+): number[] {
   const draw = (i: number) => philox(from + i, epoch, seed >>> 0, MASKS, words, 0);
-  inputs.set(ids.subarray(from, from + inputs.length));
-  labels.fill(-100);
-  let [count, least, nearest] = [0, 2 ** 32, -1];
-  for (let i = 0; i < inputs.length; i++) {
-    if (specialIds.has(inputs[i])) continue;
+  let chosen: number[] = [];
+  let [least, nearest] = [2 ** 32, -1];
+  block.forEach((id, i) => {
+    if (specialIds.has(id)) return;
     draw(i);
     if (words[0] < least) [least, nearest] = [words[0], i];
-    if (words[0] >= probability * 2 ** 32) continue;
-    guess(i);
-    count++;
+    if (words[0] < probability * 2 ** 32) chosen.push(i);
+  });
+  if (chosen.length === 0 && nearest >= 0) chosen = [nearest];
+  for (const i of chosen) {
+    draw(i);
+    const kind = words[1] / 2 ** 32;
+    if (kind < 0.8) block[i] = maskTokenId;
+    else if (kind < 0.9) block[i] = Math.floor((words[2] / 2 ** 32) * vocabSize);
   }
-  if (count > 0 || nearest < 0) return count;
-  draw(nearest);
-  guess(nearest);
-  return 1;
+  return chosen;
 }
 
 function masked(ids: Int32Array, from: readonly number[], block: number, masking: Masking, draw: Draw): MaskedBatch {
-  const [inputs, labels] = [new Int32Array(from.length * block), new Int32Array(from.length * block)];
-  let count = 0;
+  const inputs = new Int32Array(from.length * block);
+  const [positions, labels]: [number[], number[]] = [[], []];
   from.forEach((start, row) => {
-    const part = (list: Int32Array) => list.subarray(row * block, (row + 1) * block);
-    count += hide(ids, start, masking, draw, { inputs: part(inputs), labels: part(labels) });
+    const part = inputs.subarray(row * block, (row + 1) * block);
+    part.set(ids.subarray(start, start + block));
+    for (const i of hide(part, start, masking, draw)) {
+      positions.push(row * block + i);
+      labels.push(ids[start + i]);
+    }
   });
-  const shape = [from.length, block];
-  return { inputIds: tensor(inputs, shape), labels: tensor(labels, shape), count };
+  const list = (values: number[]) => tensor(Int32Array.from(values));
+  return {
+    inputIds: tensor(inputs, [from.length, block]),
+    maskedPositions: list(positions),
+    labels: list(labels),
+  };
 }
 
 /** Blocks of a stream with new masks in every epoch; the rest that fills no block is left out. */

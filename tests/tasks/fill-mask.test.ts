@@ -7,7 +7,7 @@ import { main } from "../../src/cli/main.ts";
 import { manualSeed, noGrad, type Tensor } from "../../src/index.ts";
 import { AutoModelForMaskedLM, autoModels, type Head, type PreTrainedModel } from "../../src/models/index.ts";
 import { type FilledMask, fillMask, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
-import { encodeTexts, fixedBlocks, MaskedBlocks } from "../../src/tasks/masked-blocks.ts";
+import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks } from "../../src/tasks/masked-blocks.ts";
 import { AutoTokenizer, PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 
@@ -222,10 +222,15 @@ describe("masking", () => {
   const specialIds = new Set([0, 1, 2, 3, 4]);
   const vocabSize = 50;
   const stream = (n: number) => Int32Array.from({ length: n }, (_, i) => (i * 7919 + (i >> 3)) % vocabSize);
-  const lists = (batch: { inputIds: Tensor; labels: Tensor }) => {
-    const both = [[...batch.inputIds.data()], [...batch.labels.data()]];
-    batch.inputIds.dispose();
-    batch.labels.dispose();
+  /** Ids, and labels with −100 where nothing is to be guessed. */
+  const lists = ({ inputIds, maskedPositions, labels }: MaskedBatch) => {
+    const all = new Array<number>(inputIds.numel).fill(-100);
+    const found = labels.data();
+    maskedPositions.data().forEach((at, i) => {
+      all[at] = found[i];
+    });
+    const both = [[...inputIds.data()], all];
+    for (const used of [inputIds, maskedPositions, labels]) used.dispose();
     return both;
   };
 
@@ -241,7 +246,7 @@ describe("masking", () => {
           const blocks = new MaskedBlocks(ids, { block: 100, masking, seed });
           blocks.setEpoch(epoch);
           const batch = blocks.batch(Int32Array.from({ length: 400 }, (_, i) => i));
-          const { count } = batch;
+          const count = batch.labels.numel;
           const [inputs, labels] = lists(batch);
           let [ordinary, masked, other, low, wrong] = [0, 0, 0, 0, 0];
           ids.forEach((id, i) => {
@@ -288,7 +293,7 @@ describe("masking", () => {
     expect(at(4, 5, [7])[1]).not.toEqual(first[1]);
     const whole = (batch: number) => {
       const found = [...fixedBlocks(stream(2010), { block: 100, masking, batch })];
-      expect(found.at(-1)?.labels.shape).toEqual([1, 10]);
+      expect(found.at(-1)?.inputIds.shape).toEqual([1, 10]);
       const both = found.map(lists);
       return [both.flatMap((b) => b[0]), both.flatMap((b) => b[1])];
     };
@@ -388,8 +393,8 @@ describe("training", () => {
     const masking = { probability: 0.3, maskTokenId: tokenizer.maskTokenId as number, vocabSize: tokenizer.vocabSize };
     let [total, count, blocks] = [0, 0, 0];
     for (const batch of fixedBlocks(ids, { block: 9, masking: { ...masking, specialIds }, batch: 1 })) {
-      total += batch.count * noGrad(() => (model.forward(batch).loss as Tensor).item());
-      count += batch.count;
+      total += batch.labels.numel * noGrad(() => (model.forward(batch).loss as Tensor).item());
+      count += batch.labels.numel;
       blocks++;
     }
     expect(examples).toBe(blocks);
