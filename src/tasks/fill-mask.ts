@@ -119,11 +119,10 @@ export function fillMask(
         const row = data.subarray(at * width, ++at * width);
         return best(row, topK, tokenizer.vocabSize).map(({ token, score }) => {
           const ids = inputIds.map((id, k) => (k === place ? token : id)).filter((id) => id !== tokenizer.padTokenId);
-          return {
-            ...{ score, token, token_str: tokenizer.decode([token], { skipSpecialTokens: false }) },
-            // Other masks shall be seen.
-            sequence: tokenizer.decode(ids, { skipSpecialTokens: single }),
-          };
+          const token_str = tokenizer.decode([token], { skipSpecialTokens: false });
+          // Other masks shall be seen.
+          const sequence = tokenizer.decode(ids, { skipSpecialTokens: single });
+          return { score, token, token_str, sequence };
         });
       });
       out[i] = single ? lists[0] : lists;
@@ -136,11 +135,10 @@ export function fillMask(
 /** A masked language model, its tokenizer, and how texts are hidden from it. */
 class Guesser {
   readonly model: MaskedLm;
-  readonly tokenizer: PreTrainedTokenizer;
   readonly block: number;
   readonly masking: Masking;
 
-  /** @throws TaskError as {@link maskOf}, and for a share out of range */
+  /** @throws TaskError as {@link maskOf}, and for a share or a length out of range */
   constructor(
     model: MaskedLm,
     tokenizer: PreTrainedTokenizer,
@@ -148,8 +146,9 @@ class Guesser {
   ) {
     if (!(probability > 0 && probability <= 1))
       throw new TaskError(`--mlm-probability is ${probability}; expected a number above 0, at most 1`);
+    if (!(Number.isInteger(maxLength) && maxLength > 0))
+      throw new TaskError(`--max-length is ${maxLength}; expected a whole number above 0`);
     this.model = model;
-    this.tokenizer = tokenizer;
     this.block = lengthFor(model.config, tokenizer.modelMaxLength, maxLength);
     const { vocabSize, allSpecialIds } = tokenizer;
     const specialIds = new Set(allSpecialIds);
