@@ -1,8 +1,9 @@
 import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
+import { Beams, type Hypothesis } from "./beams.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
-import { GenerationError } from "./generation.ts";
+import { checkPrompt, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
 
 /** Names of Transformers' GenerationConfig. */
 export interface BeamOptions {
@@ -20,28 +21,11 @@ export interface BeamOptions {
   suppressTokens?: readonly number[];
 }
 
-/** A continuation, and its log-likelihood / length^penalty. */
-export interface Hypothesis {
-  ids: number[];
-  score: number;
-}
-interface Beam {
-  ids: number[];
-  sum: number;
-}
-
 function check(model: CausalLm, prompt: readonly number[], o: Required<BeamOptions>): void {
-  const whole = (name: string, x: number, least: number) => {
-    if (!Number.isInteger(x) || x < least) {
-      throw new GenerationError(`${name} is ${x}; expected a whole number from ${least} on`);
-    }
-  };
-  whole("numBeams", o.numBeams, 1);
-  whole("maxNewTokens", o.maxNewTokens, 0);
+  checkWhole("numBeams", o.numBeams, 1);
+  checkWhole("maxNewTokens", o.maxNewTokens, 0);
   if (!Number.isFinite(o.lengthPenalty)) throw new GenerationError(`lengthPenalty is ${o.lengthPenalty}`);
-  if (prompt.length === 0) throw new GenerationError("the prompt is empty", "Give at least one token to begin with.");
-  const odd = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
-  if (odd !== undefined) throw new GenerationError(`token ${odd} is outside the vocabulary of ${model.vocabSize}`);
+  checkPrompt(prompt, model);
   if (prompt.length + o.maxNewTokens - 1 > model.maxPositions) {
     throw new GenerationError(
       `${prompt.length} tokens and ${o.maxNewTokens} new ones, but the model has ${model.maxPositions} positions`,
@@ -63,81 +47,44 @@ export function beamSearch(model: CausalLm, prompt: readonly number[], options: 
     ...options,
   };
   check(model, prompt, o);
-  const wasTraining = model.training;
-  model.eval();
-  let past: LmState = [];
-  const replace = (state: LmState) => {
-    for (const t of past) if (!state.some((s) => s.storage === t.storage)) t.dispose();
-    past = state;
-  };
-  try {
-    const finished: Hypothesis[] = [];
-    const scoreOf = (sum: number, length: number) => sum / length ** o.lengthPenalty;
-    const finish = (ids: number[], sum: number) => {
-      finished.push({ ids, score: scoreOf(sum, ids.length) });
-      finished.sort((a, b) => b.score - a.score);
-      finished.length = Math.min(finished.length, o.numBeams);
+  const beams = new Beams(o);
+  if (o.maxNewTokens === 0) return [];
+  return evaluating(model, () => {
+    let past: LmState | undefined;
+    const replace = (state: LmState | undefined) => {
+      for (const t of past ?? []) if (!state?.some((s) => s.storage === t.storage)) t.dispose();
+      past = state;
     };
-    let beams: Beam[] = [{ ids: [], sum: 0 }];
-    let pending = [prompt];
-    for (let step = 0; step < o.maxNewTokens; step++) {
-      const { likely, state } = advance(model, pending, step === 0 ? undefined : past);
-      replace(state);
-      for (const row of likely) for (const id of o.suppressTokens) row[id] = Number.NEGATIVE_INFINITY;
-      const ranked = extensions(beams, likely, o.numBeams * (1 + o.eosTokenIds.length));
-      const next: { beam: Beam; from: number }[] = [];
-      ranked.forEach(({ from, id, sum }, rank) => {
-        const ids = [...beams[from].ids, id];
-        if (o.eosTokenIds.includes(id)) {
-          if (rank < o.numBeams) finish(ids, sum);
-        } else if (next.length < o.numBeams) next.push({ beam: { ids, sum }, from });
-      });
-      beams = next.map((n) => n.beam);
-      if (beams.length === 0) break;
-      const hopeless =
-        finished.length >= o.numBeams &&
-        (o.earlyStopping || finished[finished.length - 1].score >= scoreOf(beams[0].sum, step + 1));
-      if (hopeless) return finished;
-      replace(
-        reordered(
-          model,
-          past,
-          next.map((n) => n.from),
-        ),
-      );
-      pending = beams.map((b) => b.ids.slice(-1));
+    try {
+      let pending = [prompt];
+      for (;;) {
+        const { rows, state } = advance(model, pending, past);
+        replace(state);
+        for (const row of rows) for (const id of o.suppressTokens) row[id] = Number.NEGATIVE_INFINITY;
+        const from = beams.step(rows);
+        if (beams.done) return beams.ended;
+        replace(reordered(model, state, from));
+        pending = beams.open.map(({ ids }) => ids.slice(-1));
+      }
+    } finally {
+      replace(undefined);
     }
-    for (const b of beams) if (b.ids.length > 0) finish(b.ids, b.sum);
-    return finished;
-  } finally {
-    replace([]);
-    model.train(wasTraining);
-  }
+  });
 }
 
 /** Log-likelihoods of the next token of every text. */
 function advance(model: CausalLm, pending: readonly (readonly number[])[], past: LmState | undefined) {
   const width = pending[0].length;
   const ids = tensor(Int32Array.from(pending.flat()), [pending.length, width]);
-  const { rows, state } = noGrad(() => {
+  const { likely, state } = noGrad(() => {
     const { logits, past: state } = model.next(ids, past);
-    return { rows: logSoftmax(logits.select(1, width - 1), -1), state };
+    return { likely: logSoftmax(logits.select(1, width - 1), -1), state };
   });
-  const all = Float64Array.from(rows.data());
+  const all = Float64Array.from(likely.data());
   ids.dispose();
-  rows.dispose();
+  likely.dispose();
   const v = model.vocabSize;
-  return { likely: pending.map((_, i) => all.slice(i * v, (i + 1) * v)), state };
-}
-
-/** The `count` likeliest texts that are one token longer; ties go to the earlier beam and the smaller id. */
-function extensions(beams: readonly Beam[], likely: readonly Float64Array[], count: number) {
-  const found = beams.flatMap((beam, from) => {
-    const order = Array.from(likely[from].keys()).filter((id) => likely[from][id] > Number.NEGATIVE_INFINITY);
-    order.sort((a, b) => likely[from][b] - likely[from][a] || a - b);
-    return order.slice(0, count).map((id) => ({ from, id, sum: beam.sum + likely[from][id] }));
-  });
-  return found.sort((a, b) => b.sum - a.sum).slice(0, count);
+  return { rows: pending.map((_, i) => all.subarray(i * v, (i + 1) * v)), state };
 }
 
 /** The state with the texts `from` in place of its own. */

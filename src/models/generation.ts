@@ -1,29 +1,17 @@
 import { philox } from "../backend/philox.ts";
 import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
-import { GenerationError } from "./generation-error.ts";
-import { draw, nextProbabilities } from "./sampling.ts";
+import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
+import { draw, nextProbabilities, type SamplingOptions } from "./sampling.ts";
 
-/** How the next token is chosen; names of Transformers' GenerationConfig. */
-export interface GenerationOptions {
+/** How texts are continued; names of Transformers' GenerationConfig. */
+export interface GenerationOptions extends SamplingOptions {
   /** 100. */
   maxNewTokens?: number;
-  /** Logits are divided by it; 0 always takes the likeliest token. 1. */
-  temperature?: number;
-  /** Only the k likeliest tokens; 0: all. */
-  topK?: number;
-  /** Only the likeliest tokens that make up this probability together (Holtzman et al., 2020); 1: all. */
-  topP?: number;
-  /** Only tokens at least so likely, relative to the likeliest; 0: all. */
-  minP?: number;
-  /** Logits of tokens that occurred are divided by it (multiplied when negative; Keskar et al., 2019); 1: off. */
-  repetitionPenalty?: number;
   /** The same seed gives the same text. */
   seed?: number;
   /** Ends when one of these is produced; it is part of the result. */
   eosTokenIds?: readonly number[];
-  /** Never produced. */
-  suppressTokens?: readonly number[];
   /** Texts that are continued together, one pass for a token of each. 16. */
   batchSize?: number;
   /** Called with every new token of every text (its position in the batch first); returning true ends that text. */
@@ -60,14 +48,8 @@ export function generate(
 ): number[][] {
   check(o);
   const { maxNewTokens = 100, seed = 0, eosTokenIds = [], batchSize = 16 } = o;
-  for (const prompt of prompts) {
-    if (prompt.length === 0) throw new GenerationError("the prompt is empty", "Give at least one token to begin with.");
-    const odd = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
-    if (odd !== undefined) throw new GenerationError(`token ${odd} is outside the vocabulary of ${model.vocabSize}`);
-  }
-  const wasTraining = model.training;
-  model.eval();
-  try {
+  for (const prompt of prompts) checkPrompt(prompt, model);
+  return evaluating(model, () => {
     const words = new Uint32Array(4);
     const choose: Choose = (text, logits, all, step) => {
       const p = nextProbabilities(logits, all, o);
@@ -82,9 +64,5 @@ export function generate(
       out.push(...continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
     }
     return out;
-  } finally {
-    model.train(wasTraining);
-  }
+  });
 }
-
-export { GenerationError } from "./generation-error.ts";

@@ -24,9 +24,11 @@ export {
   type MlpTextConfig,
   type SparseBatch,
 } from "./bag-of-words/index.ts";
-export { type BeamOptions, beamSearch, type Hypothesis } from "./beam-search.ts";
+export { type BeamOptions, beamSearch } from "./beam-search.ts";
+export type { Hypothesis } from "./beams.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
-export { GenerationError, type GenerationOptions, generate } from "./generation.ts";
+export { type GenerationOptions, generate } from "./generation.ts";
+export { GenerationError } from "./generation-checks.ts";
 export {
   type GPT2Config,
   GPT2ForSequenceClassification,

@@ -1,5 +1,20 @@
-import type { GenerationOptions } from "./generation.ts";
-import { GenerationError } from "./generation-error.ts";
+import { GenerationError } from "./generation-checks.ts";
+
+/** How the next token is chosen; names of Transformers' GenerationConfig. */
+export interface SamplingOptions {
+  /** Logits are divided by it; 0 always takes the likeliest token. 1. */
+  temperature?: number;
+  /** Only the k likeliest tokens; 0: all. */
+  topK?: number;
+  /** Only the likeliest tokens that make up this probability together (Holtzman et al., 2020); 1: all. */
+  topP?: number;
+  /** Only tokens at least so likely, relative to the likeliest; 0: all. */
+  minP?: number;
+  /** Logits of tokens that occurred are divided by it (multiplied when negative; Keskar et al., 2019); 1: off. */
+  repetitionPenalty?: number;
+  /** Never produced. */
+  suppressTokens?: readonly number[];
+}
 
 /** Loops, not callbacks: a vocabulary has tens of thousands of entries, and this runs for every token. */
 function greatest(x: Float64Array): number {
@@ -44,7 +59,7 @@ function nucleus(x: Float64Array, topP: number): void {
 }
 
 /** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. Throws {@link GenerationError} when nothing is left. */
-export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: GenerationOptions): Float64Array {
+export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: SamplingOptions): Float64Array {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, suppressTokens = [] } = o;
   if (repetitionPenalty !== 1) {
     for (const id of new Set(seen)) logits[id] *= logits[id] < 0 ? repetitionPenalty : 1 / repetitionPenalty;

@@ -3,13 +3,13 @@ import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Hypothesis } from "./beam-search.ts";
-import { GenerationError, type GenerationOptions } from "./generation.ts";
+import { Beams, type Hypothesis } from "./beams.ts";
+import type { GenerationOptions } from "./generation.ts";
+import { checkIds, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { EncoderInputs } from "./pretrained/inputs.ts";
 import { decoderStart } from "./pretrained/seq2seq.ts";
 import { draw, nextProbabilities } from "./sampling.ts";
-import { Beams } from "./seq2seq-beams.ts";
 import type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
 import { applyRules, type WritingRules } from "./seq2seq-scores.ts";
 
@@ -45,20 +45,14 @@ function settingsOf(model: Seq2SeqLm, o: Seq2SeqGenerationOptions): Settings {
     ...o,
     decoderStartTokenId: o.decoderStartTokenId ?? decoderStart(config),
   };
-  const whole = (name: string, x: number, least: number) => {
-    if (!Number.isInteger(x) || x < least)
-      throw new GenerationError(`${name} is ${x}; expected a whole number from ${least} on`);
-  };
-  whole("numBeams", s.numBeams, 1);
-  whole("maxNewTokens", s.maxNewTokens, 0);
-  whole("noRepeatNgramSize", s.noRepeatNgramSize ?? 0, 0);
-  whole("seed", s.seed, 0);
+  checkWhole("numBeams", s.numBeams, 1);
+  checkWhole("maxNewTokens", s.maxNewTokens, 0);
+  checkWhole("noRepeatNgramSize", s.noRepeatNgramSize ?? 0, 0);
+  checkWhole("seed", s.seed, 0);
   if (!Number.isFinite(s.lengthPenalty)) throw new GenerationError(`lengthPenalty is ${s.lengthPenalty}`);
   if (!((s.repetitionPenalty ?? 1) > 0)) throw new GenerationError(`repetitionPenalty is ${s.repetitionPenalty}`);
   if (s.doSample && s.numBeams > 1) throw new GenerationError("doSample with several beams", "Set numBeams to 1.");
-  const ids = [s.decoderStartTokenId, ...s.eosTokenIds, s.forcedEosTokenId ?? 0, ...s.badWordsIds.flat()];
-  const odd = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
-  if (odd !== undefined) throw new GenerationError(`token ${odd} is outside the vocabulary of ${model.vocabSize}`);
+  checkIds([s.decoderStartTokenId, ...s.eosTokenIds, s.forcedEosTokenId ?? 0, ...s.badWordsIds.flat()], model);
   if (s.badWordsIds.some((word) => word.length === 0)) throw new GenerationError("badWordsIds has an empty entry");
   if (s.maxNewTokens > model.maxPositions) {
     throw new GenerationError(
@@ -208,15 +202,4 @@ export function beamSearchSeq2Seq(
     }
     return all.map((b) => b.ended);
   });
-}
-
-/** Runs `fn` without dropout. */
-function evaluating<T>(model: Seq2SeqLm, fn: () => T): T {
-  const wasTraining = model.training;
-  model.eval();
-  try {
-    return fn();
-  } finally {
-    model.train(wasTraining);
-  }
 }

@@ -11,7 +11,7 @@ import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
 import { adapt, loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
-import { downloads, readJson, type TaskOptions, type TaskReport } from "./common.ts";
+import { downloads, readJson, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
 import { dropoutOf, LM_RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
 import {
   BlockWindows,
@@ -219,9 +219,7 @@ function endsOf(folder: string, { config }: CausalLmModel, tokenizer: PreTrained
 export async function loadCausalLm(folder: string): Promise<Generator> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const model = autoModels.load(folder, "causalLm").model as CausalLmModel;
-  const path = join(folder, "shoshin.json");
-  const { settings } = (existsSync(path) ? readJson(path) : {}) as { settings?: { blockSize?: number } };
-  const tuned = new Tuned(model, tokenizer, settings?.blockSize ?? 1024);
+  const tuned = new Tuned(model, tokenizer, settingsOf(folder).blockSize ?? 1024);
   const written = writing({
     model,
     encode(prompt) {

@@ -101,3 +101,11 @@ export function bestLabel(
   for (let c = 1; c < names.length; c++) if (probabilities[c] > probabilities[best]) best = c;
   return { label: names[best], score: probabilities[best] };
 }
+
+/** {@link bestLabel} of each row of probabilities [n, classes]; their memory is freed. */
+export function bestLabels(probabilities: Tensor, names: readonly string[]): { label: string; score: number }[] {
+  const [rows, classes] = probabilities.shape;
+  const data = probabilities.data();
+  probabilities.dispose();
+  return Array.from({ length: rows }, (_, i) => bestLabel(data.subarray(i * classes, (i + 1) * classes), names));
+}

@@ -5,6 +5,7 @@ import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
 import {
+  loadWeights,
   type Metrics,
   Progress,
   saveWeights,
@@ -159,6 +160,35 @@ export function readJson(path: string): unknown {
     throw new TaskError(`${path}: not JSON: ${(error as Error).message}`, "The file is damaged.");
   }
 }
+
+/** What the options were that the model of a folder was trained with; nothing where it wasn't trained here. */
+export function settingsOf(folder: string): Partial<TaskOptions> {
+  const path = join(folder, "shoshin.json");
+  const { settings = {} } = (existsSync(path) ? readJson(path) : {}) as { settings?: Partial<TaskOptions> };
+  return settings;
+}
+
+/** A model with the weights of a folder, ready to be used. */
+export function withWeights<M extends Module>(model: M, folder: string): M {
+  loadWeights(model, join(folder, "model.safetensors"));
+  return model.eval();
+}
+
+/** Sizes in a configuration under the names that models take them by; NaN for those that it lacks. */
+export const sizesOf = (config: ModelConfig) => ({
+  vocabSize: Number(config.vocab_size),
+  numLabels: Object.keys(config.id2label ?? {}).length,
+  embeddingSize: Number(config.embedding_size),
+  hiddenSize: Number(config.hidden_size),
+  numHiddenLayers: Number(config.num_hidden_layers),
+  numAttentionHeads: Number(config.num_attention_heads),
+  intermediateSize: Number(config.intermediate_size),
+  maxPositionEmbeddings: Number(config.max_length),
+  featureBuckets: Number(config.feature_buckets),
+  featureSize: Number(config.feature_size),
+  dropout: Number(config.dropout),
+  padTokenId: Number(config.pad_token_id),
+});
 
 const VERSION = "0.1.0";
 

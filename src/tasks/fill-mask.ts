@@ -1,4 +1,3 @@
-import { existsSync, join } from "#platform";
 import { DataError, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type MaskedLm } from "../models/index.ts";
@@ -13,7 +12,7 @@ import {
   downloads,
   namesModel,
   type Predictor,
-  readJson,
+  settingsOf,
   type Task,
   TaskError,
   type TaskOptions,
@@ -245,9 +244,7 @@ async function load(folder: string): Promise<Predictor> {
       `Its head for masks is not trained: shoshin train ${NAME} --model ${folder} --data TEXTS.`,
     );
   }
-  const path = join(folder, "shoshin.json");
-  const { settings = {} } = (existsSync(path) ? readJson(path) : {}) as { settings?: Partial<TaskOptions> };
-  const guesser = new Guesser(model as MaskedLm, tokenizer, settings);
+  const guesser = new Guesser(model as MaskedLm, tokenizer, settingsOf(folder));
   const predict: Predictor["predict"] = async (inputs, { topK } = {}) =>
     fillMask(guesser.model, tokenizer, inputs, { topK });
   return {

@@ -1,10 +1,22 @@
-import type { LoadReport, PreTrainedModel, PretrainedConfig } from "../models/index.ts";
+import { ArrayDataset } from "../data/index.ts";
+import {
+  autoModels,
+  type EncoderInputs,
+  type LoadReport,
+  type PreTrainedModel,
+  type PretrainedConfig,
+  type SequenceClassifier,
+  type TokenClassifier,
+} from "../models/index.ts";
+import { manualSeed } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
-import type { TrainResult } from "../train/index.ts";
-import { type ModelConfig, saveModel, type TaskOptions, type TaskReport } from "./common.ts";
+import { DEFAULTS, type Metrics, Trainer, type TrainResult } from "../train/index.ts";
+import { adapt, loraRate } from "./adapting.ts";
+import { type ModelConfig, saveModel, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
 
 /** Transformers' defaults for GLUE. */
-export const RECIPE = {
+const RECIPE = {
   numTrainEpochs: 3,
   learningRate: 5e-5,
   weightDecay: 0.01,
@@ -70,4 +82,70 @@ export function saveFineTuned(
       tokenizer.savePretrained(options.output);
     },
   });
+}
+
+/** A checkpoint and what it is to learn. */
+export interface Checkpoint {
+  task: string;
+  head: "sequenceClassification" | "tokenClassification";
+  folder: string;
+  tokenizer: PreTrainedTokenizer;
+  /** Of the new head, where they are not the checkpoint's own. */
+  labels: readonly string[];
+  /** Keys of the configuration to change. */
+  config?: Record<string, unknown>;
+}
+
+type Labelled = EncoderInputs & { labels: Tensor };
+/** What the opened model learns from. */
+export interface Lessons<E> {
+  examples: readonly E[];
+  collate: (examples: readonly E[]) => Labelled;
+  /** Left out where there is nothing to validate on. */
+  evaluate?: () => Promise<Metrics>;
+  metricForBestModel: string;
+}
+
+/**
+ * Opens a checkpoint, trains it on what `prepare` makes of the data, and writes its folder.
+ * @param prepare gets the longest text, in tokens
+ * @throws ConfigError, StateDictError, TaskError for a model that gives no loss.
+ */
+export async function fineTune<E extends { readonly inputIds: readonly number[] }>(
+  { task, head, folder, tokenizer, labels, config }: Checkpoint,
+  options: TaskOptions & { model: string },
+  prepare: (model: SequenceClassifier | TokenClassifier, maxLength: number) => Lessons<E>,
+): Promise<TaskReport> {
+  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const loaded = autoModels.load(folder, head, {
+    labels,
+    config: { ...config, ...dropoutOf(autoModels.config(folder), options.dropout) },
+    // Another set of labels needs a new head, even one of the same size.
+    ignoreMismatchedSizes: "head",
+  });
+  const model = loaded.model as SequenceClassifier | TokenClassifier;
+  const { report } = loaded;
+  sayNew(options, report);
+  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const { examples, ...lessons } = prepare(model, maxLength);
+  const trainer = new Trainer<ArrayDataset<E>, Labelled>({
+    ...lessons,
+    model,
+    trainDataset: new ArrayDataset(examples),
+    lengths: examples.map((e) => e.inputIds.length),
+    computeLoss: (batch) => {
+      const { loss } = model.forward(batch);
+      if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
+      return loss;
+    },
+    greaterIsBetter: true,
+    callbacks: options.callbacks,
+    args,
+    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
+  });
+  const result = await trainer.train();
+  adapting.finish();
+  return saveFineTuned(task, { ...options, maxLength }, model, tokenizer, result);
 }

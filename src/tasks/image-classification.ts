@@ -11,13 +11,14 @@ import {
   stratifiedSplit,
 } from "../data/index.ts";
 import { Mlp } from "../models/index.ts";
+import { labelMaps } from "../models/pretrained/config.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
-import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import { DEFAULTS, Trainer } from "../train/index.ts";
+import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
   labelsOf,
   type ModelConfig,
@@ -28,6 +29,7 @@ import {
   TaskError,
   type TaskOptions,
   type TaskReport,
+  withWeights,
 } from "./common.ts";
 
 const NAME = "image-classification";
@@ -164,8 +166,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     architectures: ["Mlp"],
     image_height: all.rows,
     image_width: all.cols,
-    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
-    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    ...labelMaps(names),
     ...(preset === "mlp"
       ? {
           hidden_size: options.hiddenSize ?? 256,
@@ -208,9 +209,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
 async function load(folder: string): Promise<Predictor> {
   const config = readJson(join(folder, "config.json")) as ModelConfig;
   const names = labelsOf(config, folder);
-  const model = buildModel(config);
-  loadWeights(model, join(folder, "model.safetensors"));
-  model.eval();
+  const model = withWeights(buildModel(config), folder);
   const fits = (d: ImageData, path: string) => {
     if (d.rows === config.image_height && d.cols === config.image_width) return;
     throw new DataError(
@@ -223,11 +222,12 @@ async function load(folder: string): Promise<Predictor> {
     const out: unknown[] = [];
     const list = pick(d, rangeOf(d.count, undefined)).map((pixels) => ({ pixels, label: 0 }));
     for await (const { x } of new DataLoader(new ArrayDataset(list), { batchSize: 512, collate })) {
-      const p = noGrad(() => (model.forward(x) as Tensor).softmax());
-      const data = p.data();
-      for (let i = 0; i < x.shape[0]; i++)
-        out.push(bestLabel(data.subarray(i * names.length, (i + 1) * names.length), names));
-      p.dispose();
+      out.push(
+        ...bestLabels(
+          noGrad(() => (model.forward(x) as Tensor).softmax()),
+          names,
+        ),
+      );
     }
     return out;
   };

@@ -82,15 +82,5 @@ export const AWD: Recipe = {
   steps: 0,
   tied: true,
   regularization: { inputDropout: 0.25, hiddenDropout: 0.2, embeddingDropout: 0.05, weightDropout: 0.1 },
-  args: {
-    numTrainEpochs: 16,
-    perDeviceTrainBatchSize: 20,
-    optim: "sgd",
-    momentum: 0,
-    learningRate: 20,
-    weightDecay: 0,
-    maxGradNorm: 0.25,
-    lrSchedulerType: "cosine",
-    emaDecay: 0.999,
-  },
+  args: { ...WORDS.args, numTrainEpochs: 16, emaDecay: 0.999 },
 };

@@ -1,4 +1,3 @@
-import { existsSync, join } from "#platform";
 import {
   ArrayDataset,
   DataError,
@@ -14,13 +13,11 @@ import { autoModels, configLabels, type PretrainedConfig, type SequenceClassifie
 import { mseLoss } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
-import { DEFAULTS, type Metrics, pearson, rmse, spearman, Trainer } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
+import { type Metrics, pearson, rmse, spearman } from "../train/index.ts";
 import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
-import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
-import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
+import { downloads, type Predictor, settingsOf, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
 import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
 import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
 
@@ -140,58 +137,33 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
   const task = glueOf(options.data);
   const labels = data.train.map((e) => e.label);
   const regression = task?.regression ?? areScores(labels);
-  const before = autoModels.config(folder);
-  const own = configLabels(before);
+  const own = configLabels(autoModels.config(folder));
   const names = regression ? ["LABEL_0"] : labelsFor(own, task?.labels ?? collectLabels(labels, options.data));
   options.say?.(
     `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
   );
-  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
-  manualSeed(args.seed ?? DEFAULTS.seed);
-  const { model, report } = autoModels.load(folder, "sequenceClassification", {
-    labels: names,
-    config: {
-      problemType: regression ? "regression" : "single_label_classification",
-      ...dropoutOf(before, options.dropout),
-    },
-    // Another set of labels needs a new head, even one of the same size.
-    ignoreMismatchedSizes: "head",
+  const checkpoint: Checkpoint = {
+    ...{ task: NAME, head: "sequenceClassification", folder, tokenizer, labels: names },
+    config: { problemType: regression ? "regression" : "single_label_classification" },
+  };
+  return fineTune(checkpoint, options, (model, maxLength) => {
+    const classifier = new Classifier(model, new PretrainedTexts(tokenizer, maxLength), names);
+    const examples = classifier.encode(data.train, options.data);
+    const held = classifier.encode(data.validation, options.validation ?? options.data);
+    return {
+      examples,
+      collate: classifier.collate,
+      evaluate: held.length > 0 ? () => classifier.score(held) : undefined,
+      metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
+    };
   });
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
-  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
-  const classifier = new Classifier(model as SequenceClassifier, new PretrainedTexts(tokenizer, maxLength), names);
-  const trainSet = classifier.encode(data.train, options.data);
-  const validationSet = classifier.encode(data.validation, options.validation ?? options.data);
-  const trainer = new Trainer({
-    model,
-    trainDataset: new ArrayDataset(trainSet),
-    lengths: trainSet.map((e) => e.inputIds.length),
-    collate: classifier.collate,
-    computeLoss: (batch) => {
-      const { loss } = classifier.model.forward(batch);
-      if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
-      return loss;
-    },
-    evaluate: validationSet.length > 0 ? () => classifier.score(validationSet) : undefined,
-    metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
-    greaterIsBetter: true,
-    callbacks: options.callbacks,
-    args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
-  });
-  const result = await trainer.train();
-  adapting.finish();
-  return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
 }
 
 /** A classifier that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
 export async function loadClassifier(folder: string): Promise<Predictor> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { model } = autoModels.load(folder, "sequenceClassification");
-  const about = existsSync(join(folder, "shoshin.json")) ? readJson(join(folder, "shoshin.json")) : {};
-  const { settings } = about as { settings?: { maxLength?: number } };
-  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings?.maxLength ?? 512);
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settingsOf(folder).maxLength ?? 512);
   const texts = new PretrainedTexts(tokenizer, maxLength);
   const classifier = new Classifier(model as SequenceClassifier, texts, configLabels(model.config));
   return {

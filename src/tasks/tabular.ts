@@ -17,6 +17,7 @@ import {
 } from "../data/index.ts";
 import type { HubOptions } from "../hub/index.ts";
 import { Mlp } from "../models/index.ts";
+import { labelMaps } from "../models/pretrained/config.ts";
 import { crossEntropy, type Module, mseLoss, Perceptron } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -26,7 +27,6 @@ import {
   accuracy,
   DEFAULTS,
   f1Score,
-  loadWeights,
   type Metrics,
   mae,
   r2Score,
@@ -46,6 +46,7 @@ import {
   TaskError,
   type TaskOptions,
   type TaskReport,
+  withWeights,
 } from "./common.ts";
 
 interface Rows {
@@ -224,8 +225,7 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
           "Use --model linear or mlp.",
         );
       }
-      config.id2label = Object.fromEntries(labels.map((label, i) => [String(i), label]));
-      config.label2id = Object.fromEntries(labels.map((label, i) => [label, i]));
+      Object.assign(config, labelMaps(labels));
       toY = (list) =>
         labelIds(
           list.map((row) => row[target].trim()),
@@ -278,9 +278,7 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     const config = readJson(join(folder, "config.json")) as ModelConfig;
     const encoder = TabularEncoder.fromJSON(readJson(join(folder, "tabular_encoder.json")));
     const names = regression ? [] : labelsOf(config, folder);
-    const model = buildModel(config);
-    loadWeights(model, join(folder, "model.safetensors"));
-    model.eval();
+    const model = withWeights(buildModel(config), folder);
     const target = String(config.target_column);
     const outputs = (columns: string[], rows: string[][], path: string): unknown[] => {
       const x = tensor(encoder.transform(columns, rows, path), [rows.length, encoder.features]);

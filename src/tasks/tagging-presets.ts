@@ -7,7 +7,7 @@ import {
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TrainingArguments } from "../train/index.ts";
-import type { ModelConfig, TaskOptions } from "./common.ts";
+import { type ModelConfig, sizesOf, type TaskOptions } from "./common.ts";
 
 /** A model of the task: logits [T, batch, numLabels] of a batch of sentences. */
 export interface Tagger extends Module {
@@ -32,19 +32,7 @@ const recurrent = (modelType: (typeof RNN_CELLS)[number]): TaggerPreset => ({
     num_hidden_layers: options.layers ?? 1,
     dropout: options.dropout ?? 0.5,
   }),
-  build: (config) =>
-    new RnnForTokenClassification({
-      modelType,
-      vocabSize: Number(config.vocab_size),
-      numLabels: Object.keys(config.id2label ?? {}).length,
-      embeddingSize: Number(config.embedding_size),
-      featureBuckets: Number(config.feature_buckets),
-      featureSize: Number(config.feature_size),
-      hiddenSize: Number(config.hidden_size),
-      numHiddenLayers: Number(config.num_hidden_layers),
-      dropout: Number(config.dropout),
-      padTokenId: Number(config.pad_token_id),
-    }),
+  build: (config) => new RnnForTokenClassification({ modelType, ...sizesOf(config) }),
   recipe: {
     numTrainEpochs: 6,
     learningRate: 4e-3,
@@ -68,21 +56,7 @@ const transformer: TaggerPreset = {
       dropout: options.dropout ?? 0.3,
     };
   },
-  build: (config) =>
-    new TransformerForTokenClassification({
-      vocabSize: Number(config.vocab_size),
-      numLabels: Object.keys(config.id2label ?? {}).length,
-      maxPositionEmbeddings: Number(config.max_length),
-      embeddingSize: Number(config.embedding_size),
-      featureBuckets: Number(config.feature_buckets),
-      featureSize: Number(config.feature_size),
-      hiddenSize: Number(config.hidden_size),
-      numHiddenLayers: Number(config.num_hidden_layers),
-      numAttentionHeads: Number(config.num_attention_heads),
-      intermediateSize: Number(config.intermediate_size),
-      dropout: Number(config.dropout),
-      padTokenId: Number(config.pad_token_id),
-    }),
+  build: (config) => new TransformerForTokenClassification(sizesOf(config)),
   recipe: {
     numTrainEpochs: 8,
     learningRate: 1e-3,

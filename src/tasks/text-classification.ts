@@ -8,13 +8,14 @@ import {
   RnnForSequenceClassification,
   TransformerForSequenceClassification,
 } from "../models/index.ts";
+import { labelMaps } from "../models/pretrained/config.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
-import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import { DEFAULTS, Trainer } from "../train/index.ts";
+import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
   labelsOf,
   type ModelConfig,
@@ -22,10 +23,12 @@ import {
   type Predictor,
   readJson,
   saveModel,
+  sizesOf,
   type Task,
   TaskError,
   type TaskOptions,
   type TaskReport,
+  withWeights,
 } from "./common.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
 import { fineTuneClassifier, loadClassifier } from "./sequence-classifier.ts";
@@ -47,45 +50,13 @@ const collateWith = (inputs: TextInputs) => (examples: readonly Encoded[]) => ({
 });
 
 function buildModel(config: ModelConfig): Module {
-  const numLabels = Object.keys(config.id2label ?? {}).length;
-  const vocabSize = Number(config.vocab_size);
-  if (config.model_type === "bag-of-words") return new BagOfWordsForSequenceClassification({ vocabSize, numLabels });
+  const sizes = sizesOf(config);
+  if (config.model_type === "bag-of-words") return new BagOfWordsForSequenceClassification(sizes);
   const modelType = cellOf(config.model_type);
-  if (modelType !== undefined) {
-    return new RnnForSequenceClassification({
-      modelType,
-      vocabSize,
-      numLabels,
-      embeddingSize: Number(config.embedding_size),
-      hiddenSize: Number(config.hidden_size),
-      numHiddenLayers: Number(config.num_hidden_layers),
-      dropout: Number(config.dropout),
-      padTokenId: Number(config.pad_token_id),
-    });
-  }
-  if (config.model_type === "transformer") {
-    return new TransformerForSequenceClassification({
-      vocabSize,
-      numLabels,
-      maxPositionEmbeddings: Number(config.max_length),
-      hiddenSize: Number(config.hidden_size),
-      numHiddenLayers: Number(config.num_hidden_layers),
-      numAttentionHeads: Number(config.num_attention_heads),
-      intermediateSize: Number(config.intermediate_size),
-      dropout: Number(config.dropout),
-      padTokenId: Number(config.pad_token_id),
-    });
-  }
-  if (config.model_type !== "mlp")
-    throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
-  return new MlpForSequenceClassification({
-    vocabSize,
-    numLabels,
-    embeddingSize: Number(config.embedding_size),
-    hiddenSize: Number(config.hidden_size),
-    numHiddenLayers: Number(config.num_hidden_layers),
-    dropout: Number(config.dropout),
-  });
+  if (modelType !== undefined) return new RnnForSequenceClassification({ modelType, ...sizes });
+  if (config.model_type === "transformer") return new TransformerForSequenceClassification(sizes);
+  if (config.model_type === "mlp") return new MlpForSequenceClassification(sizes);
+  throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
 }
 
 async function score(model: Module, inputs: TextInputs, data: readonly Encoded[], classes: number) {
@@ -147,8 +118,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     model_type: preset,
     architectures: [recurrent ? "RnnForSequenceClassification" : ARCHITECTURES[preset as keyof typeof ARCHITECTURES]],
     vocab_size: inputs.size,
-    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
-    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    ...labelMaps(names),
     ...(preset === "mlp"
       ? {
           embedding_size: pretrained?.size ?? options.embeddingSize ?? 64,
@@ -267,19 +237,13 @@ async function load(folder: string): Promise<Predictor> {
     config.max_length === undefined
       ? VectorInputs.load(folder)
       : SequenceInputs.load(folder, Number(config.max_length));
-  const model = buildModel(config);
-  loadWeights(model, join(folder, "model.safetensors"));
-  model.eval();
+  const model = withWeights(buildModel(config), folder);
   const predict = async (texts: readonly string[]) => {
     const out: { label: string; score: number }[] = [];
     for (let at = 0; at < texts.length; at += 256) {
       const list = texts.slice(at, at + 256).map((text) => ({ input: inputs.encode(text), label: 0 }));
       const probabilities = noGrad(() => (model.forward(collateWith(inputs)(list)) as Tensor).softmax());
-      const data = probabilities.data();
-      probabilities.dispose();
-      list.forEach((_, i) => {
-        out.push(bestLabel(data.subarray(i * names.length, (i + 1) * names.length), names));
-      });
+      out.push(...bestLabels(probabilities, names));
     }
     return out;
   };

@@ -15,17 +15,19 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer } from "../text/index.ts";
-import { type Carry, DEFAULTS, loadWeights, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
+import { type Carry, DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
 import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
 import {
   type ModelConfig,
   namesModel,
   readJson,
   saveModel,
+  sizesOf,
   type Task,
   TaskError,
   type TaskOptions,
   type TaskReport,
+  withWeights,
 } from "./common.ts";
 import {
   BlockWindows,
@@ -59,11 +61,7 @@ function buildModel(config: ModelConfig): Model {
   }
   return new RnnForCausalLM({
     modelType,
-    vocabSize: Number(config.vocab_size),
-    embeddingSize: Number(config.embedding_size),
-    hiddenSize: Number(config.hidden_size),
-    numHiddenLayers: Number(config.num_hidden_layers),
-    dropout: Number(config.dropout),
+    ...sizesOf(config),
     tieWordEmbeddings: config.tie_word_embeddings === true,
     regularization:
       config.dropouti === undefined
@@ -333,9 +331,7 @@ async function load(folder: string): Promise<Generator> {
       "Both files must come from the same training.",
     );
   }
-  const model = buildModel(config);
-  loadWeights(model, join(folder, "model.safetensors"));
-  model.eval();
+  const model = withWeights(buildModel(config), folder);
   const start = startToken(tokenizer);
   const word = tokenizer.kind === "word";
   const textOf = (ids: readonly number[]) => {

@@ -1,10 +1,11 @@
 import { join } from "#platform";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { autoModels } from "../models/index.ts";
+import { labelMaps } from "../models/pretrained/config.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
-import { DEFAULTS, loadWeights, Trainer } from "../train/index.ts";
+import { DEFAULTS, Trainer } from "../train/index.ts";
 import { parseClassWeights } from "./classes.ts";
 import {
   labelsOf,
@@ -17,6 +18,7 @@ import {
   TaskError,
   type TaskOptions,
   type TaskReport,
+  withWeights,
 } from "./common.ts";
 import { readPretrained } from "./pretrained.ts";
 import { readTaggedData, tagIds } from "./tagging-data.ts";
@@ -123,8 +125,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     model_type: presetName,
     architectures: [preset.architecture],
     vocab_size: inputs.size,
-    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
-    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    ...labelMaps(names),
     feature_buckets: inputs.featureBuckets,
     pad_token_id: inputs.padTokenId,
     max_length: maxLength,
@@ -185,9 +186,7 @@ async function load(folder: string): Promise<Predictor> {
   const { settings } = readJson(join(folder, "shoshin.json")) as { settings?: Partial<TaskOptions> };
   const names = labelsOf(config, folder);
   const inputs = TaggerInputs.load(folder, Number(config.feature_buckets));
-  const model = presetOf(config.model_type).build(config);
-  loadWeights(model, join(folder, "model.safetensors"));
-  model.eval();
+  const model = withWeights(presetOf(config.model_type).build(config), folder);
   return taggingPredictor(model, presetTagging(model, inputs, Number(config.max_length)), names, settings);
 }
 

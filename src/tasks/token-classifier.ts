@@ -1,16 +1,12 @@
-import { existsSync, join } from "#platform";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
-import { DEFAULTS, Trainer } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
-import { downloads, type Predictor, readJson, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
-import { dropoutOf, labelsFor, lengthFor, MAX_LENGTH, RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
+import { downloads, type Predictor, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
+import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
 import { readTaggedData, tagIds } from "./tagging-data.ts";
 import { scoreTags, spansOf, type Tagged, taggingPredictor } from "./tagging-predictor.ts";
@@ -137,53 +133,27 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
   const folder = await resolveModel(options.model, downloads(options));
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const data = await readTaggedData(options);
-  const before = autoModels.config(folder);
-  const names = labelsFor(configLabels(before), data.names);
-  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
-  manualSeed(args.seed ?? DEFAULTS.seed);
-  const { model, report } = autoModels.load(folder, "tokenClassification", {
-    labels: names,
-    config: dropoutOf(before, options.dropout),
-    ignoreMismatchedSizes: "head",
+  const names = labelsFor(configLabels(autoModels.config(folder)), data.names);
+  const checkpoint: Checkpoint = { task: NAME, head: "tokenClassification", folder, tokenizer, labels: names };
+  return fineTune(checkpoint, options, (model, maxLength) => {
+    const tagger = new PretrainedTagger(model, tokenizer, maxLength, names);
+    const [trainIds, heldIds] = [tagIds(data.train, names), tagIds(data.validation, names)];
+    return {
+      examples: data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s])),
+      collate: tagger.collate,
+      evaluate: data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, heldIds, names) : undefined,
+      metricForBestModel: data.entities ? "f1" : "accuracy",
+    };
   });
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
-  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
-  const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
-  const trainIds = tagIds(data.train, names);
-  const validationIds = tagIds(data.validation, names);
-  const pieces = data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
-  const trainer = new Trainer({
-    model,
-    trainDataset: new ArrayDataset(pieces),
-    lengths: pieces.map((p) => p.inputIds.length),
-    collate: tagger.collate,
-    computeLoss: (batch) => {
-      const { loss } = tagger.model.forward(batch);
-      if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
-      return loss;
-    },
-    evaluate:
-      data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, validationIds, names) : undefined,
-    metricForBestModel: data.entities ? "f1" : "accuracy",
-    greaterIsBetter: true,
-    callbacks: options.callbacks,
-    args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
-  });
-  const result = await trainer.train();
-  adapting.finish();
-  return saveFineTuned(NAME, { ...options, maxLength }, model, tokenizer, result);
 }
 
 /** A tagger that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
 export async function loadTokenClassifier(folder: string): Promise<Predictor> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { model }: { model: PreTrainedModel } = autoModels.load(folder, "tokenClassification");
-  const path = join(folder, "shoshin.json");
-  const { settings } = (existsSync(path) ? readJson(path) : {}) as { settings?: Partial<TaskOptions> };
+  const settings = settingsOf(folder);
   const names = configLabels(model.config);
-  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings?.maxLength ?? 512);
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings.maxLength ?? 512);
   const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
   return taggingPredictor(model, tagger.tag, names, settings);
 }

@@ -88,3 +88,36 @@ describe.each(MODELS)("beamSearch with %s", (_name, make) => {
     }
   });
 });
+
+/*
+import torch, transformers
+config = transformers.GPT2Config(vocab_size=7, n_positions=16, n_embd=8, n_layer=1, n_head=2, n_inner=16)
+model = transformers.GPT2LMHeadModel(config).eval()
+for k, (name, p) in enumerate(sorted(model.named_parameters())):
+    shift = 1 if name.endswith("weight") and p.ndim == 1 else 0
+    p.data = (shift + 0.5 * torch.cos(0.74 * torch.arange(p.numel(), dtype=torch.float64) + k)).float().view(p.shape)
+out = model.generate(torch.tensor([[1, 3]]), attention_mask=torch.ones(1, 2), num_beams=3, num_return_sequences=3,
+                     max_new_tokens=6, early_stopping=True, eos_token_id=4, pad_token_id=6,
+                     return_dict_in_generate=True, output_scores=True)
+print(out.sequences[:, 2:].tolist(), out.sequences_scores.tolist())   # transformers 4.57.3, torch 2.13
+*/
+it("with earlyStopping, open texts of the last step count as ended, as in Transformers", () => {
+  const model = new GPT2LMHeadModel(
+    gpt2Config.make({ vocabSize: 7, nPositions: 16, nEmbd: 8, nLayer: 1, nHead: 2, nInner: 16 }),
+  ).eval();
+  const named = [...model.namedParameters()].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [k, [name, p]] of named.entries()) {
+    const shift = name.endsWith("weight") && p.ndim === 1 ? 1 : 0;
+    p.detach().copy_(Float32Array.from({ length: p.numel }, (_, i) => shift + 0.5 * Math.cos(0.74 * i + k)));
+  }
+  const found = beamSearch(model, [1, 3], { numBeams: 3, eosTokenIds: [4], earlyStopping: true, maxNewTokens: 6 });
+  expect(found.map((h) => h.ids)).toEqual([
+    [6, 0, 0, 0, 0, 4],
+    [6, 0, 0, 0, 0, 5],
+    [6, 0, 0, 1, 0, 4],
+  ]);
+  const want = [-0.9040313363075256, -0.911217987537384, -0.9439530372619629];
+  found.forEach((h, i) => {
+    expect(h.score).toBeCloseTo(want[i], 5);
+  });
+});

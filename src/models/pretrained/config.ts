@@ -122,14 +122,18 @@ export function labelsOf(config: PretrainedConfig): string[] {
   });
 }
 
+/** Names by id and ids by name, as configurations have them. */
+export const labelMaps = (
+  names: readonly string[],
+): { id2label: Record<string, string>; label2id: Record<string, number> } => ({
+  id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+  label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+});
+
 /** The same configuration with other labels: a list of names, or a number for `LABEL_0` … */
 export function withLabels<C extends PretrainedConfig>(config: C, labels: number | readonly string[]): C {
   const names = typeof labels === "number" ? Array.from({ length: labels }, (_, i) => `LABEL_${i}`) : labels;
-  return {
-    ...config,
-    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
-    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
-  };
+  return { ...config, ...labelMaps(names) };
 }
 
 /** The keys of a folder's config.json. Throws {@link ConfigError} if it is missing, no JSON or no object. */

@@ -1,8 +1,8 @@
 import * as nn from "../../nn/index.ts";
 import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { SequenceBatch } from "../rnn-classifier/index.ts";
-import type { RNN_CELLS } from "../rnn-lm/index.ts";
+import { bidirectional, type RnnClassifierConfig, readBoth, type SequenceBatch } from "../rnn-classifier/index.ts";
+import { featureTable, wordTable } from "../word-tables.ts";
 
 /**
  * Sentences side by side, word by word: ids int32 [T, batch] filled up with the padding id, lengths int32 [batch]; of each word
@@ -13,18 +13,10 @@ export interface TaggerBatch extends SequenceBatch {
   offsets: Tensor;
 }
 
-export interface RnnTaggerConfig {
-  modelType: (typeof RNN_CELLS)[number];
-  vocabSize: number;
-  numLabels: number;
-  embeddingSize: number;
+export interface RnnTaggerConfig extends RnnClassifierConfig {
   /** Rows of the table of features, and their width; see `wordFeatures`. */
   featureBuckets: number;
   featureSize: number;
-  hiddenSize: number;
-  numHiddenLayers: number;
-  dropout: number;
-  padTokenId: number;
 }
 
 /**
@@ -41,16 +33,11 @@ export class RnnForTokenClassification extends nn.Module {
 
   constructor(config: RnnTaggerConfig) {
     super();
-    const { modelType, vocabSize, embeddingSize, hiddenSize, numHiddenLayers: numLayers, dropout, padTokenId } = config;
-    this.embeddings = new nn.Embedding(vocabSize, embeddingSize, { paddingIdx: padTokenId });
+    const { vocabSize, embeddingSize, featureSize, hiddenSize, dropout, padTokenId } = config;
     // Smaller than PyTorch's standard normal: what was learned must show against what is random.
-    nn.init.normal_(this.embeddings.weight, 0, 0.1);
-    this.embeddings.weight.detach().select(0, padTokenId).zero_();
-    this.features = new nn.EmbeddingBag(config.featureBuckets, config.featureSize, { mode: "mean" });
-    nn.init.normal_(this.features.weight, 0, 0.3);
-    const Cell = { rnn: nn.RNN, gru: nn.GRU, lstm: nn.LSTM }[modelType];
-    const width = embeddingSize + config.featureSize;
-    this.rnn = new Cell(width, hiddenSize, { numLayers, dropout, bidirectional: true });
+    this.embeddings = wordTable(vocabSize, embeddingSize, 0.1, padTokenId);
+    this.features = featureTable(config);
+    this.rnn = bidirectional(embeddingSize + featureSize, config);
     this.dropout = new nn.Dropout(dropout);
     this.classifier = new nn.Linear(2 * hiddenSize, config.numLabels);
   }
@@ -60,10 +47,7 @@ export class RnnForTokenClassification extends nn.Module {
     const words = this.embeddings.forward(ids);
     const looks = this.features.forward(features, offsets).reshape([...ids.shape, -1]);
     const x = this.dropout.forward(concat([words, looks], 2));
-    const { output } =
-      this.rnn instanceof nn.LSTM
-        ? this.rnn.forward(x, undefined, { lengths })
-        : this.rnn.forward(x, undefined, { lengths });
+    const { output } = readBoth(this.rnn, x, lengths);
     return this.classifier.forward(this.dropout.forward(output));
   }
 }

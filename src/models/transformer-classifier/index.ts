@@ -2,6 +2,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { SequenceBatch } from "../rnn-classifier/index.ts";
 import { type TextEncoderConfig, TransformerTextModel } from "../transformer-encoder.ts";
+import { wordTable } from "../word-tables.ts";
 
 export interface TransformerClassifierConfig extends TextEncoderConfig {
   vocabSize: number;
@@ -17,9 +18,7 @@ export class TransformerForSequenceClassification extends TransformerTextModel {
   /** Throws ShapeError unless the heads divide the width. */
   constructor(config: TransformerClassifierConfig) {
     super(config);
-    this.embeddings = new nn.Embedding(config.vocabSize, config.hiddenSize, { paddingIdx: config.padTokenId });
-    nn.init.normal_(this.embeddings.weight, 0, 0.02);
-    this.embeddings.weight.detach().select(0, config.padTokenId).zero_();
+    this.embeddings = wordTable(config.vocabSize, config.hiddenSize, 0.02, config.padTokenId);
     this.classifier = new nn.Linear(config.hiddenSize, config.numLabels);
   }
 

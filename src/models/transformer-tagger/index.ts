@@ -3,6 +3,7 @@ import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { TaggerBatch } from "../rnn-tagger/index.ts";
 import { type TextEncoderConfig, TransformerTextModel } from "../transformer-encoder.ts";
+import { featureTable, wordTable } from "../word-tables.ts";
 
 export interface TransformerTaggerConfig extends TextEncoderConfig {
   vocabSize: number;
@@ -28,11 +29,8 @@ export class TransformerForTokenClassification extends TransformerTextModel {
   constructor(config: TransformerTaggerConfig) {
     super(config);
     const { vocabSize, embeddingSize, featureSize, hiddenSize, padTokenId } = config;
-    this.embeddings = new nn.Embedding(vocabSize, embeddingSize, { paddingIdx: padTokenId });
-    nn.init.normal_(this.embeddings.weight, 0, 0.1);
-    this.embeddings.weight.detach().select(0, padTokenId).zero_();
-    this.features = new nn.EmbeddingBag(config.featureBuckets, featureSize, { mode: "mean" });
-    nn.init.normal_(this.features.weight, 0, 0.3);
+    this.embeddings = wordTable(vocabSize, embeddingSize, 0.1, padTokenId);
+    this.features = featureTable(config);
     this.projection = new nn.Linear(embeddingSize + featureSize, hiddenSize);
     this.classifier = new nn.Linear(hiddenSize, config.numLabels);
   }

@@ -1,5 +1,3 @@
-import type { Hypothesis } from "./beam-search.ts";
-
 /** How texts are ranked; names of Transformers' GenerationConfig. */
 export interface BeamSettings {
   numBeams: number;
@@ -8,6 +6,11 @@ export interface BeamSettings {
   earlyStopping: boolean | "never";
   maxNewTokens: number;
   eosTokenIds: readonly number[];
+}
+/** A continuation, and its log-likelihood / length^penalty. */
+export interface Hypothesis {
+  ids: number[];
+  score: number;
 }
 /** A text that is being written, and its log-likelihood. */
 interface Open {
@@ -21,7 +24,7 @@ interface Candidate {
 }
 
 /** The `count` likeliest extensions, best first; of equals the earlier beam and the smaller id. */
-function likeliest(open: readonly Open[], scores: readonly Float32Array[], count: number): Candidate[] {
+function likeliest(open: readonly Open[], scores: readonly ArrayLike<number>[], count: number): Candidate[] {
   const top: Candidate[] = [];
   open.forEach((beam, from) => {
     const row = scores[from];
@@ -54,7 +57,7 @@ export class Beams {
    * @param scores of every open text: log-likelihoods of the next token, after the rules.
    * @returns which open text each of the new ones continues.
    */
-  step(scores: readonly Float32Array[]): number[] {
+  step(scores: readonly ArrayLike<number>[]): number[] {
     const { numBeams, eosTokenIds, earlyStopping, maxNewTokens, lengthPenalty } = this.#o;
     const length = this.open[0].ids.length + 1;
     const last = length === maxNewTokens;
