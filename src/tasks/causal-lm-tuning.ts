@@ -5,14 +5,13 @@ import { autoModels, type CausalLmModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
+import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
 import { downloads, readJson, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
-import { dropoutOf, LM_RECIPE, saveFineTuned, sayNew } from "./fine-tuning.ts";
+import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import {
   BlockWindows,
   blocksOf,
@@ -148,12 +147,7 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
     outputDir: options.output,
   };
   const seed = args.seed ?? DEFAULTS.seed;
-  manualSeed(seed);
-  const { model, report } = autoModels.load(folder, "causalLm", {
-    config: dropoutOf(autoModels.config(folder), options.dropout),
-  });
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
+  const { model, adapting } = openToTune(folder, "causalLm", options);
   const tuned = new Tuned(model as CausalLmModel, tokenizer, options.blockSize ?? options.maxLength ?? BLOCK);
   const { block } = tuned;
   const packing = options.packing === true;

@@ -3,11 +3,10 @@ import { resolveModel } from "../hub/index.ts";
 import { autoModels, type MaskedLm } from "../models/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
+import { loraRate } from "./adapting.ts";
 import {
   downloads,
   namesModel,
@@ -18,7 +17,7 @@ import {
   type TaskOptions,
   type TaskReport,
 } from "./common.ts";
-import { dropoutOf, LM_RECIPE, lengthFor, MAX_LENGTH, saveFineTuned, sayNew } from "./fine-tuning.ts";
+import { LM_RECIPE, lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import { readCorpus, readInputs, readPartTexts, readToMeasure } from "./lm-data.ts";
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks, type Masking } from "./masked-blocks.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
@@ -197,14 +196,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const args = { ...LM_RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
   const seed = args.seed ?? DEFAULTS.seed;
-  manualSeed(seed);
-  const { model, report } = autoModels.load(folder, "maskedLm", {
-    config: dropoutOf(autoModels.config(folder), options.dropout),
-  });
+  const { model, adapting } = openToTune(folder, "maskedLm", options);
   const guesser = new Guesser(model as MaskedLm, tokenizer, options);
   const { block, masking } = guesser;
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
   const corpus = await readCorpus(options, readPartTexts);
   const [from, to] = parseRange(options.range);
   const [ids, held] = [corpus.train.slice(from, to), corpus.validation].map((texts) => encodeTexts(tokenizer, texts));
