@@ -60,7 +60,7 @@ export default defineConfig({
     exclude: [
       "tests/backend/{header,wasm}.test.ts",
       "tests/formats/word-vectors.test.ts",
-      "tests/models/{llama2c,pretrained/onnx}.test.ts",
+      "tests/models/{llama2c,onnx}.test.ts",
       "tests/text/pretrained/reference-vectors.test.ts",
       "tests/train/kill.test.ts",
     ],

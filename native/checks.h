@@ -84,7 +84,7 @@ struct Gate {
     return b;
   }
   // Address of elements [offset, offset + n); dtype -1: any.
-  char* range(const char* what, double handle, double offset, int64_t n, int dtype) {
+  const char* range(const char* what, double handle, double offset, int64_t n, int dtype) {
     if (!ok) return nullptr;
     const Buffer* b = open(what, handle);
     const int64_t at = count("an offset", offset);
@@ -99,9 +99,18 @@ struct Gate {
     }
     return b->data + at * item_size(b->dtype);
   }
-  float* f32(const char* what, double handle, double offset, int64_t n) { return (float*)range(what, handle, offset, n, F32); }
-  int32_t* i32(const char* what, double handle, double offset, int64_t n) { return (int32_t*)range(what, handle, offset, n, I32); }
-  float* maybe(const char* what, double handle, double offset, int64_t n) { return handle == 0 ? nullptr : f32(what, handle, offset, n); }
+  const float* f32(const char* what, double handle, double offset, int64_t n) { return (const float*)range(what, handle, offset, n, F32); }
+  const int32_t* i32(const char* what, double handle, double offset, int64_t n) { return (const int32_t*)range(what, handle, offset, n, I32); }
+  const float* maybe(const char* what, double handle, double offset, int64_t n) { return handle == 0 ? nullptr : f32(what, handle, offset, n); }
+  // The same, to be written.
+  char* range_out(const char* what, double handle, double offset, int64_t n, int dtype) {
+    const char* at = range(what, handle, offset, n, dtype);
+    if (at) storage_written((int64_t)handle);
+    return (char*)at;
+  }
+  float* out(const char* what, double handle, double offset, int64_t n) { return (float*)range_out(what, handle, offset, n, F32); }
+  int32_t* out_i32(const char* what, double handle, double offset, int64_t n) { return (int32_t*)range_out(what, handle, offset, n, I32); }
+  float* maybe_out(const char* what, double handle, double offset, int64_t n) { return handle == 0 ? nullptr : out(what, handle, offset, n); }
 
   // The loop nest in params: sizes, then strides of `operands`. Returns the elements in all; spans: how far each reaches.
   int64_t loop(double ndim, int operands, Strided& s, int64_t* spans) {

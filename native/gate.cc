@@ -18,6 +18,25 @@ namespace {
 float p(int i) { return (float)params[i]; }
 bool flag(double x) { return x != 0; }
 
+// op(b) as the kernel reads it, from its second use on; null where a multiply of that shape does not read it so.
+const float* kept(int64_t handle, const GemmArgs& x) {
+  const int64_t floats = active().packed_floats(x);
+  if (floats == 0) return nullptr;
+  Packed like = {};
+  like.offset = (int64_t)params[11];
+  like.n = x.n;
+  like.k = x.k;
+  like.ld = x.ldb;
+  like.transposed = x.transB;
+  like.precision = x.precision;
+  like.reader = &active();
+  Packed* p = storage_packed(handle, like);
+  if (!p || p->data || p->uses < 2) return p ? p->data : nullptr;
+  float* data = storage_pack(p, floats * 4);
+  if (data) active().pack(x, data);
+  return data;
+}
+
 }  // namespace
 
 extern "C" {
@@ -73,6 +92,7 @@ void* sh_address(double handle, double byteOffset, double bytes) {
     if (at > size || n > size - at) g.fail("bytes %lld to %lld lie outside a storage of %lld", (long long)at, (long long)(at + n), (long long)size);
   }
   g.status();
+  if (g.ok) storage_written((int64_t)handle);
   return g.ok ? b->data + at : nullptr;
 }
 
@@ -105,7 +125,7 @@ double sh_fill(double out, double outOffset, double n, double value) {
   Gate g("fill");
   const int64_t count = g.count("n", n);
   const Buffer* b = g.open("out", out);
-  char* at = g.range("out", out, outOffset, count, -1);
+  char* at = g.range_out("out", out, outOffset, count, -1);
   if (!g.ok) return g.status();
   if (b->dtype == F32) active().fill_f32((float*)at, count, (float)value);
   else if (b->dtype == U8) memset(at, (int)(uint8_t)(int64_t)(value == value ? fmod(value, 256) : 0), (size_t)count);
@@ -119,7 +139,7 @@ double sh_unary(double op, double out, double outOffset, double x, double xOffse
   Gate g("unary");
   const int o = g.choice("op", op, UNARY_COUNT);
   const int64_t count = g.count("n", n);
-  float* y = g.f32("out", out, outOffset, count);
+  float* y = g.out("out", out, outOffset, count);
   const float* a = g.f32("x", x, xOffset, count);
   if (g.ok) active().unary(o, y, a, count, (float)p0, (float)p1);
   return g.status();
@@ -129,7 +149,7 @@ double sh_unary_backward(double op, double dx, double dxOffset, double dy, doubl
   Gate g("unary backward");
   const int o = g.choice("op", op, UNARY_COUNT);
   const int64_t count = g.count("n", n);
-  float* y = g.f32("dx", dx, dxOffset, count);
+  float* y = g.out("dx", dx, dxOffset, count);
   const float *d = g.f32("dy", dy, dyOffset, count), *a = g.f32("s", s, sOffset, count);
   if (g.ok) active().unary_backward(o, y, d, a, count, (float)p0, (float)p1);
   return g.status();
@@ -145,7 +165,7 @@ double sh_binary(double op, double out, double outOffset, double a, double aOffs
   const int type = first->dtype;
   if (type == U8) g.fail("a is uint8; expected float32 or int32");
   const void *x = g.range("a", a, aOffset, spans[0], type), *y = g.range("b", b, bOffset, spans[1], type);
-  void* z = g.range("out", out, outOffset, total, o >= EQ ? U8 : type);
+  void* z = g.range_out("out", out, outOffset, total, o >= EQ ? U8 : type);
   if (g.ok && total > 0) {
     if (type == F32) active().binary(o, z, (const float*)x, (const float*)y, s);
     else active().binary_i32(o, z, (const int32_t*)x, (const int32_t*)y, s);
@@ -160,7 +180,7 @@ double sh_where(double out, double outOffset, double cond, double condOffset, do
   const int64_t total = g.loop(ndim, 3, s, spans);
   const uint8_t* c = (const uint8_t*)g.range("cond", cond, condOffset, spans[0], U8);
   const float *x = g.f32("a", a, aOffset, spans[1]), *y = g.f32("b", b, bOffset, spans[2]);
-  float* z = g.f32("out", out, outOffset, total);
+  float* z = g.out("out", out, outOffset, total);
   if (g.ok && total > 0) active().where(z, c, x, y, s);
   return g.status();
 }
@@ -173,7 +193,7 @@ double sh_copy(double out, double outOffset, double x, double xOffset, double nd
   if (!g.ok) return g.status();
   if (flag(add) && b->dtype != F32) g.fail("adding needs float32, found %s", DTYPES[b->dtype]);
   const char* from = g.range("x", x, xOffset, spans[1], b->dtype);
-  char* to = g.range("out", out, outOffset, spans[0], b->dtype);
+  char* to = g.range_out("out", out, outOffset, spans[0], b->dtype);
   if (!g.ok || total == 0) return g.status();
   if (flag(add)) active().copy_add((float*)to, (const float*)from, s);
   else if (b->dtype == U8) active().copy1(to, from, s);
@@ -185,7 +205,7 @@ double sh_cast(double out, double outOffset, double x, double xOffset, double n)
   const int64_t count = g.count("n", n);
   const Buffer *a = g.open("x", x), *b = g.open("out", out);
   const char* from = g.range("x", x, xOffset, count, -1);
-  char* to = g.range("out", out, outOffset, count, -1);
+  char* to = g.range_out("out", out, outOffset, count, -1);
   if (g.ok) active().cast(to, b->dtype, from, a->dtype, count);
   return g.status();
 }
@@ -195,7 +215,7 @@ double sh_reduce(double op, double out, double outOffset, double x, double xOffs
   const int o = g.choice("op", op, REDUCE_COUNT);
   const int64_t a = g.count("outer", outer), m = g.count("mid", mid), b = g.count("inner", inner);
   const int64_t results = g.times(a, b);
-  float* y = g.f32("out", out, outOffset, results);
+  float* y = g.out("out", out, outOffset, results);
   const float* v = g.f32("x", x, xOffset, g.times(results, m));
   if (m == 0 && results > 0 && (o == MAX || o == MIN)) g.fail("no elements to take the extreme of");
   if (flag(accumulate) && (o == MAX || o == MIN || o == PROD)) g.fail("only sums accumulate");
@@ -207,7 +227,7 @@ double sh_arg_reduce(double op, double out, double outOffset, double x, double x
   const int o = g.choice("op", op, REDUCE_COUNT);
   const int64_t a = g.count("outer", outer), m = g.count("mid", mid, 2147483647.0), b = g.count("inner", inner);
   const int64_t results = g.times(a, b);
-  int32_t* y = g.i32("out", out, outOffset, results);
+  int32_t* y = g.out_i32("out", out, outOffset, results);
   const float* v = g.f32("x", x, xOffset, g.times(results, m));
   if (o != MAX && o != MIN) g.fail("op must be MAX or MIN");
   if (m == 0 && results > 0) g.fail("no elements to choose from");
@@ -244,10 +264,11 @@ double sh_gemm(double c, double a, double b, double bias, double preact) {
   const int64_t reachC = reach(x.m, x.n, x.ldc, x.strideC);
   x.a = g.f32("a", a, params[10], x.transA ? reach(x.k, x.m, x.lda, x.strideA) : reach(x.m, x.k, x.lda, x.strideA));
   x.b = g.f32("b", b, params[11], x.transB ? reach(x.n, x.k, x.ldb, x.strideB) : reach(x.k, x.n, x.ldb, x.strideB));
-  x.c = g.f32("c", c, params[12], reachC);
+  x.c = g.out("c", c, params[12], reachC);
   x.bias = g.maybe("bias", bias, params[13], x.n);
-  x.preact = g.maybe("preact", preact, params[14], reachC);
+  x.preact = g.maybe_out("preact", preact, params[14], reachC);
   if (!g.ok) return g.status();
+  if (params[20] != 0) x.packed = kept((int64_t)b, x);
   void* space = scratch.ask(active().gemm_workspace(x));
   if (!space) g.fail("no memory for workspace");
   else active().gemm(x, space);
@@ -256,7 +277,7 @@ double sh_gemm(double c, double a, double b, double bias, double preact) {
 double sh_softmax(double out, double outOffset, double x, double xOffset, double rows, double cols, double log) {
   Gate g("softmax");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
-  float* y = g.f32("out", out, outOffset, n);
+  float* y = g.out("out", out, outOffset, n);
   const float* a = g.f32("x", x, xOffset, n);
   if (g.ok) active().softmax(y, a, r, c, flag(log));
   return g.status();
@@ -265,7 +286,7 @@ double sh_softmax_backward(double dx, double dxOffset, double dy, double dyOffse
                            double cols, double log) {
   Gate g("softmax backward");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
-  float* out = g.f32("dx", dx, dxOffset, n);
+  float* out = g.out("dx", dx, dxOffset, n);
   const float *d = g.f32("dy", dy, dyOffset, n), *a = g.f32("y", y, yOffset, n);
   if (g.ok) active().softmax_backward(out, d, a, r, c, flag(log));
   return g.status();
@@ -274,7 +295,7 @@ double sh_cross_entropy(double loss, double weightOut, double lse, double x, dou
                         double weight, double weightOffset, double rows, double cols, double smoothing, double ignoreIndex) {
   Gate g("cross entropy");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols);
-  float *l = g.f32("loss", loss, 0, r), *w = g.f32("weightOut", weightOut, 0, r), *e = g.f32("lse", lse, 0, r);
+  float *l = g.out("loss", loss, 0, r), *w = g.out("weightOut", weightOut, 0, r), *e = g.out("lse", lse, 0, r);
   const float* a = g.f32("x", x, xOffset, g.times(r, c));
   const int32_t* t = g.i32("target", target, targetOffset, r);
   const float* cw = g.maybe("weight", weight, weightOffset, c);
@@ -289,7 +310,7 @@ double sh_cross_entropy_backward(double dx, double dxOffset, double dy, double d
                                  double ignoreIndex) {
   Gate g("cross entropy backward");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols), stride = g.count("dyStride", dyStride, 1);
-  float* out = g.f32("dx", dx, dxOffset, g.times(r, c));
+  float* out = g.out("dx", dx, dxOffset, g.times(r, c));
   const float* d = g.f32("dy", dy, dyOffset, stride ? r : 1);
   const float* den = g.maybe("denominator", denominator, 0, 1);
   const float* a = g.f32("x", x, xOffset, g.times(r, c));
@@ -303,7 +324,7 @@ double sh_norm(double out, double outOffset, double mean, double rstd, double x,
                double weightOffset, double bias, double biasOffset, double rows, double cols, double eps) {
   Gate g("norm");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
-  float *y = g.f32("out", out, outOffset, n), *m = g.maybe("mean", mean, 0, r), *s = g.f32("rstd", rstd, 0, r);
+  float *y = g.out("out", out, outOffset, n), *m = g.maybe_out("mean", mean, 0, r), *s = g.out("rstd", rstd, 0, r);
   const float *a = g.f32("x", x, xOffset, n), *w = g.maybe("weight", weight, weightOffset, c), *b = g.maybe("bias", bias, biasOffset, c);
   if (g.ok && n > 0) active().norm(y, m, s, a, w, b, r, c, (float)eps);
   return g.status();
@@ -313,7 +334,7 @@ double sh_norm_backward(double dx, double dxOffset, double dweight, double dweig
                         double weightOffset, double rows, double cols, double accumulate) {
   Gate g("norm backward");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols), n = g.times(r, c);
-  float *o = g.maybe("dx", dx, dxOffset, n), *dw = g.maybe("dweight", dweight, dweightOffset, c), *db = g.maybe("dbias", dbias, dbiasOffset, c);
+  float *o = g.maybe_out("dx", dx, dxOffset, n), *dw = g.maybe_out("dweight", dweight, dweightOffset, c), *db = g.maybe_out("dbias", dbias, dbiasOffset, c);
   const float *d = g.f32("dy", dy, dyOffset, n), *a = g.f32("x", x, xOffset, n);
   const float *m = g.maybe("mean", mean, 0, r), *s = g.f32("rstd", rstd, 0, r), *w = g.maybe("weight", weight, weightOffset, c);
   if (!g.ok || c == 0) return g.status();
@@ -326,7 +347,7 @@ double sh_gather(double out, double outOffset, double table, double tableOffset,
                  double dim, double vocabulary) {
   Gate g("embedding");
   const int64_t count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
-  float* y = g.f32("out", out, outOffset, g.times(count, d));
+  float* y = g.out("out", out, outOffset, g.times(count, d));
   const float* t = g.f32("table", table, tableOffset, g.times(v, d));
   const int32_t* ix = g.i32("index", index, indexOffset, count);
   g.indices("index", ix, count, v, -1);
@@ -337,7 +358,7 @@ double sh_scatter_add(double table, double tableOffset, double dy, double dyOffs
                       double dim, double vocabulary, double skip) {
   Gate g("embedding backward");
   const int64_t count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
-  float* t = g.f32("table", table, tableOffset, g.times(v, d));
+  float* t = g.out("table", table, tableOffset, g.times(v, d));
   const float* y = g.f32("dy", dy, dyOffset, g.times(count, d));
   const int32_t* ix = g.i32("index", index, indexOffset, count);
   g.indices("index", ix, count, v, skip);
@@ -349,7 +370,7 @@ double sh_embedding_bag(double out, double outOffset, double table, double table
                         double dim, double vocabulary, double mean, double skip) {
   Gate g("embedding bag");
   const int64_t b = g.count("bags", bags), count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
-  float* y = g.f32("out", out, outOffset, g.times(b, d));
+  float* y = g.out("out", out, outOffset, g.times(b, d));
   const float* t = g.f32("table", table, tableOffset, g.times(v, d));
   const int32_t *ix = g.i32("index", index, indexOffset, count), *o = g.i32("offsets", offsets, offsetsOffset, b);
   const float* w = g.maybe("perSample", perSample, perSampleOffset, count);
@@ -363,7 +384,7 @@ double sh_embedding_bag_backward(double dtable, double dtableOffset, double dy, 
                                  double n, double dim, double vocabulary, double mean, double skip) {
   Gate g("embedding bag backward");
   const int64_t b = g.count("bags", bags), count = g.count("n", n), d = g.count("dim", dim), v = g.count("vocabulary", vocabulary);
-  float* t = g.f32("dtable", dtable, dtableOffset, g.times(v, d));
+  float* t = g.out("dtable", dtable, dtableOffset, g.times(v, d));
   const float* y = g.f32("dy", dy, dyOffset, g.times(b, d));
   const int32_t *ix = g.i32("index", index, indexOffset, count), *o = g.i32("offsets", offsets, offsetsOffset, b);
   const float* w = g.maybe("perSample", perSample, perSampleOffset, count);
@@ -376,7 +397,7 @@ double sh_dropout(double out, double outOffset, double x, double xOffset, double
                   double site) {
   Gate g("dropout");
   const int64_t count = g.count("n", n, 17179869184.0);
-  float* y = g.f32("out", out, outOffset, count);
+  float* y = g.out("out", out, outOffset, count);
   const float* a = g.f32("x", x, xOffset, count);
   if (!(prob >= 0 && prob <= 1)) g.fail("probability %g is outside 0 to 1", prob);
   const uint32_t k0 = (uint32_t)g.count("key0", key0, 4294967295.0), k1 = (uint32_t)g.count("key1", key1, 4294967295.0);
@@ -389,11 +410,11 @@ double sh_adam(double pp, double gg, double m, double v, double vmax, double off
   Gate g("adam");
   AdamArgs a;
   a.n = g.count("n", n);
-  a.p = g.f32("p", pp, offset, a.n);
+  a.p = g.out("p", pp, offset, a.n);
   a.g = g.f32("g", gg, offset, a.n);
-  a.m = g.f32("m", m, offset, a.n);
-  a.v = g.f32("v", v, offset, a.n);
-  a.vmax = g.maybe("vmax", vmax, offset, a.n);
+  a.m = g.out("m", m, offset, a.n);
+  a.v = g.out("v", v, offset, a.n);
+  a.vmax = g.maybe_out("vmax", vmax, offset, a.n);
   a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
   a.lr = p(0); a.beta1 = p(1); a.beta2 = p(2); a.eps = p(3); a.weightDecay = p(4); a.l1 = p(5); a.bias1 = p(6); a.bias2 = p(7);
   a.decoupled = params[8] != 0;
@@ -404,9 +425,9 @@ double sh_sgd(double pp, double gg, double buf, double offset, double n, double 
   Gate g("sgd");
   SgdArgs a;
   a.n = g.count("n", n);
-  a.p = g.f32("p", pp, offset, a.n);
+  a.p = g.out("p", pp, offset, a.n);
   a.g = g.f32("g", gg, offset, a.n);
-  a.buf = g.maybe("buf", buf, offset, a.n);
+  a.buf = g.maybe_out("buf", buf, offset, a.n);
   a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
   a.lr = p(0); a.momentum = p(1); a.dampening = p(2); a.weightDecay = p(3); a.l1 = p(4);
   a.nesterov = params[5] != 0;
@@ -418,11 +439,11 @@ double sh_rmsprop(double pp, double gg, double square, double buf, double gradAv
   Gate g("rmsprop");
   RmspropArgs a;
   a.n = g.count("n", n);
-  a.p = g.f32("p", pp, offset, a.n);
+  a.p = g.out("p", pp, offset, a.n);
   a.g = g.f32("g", gg, offset, a.n);
-  a.square = g.f32("square", square, offset, a.n);
-  a.buf = g.maybe("buf", buf, offset, a.n);
-  a.gradAvg = g.maybe("gradAvg", gradAvg, offset, a.n);
+  a.square = g.out("square", square, offset, a.n);
+  a.buf = g.maybe_out("buf", buf, offset, a.n);
+  a.gradAvg = g.maybe_out("gradAvg", gradAvg, offset, a.n);
   a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
   a.lr = p(0); a.alpha = p(1); a.eps = p(2); a.weightDecay = p(3); a.l1 = p(4); a.momentum = p(5);
   if (g.ok) active().rmsprop(a);
@@ -432,9 +453,9 @@ double sh_adagrad(double pp, double gg, double sum, double offset, double n, dou
   Gate g("adagrad");
   AdagradArgs a;
   a.n = g.count("n", n);
-  a.p = g.f32("p", pp, offset, a.n);
+  a.p = g.out("p", pp, offset, a.n);
   a.g = g.f32("g", gg, offset, a.n);
-  a.sum = g.f32("sum", sum, offset, a.n);
+  a.sum = g.out("sum", sum, offset, a.n);
   a.gradScale = g.maybe("gradScale", gradScale, 0, 1);
   a.lr = p(0); a.eps = p(1); a.weightDecay = p(2); a.l1 = p(3);
   if (g.ok) active().adagrad(a);

@@ -7,7 +7,7 @@
 
 #define SH_PARAMS 64
 // Raised with every change of these functions or of the lists of kernels.h; src/backend/exports.ts has the same.
-#define SHOSHIN_ABI 2
+#define SHOSHIN_ABI 3
 
 extern "C" {
 double sh_abi();
@@ -48,7 +48,8 @@ double sh_reduce(double op, double out, double outOffset, double x, double xOffs
 double sh_arg_reduce(double op, double out, double outOffset, double x, double xOffset, double outer, double mid,
                      double inner);
 // params: batch, m, n, k, lda, strideA, ldb, strideB, ldc, strideC, aOffset, bOffset, cOffset, biasOffset,
-// preactOffset, transA, transB, accumulate, activation, precision. bias, preact: 0 for none.
+// preactOffset, transA, transB, accumulate, activation, precision, keep. bias, preact: 0 for none. keep: 1 where b will be
+// multiplied again unchanged, so that a packed copy pays.
 double sh_gemm(double c, double a, double b, double bias, double preact);
 double sh_softmax(double out, double outOffset, double x, double xOffset, double rows, double cols, double log);
 double sh_softmax_backward(double dx, double dxOffset, double dy, double dyOffset, double y, double yOffset, double rows,

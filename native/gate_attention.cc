@@ -10,15 +10,15 @@ struct Reader {
   const double* at;
   double next() { return *at++; }
 };
-// Offset and strides of rows [batch, heads, n, size].
+// Offset and strides of rows [batch, heads, n, size], read or written.
 float* rows(Gate& g, Reader& r, const char* what, double handle, HeadStrides& s, int64_t batch, int64_t heads, int64_t n, int64_t size) {
   const double offset = r.next();
   s.batch = g.count("a stride", r.next());
   s.head = g.count("a stride", r.next());
   s.row = g.count("a stride", r.next());
-  if (!g.ok || batch == 0 || heads == 0 || n == 0 || size == 0) return g.f32(what, handle, offset, 0);
+  if (!g.ok || batch == 0 || heads == 0 || n == 0 || size == 0) return g.out(what, handle, offset, 0);
   const int64_t span = g.plus(g.plus(g.times(batch - 1, s.batch), g.times(heads - 1, s.head)), g.plus(g.times(n - 1, s.row), size));
-  return g.f32(what, handle, offset, span);
+  return g.out(what, handle, offset, span);
 }
 // Offset and four strides over [batch, heads, queries, keys]; null for handle 0.
 char* grid(Gate& g, Reader& r, const char* what, double handle, int dtype, int64_t* stride, const AttentionArgs& a) {
@@ -30,7 +30,7 @@ char* grid(Gate& g, Reader& r, const char* what, double handle, int dtype, int64
     if (sizes[i] == 0) span = 0;
     else if (span > 0) span = g.plus(span, g.times(sizes[i] - 1, stride[i]));
   }
-  return handle == 0 ? nullptr : g.range(what, handle, offset, span, dtype);
+  return handle == 0 ? nullptr : g.range_out(what, handle, offset, span, dtype);
 }
 void sizes(Gate& g, Reader& r, AttentionArgs& a) {
   memset(&a, 0, sizeof a);
@@ -62,7 +62,7 @@ void inputs(Gate& g, Reader& r, AttentionArgs& a, double out, double lse, double
   a.mask = (const uint8_t*)grid(g, r, "mask", mask, U8, a.ms, a);
   a.bias = (const float*)grid(g, r, "bias", bias, F32, a.bs, a);
   a.slopes = g.maybe("slopes", slopes, r.next(), a.heads);
-  a.lse = g.maybe("lse", lse, r.next(), g.times(g.times(a.batch, a.heads), a.queries));
+  a.lse = g.maybe_out("lse", lse, r.next(), g.times(g.times(a.batch, a.heads), a.queries));
 }
 
 }  // namespace

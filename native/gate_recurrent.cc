@@ -37,15 +37,15 @@ double sh_recurrent(double cell, double out, double hn, double cn, double states
   const int64_t size = g.times(a.batch, a.hidden), all = g.times(a.steps, size), slots = g.times(a.steps + 1, size);
   const int64_t inputs = g.times(g.times(a.steps, a.batch), a.input);
   const int64_t rows = g.times(cell_gates(a.cell), a.hidden);
-  a.out = g.maybe("out", out, at[0], all);
-  a.hn = g.f32("hn", hn, at[1], size);
-  a.states = g.f32("states", states, at[3], slots);
+  a.out = g.maybe_out("out", out, at[0], all);
+  a.hn = g.out("hn", hn, at[1], size);
+  a.states = g.out("states", states, at[3], slots);
   if (a.cell == LSTM) {
-    a.cn = g.f32("cn", cn, at[2], size);
-    a.cells = g.f32("cells", cells, at[4], slots);
+    a.cn = g.out("cn", cn, at[2], size);
+    a.cells = g.out("cells", cells, at[4], slots);
     a.c0 = g.maybe("c0", c0, at[8], size);
   }
-  if (cell_saved(a.cell) > 0) a.gates = g.f32("gates", gates, at[5], g.times(cell_saved(a.cell), all));
+  if (cell_saved(a.cell) > 0) a.gates = g.out("gates", gates, at[5], g.times(cell_saved(a.cell), all));
   a.x = g.f32("x", x, at[6], inputs);
   a.h0 = g.maybe("h0", h0, at[7], size);
   a.wih = g.f32("wih", wih, at[9], g.times(rows, a.input));
@@ -75,7 +75,7 @@ double sh_recurrent_backward(double cell, double dx, double dh0, double dc0, dou
   const int64_t inputs = g.times(g.times(a.steps, a.batch), a.input);
   const int64_t rows = g.times(cell_gates(a.cell), a.hidden);
   const auto gradient = [&](const char* what, double handle, int i, int64_t n) {
-    return Gradient{g.maybe(what, handle, at[i], n), add[i] != 0};
+    return Gradient{g.maybe_out(what, handle, at[i], n), add[i] != 0};
   };
   d.x = gradient("dx", dx, 0, inputs);
   d.h0 = gradient("dh0", dh0, 1, size);
@@ -86,17 +86,17 @@ double sh_recurrent_backward(double cell, double dx, double dh0, double dc0, dou
   d.bhh = gradient("dbhh", dbhh, 6, rows);
   a.lengths = lens == 0 ? nullptr : g.i32("lengths", lens, at[17], a.batch);
   lengths(g, a);
-  d.work = g.f32("work", work, at[7], g.plus(g.times(cell_work(a.cell), all), a.lengths ? inputs : 0));
+  d.work = g.out("work", work, at[7], g.plus(g.times(cell_work(a.cell), all), a.lengths ? inputs : 0));
   d.dout = g.maybe("dout", dout, at[8], all);
   d.dhn = g.maybe("dhn", dhn, at[9], size);
-  a.states = g.f32("states", states, at[11], slots);
+  a.states = g.out("states", states, at[11], slots);
   if (a.cell == LSTM) {
     d.dcn = g.maybe("dcn", dcn, at[10], size);
-    a.cells = g.f32("cells", cells, at[12], slots);
+    a.cells = g.out("cells", cells, at[12], slots);
   } else if (d.c0.to) {
     g.fail("only an LSTM has a cell state");
   }
-  if (cell_saved(a.cell) > 0) a.gates = g.f32("gates", gates, at[13], g.times(cell_saved(a.cell), all));
+  if (cell_saved(a.cell) > 0) a.gates = g.out("gates", gates, at[13], g.times(cell_saved(a.cell), all));
   a.x = g.f32("x", x, at[14], inputs);
   a.wih = g.f32("wih", wih, at[15], g.times(rows, a.input));
   a.whh = g.f32("whh", whh, at[16], g.times(rows, a.hidden));

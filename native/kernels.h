@@ -50,6 +50,7 @@ struct GemmArgs {
   const float* bias;
   float* preact;
   int transA, transB, accumulate, activation, precision;
+  const float* packed;  // op(b) as `pack` left it, or null
 };
 
 // One layer of a recurrent network in one direction over a whole sequence, time-major; src/backend/recurrent.ts has the shapes,
@@ -140,6 +141,9 @@ struct Kernels {
 
   int64_t (*gemm_workspace)(const GemmArgs&);            // bytes of workspace that gemm needs
   void (*gemm)(const GemmArgs&, void* workspace);
+  // op(b) in the kernel's order, for multiplies of any m: floats that it takes, 0 where nothing would be gained.
+  int64_t (*packed_floats)(const GemmArgs&);
+  void (*pack)(const GemmArgs&, float* to);
 
   void (*fill_f32)(float* out, int64_t n, float value);
   // Shapes up to MAX_DIMS, operand strides in s.stride[0] (and [1], [2]); out is dense unless said otherwise.

@@ -89,7 +89,54 @@ char* take(int64_t bytes, int index) {
   return (char*)data;
 }
 
+// Of the machine's memory, at most one part in so many holds packed copies.
+constexpr int64_t PACKED_PART = 32;
+int64_t packed_bytes = 0;
+
+void drop(Buffer& b) {
+  while (Packed* p = b.packed) {
+    b.packed = p->next;
+    packed_bytes -= p->bytes;
+    free(p->data);
+    free(p);
+  }
+}
+
 }  // namespace
+
+Packed* storage_packed(int64_t handle, const Packed& like) {
+  Locked guard;
+  Buffer& b = buffers[handle % SLOTS];
+  for (Packed* p = b.packed; p; p = p->next)
+    if (p->offset == like.offset && p->n == like.n && p->k == like.k && p->ld == like.ld && p->transposed == like.transposed &&
+        p->precision == like.precision && p->reader == like.reader) {
+      p->uses++;
+      return p;
+    }
+  void* place = nullptr;
+  if (posix_memalign(&place, 64, sizeof(Packed)) != 0) return nullptr;
+  Packed* p = (Packed*)place;
+  *p = like;
+  p->uses = 1;
+  p->next = b.packed;
+  return b.packed = p;
+}
+
+float* storage_pack(Packed* p, int64_t bytes) {
+  Locked guard;
+  if (bytes > physical_bytes() / PACKED_PART - packed_bytes) return nullptr;
+  void* data = nullptr;
+  if (posix_memalign(&data, 64, (size_t)bytes) != 0) return nullptr;
+  packed_bytes += p->bytes = bytes;
+  return p->data = (float*)data;
+}
+
+void storage_written(int64_t handle) {
+  Buffer& b = buffers[handle % SLOTS];
+  if (!b.packed) return;
+  Locked guard;
+  drop(b);
+}
 
 #if defined(__wasm__)
 void storage_limit(int64_t bytes) { limit = bytes; }
@@ -112,7 +159,7 @@ int64_t storage_alloc(int64_t length, int dtype) {
     return 0;
   }
   Buffer& b = buffers[slot];
-  b = {data, length, bytes, dtype, b.generation % (uint32_t)MAX_GENERATION + 1, true};
+  b = {data, length, bytes, dtype, b.generation % (uint32_t)MAX_GENERATION + 1, true, nullptr};
   live_count++;
   live_bytes += bytes;
   if (live_bytes > peak_bytes) peak_bytes = live_bytes;
@@ -130,6 +177,7 @@ bool storage_free(int64_t handle) {
   if (!storage_open(handle)) return false;
   Buffer& b = buffers[handle % SLOTS];
   b.live = false;
+  drop(b);
   live_count--;
   live_bytes -= b.bytes;
   int index;

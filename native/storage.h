@@ -4,6 +4,17 @@
 
 namespace shoshin {
 
+// The right side of a multiply as the kernel reads it, kept while the storage that it came from is not written to.
+struct Packed {
+  int64_t offset, n, k, ld;
+  int transposed, precision;
+  const void* reader;  // whose kernel
+  int uses;
+  float* data;  // null until it pays
+  int64_t bytes;
+  Packed* next;
+};
+
 struct Buffer {
   char* data;
   int64_t length;  // in elements
@@ -11,6 +22,7 @@ struct Buffer {
   int dtype;
   uint32_t generation;
   bool live;
+  Packed* packed;
 };
 
 #if defined(__wasm__)
@@ -28,6 +40,12 @@ int64_t storage_alloc(int64_t length, int dtype);
 bool storage_free(int64_t handle);
 // Null for a handle that is not live.
 const Buffer* storage_open(int64_t handle);
+// What is kept of a live storage like `like`, with one use more; null without memory.
+Packed* storage_packed(int64_t handle, const Packed& like);
+// Memory for it, or null where that would be more than a small part of the machine's.
+float* storage_pack(Packed* p, int64_t bytes);
+// What is kept of it is out of date.
+void storage_written(int64_t handle);
 void storage_trim();
 int64_t storage_stat(int which);
 

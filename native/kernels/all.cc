@@ -42,7 +42,7 @@ extern const Kernels SHOSHIN_TABLE(SHOSHIN_ISA_NAME) = [] {
   k.name = SHOSHIN_TEXT(SHOSHIN_ISA_NAME);
   k.width = W;
 #define SET(f) k.f = SHOSHIN_ISA_NAME::f;
-  SET(gemm_workspace) SET(gemm) SET(peak_flops) SET(triad)
+  SET(gemm_workspace) SET(gemm) SET(packed_floats) SET(pack) SET(peak_flops) SET(triad)
 #ifndef SHOSHIN_GEMM_ONLY
   SET(fill_f32) SET(unary) SET(unary_backward) SET(binary) SET(binary_i32) SET(where) SET(copy4) SET(copy1) SET(copy_add)
   SET(cast) SET(reduce) SET(arg_reduce) SET(softmax) SET(softmax_backward) SET(cross_entropy) SET(cross_entropy_backward)

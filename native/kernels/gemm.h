@@ -107,6 +107,7 @@ struct GemmJob {
   float *c, *preact;
   float *packedA, *packedB;
   int64_t jc, nc, pc, kc, words;
+  int64_t perPanel;  // floats from a panel of b to the next
   int64_t packParts;
   int64_t next;  // the first item that no thread has taken
 };
@@ -151,7 +152,7 @@ static void pack_b_part(void* context, int64_t part) {
   const int64_t panels = ceil_div(j.nc, NR);
   for (int64_t q = cut(panels, j.packParts, part); q < cut(panels, j.packParts, part + 1); q++) {
     const int64_t col = j.jc + q * NR;
-    pack_panel(j, j.packedB + q * j.words * NR, col, (int)smaller(NR, j.jc + j.nc - col));
+    pack_panel(j, j.packedB + q * j.perPanel, col, (int)smaller(NR, j.jc + j.nc - col));
   }
 }
 
@@ -245,8 +246,8 @@ static void multiply_part(void* context, int64_t part) {
     const float* a = ready_left(j, packedA, i0, i1, tiles);
     for (int64_t q = q0; q < q1; q++) {
       const int64_t col = j.jc + q * NR;
-      Rectangle right = rectangle(j.packedB + (q + 1 < q1 ? q + 1 : q0) * j.words * NR, ceil_div(j.words * NR, 32), 128, 1, 0, tiles);
-      run_tiles(j, a, j.packedB + q * j.words * NR, i0, i1, tiles, col, (int)smaller(NR, j.jc + j.nc - col), left, right);
+      Rectangle right = rectangle(j.packedB + (q + 1 < q1 ? q + 1 : q0) * j.perPanel, ceil_div(j.words * NR, 32), 128, 1, 0, tiles);
+      run_tiles(j, a, j.packedB + q * j.perPanel, i0, i1, tiles, col, (int)smaller(NR, j.jc + j.nc - col), left, right);
     }
   }
   if (j.p.pastC || j.p.pastPreact) stream_fence();
@@ -257,20 +258,39 @@ static void panel_part(void* context, int64_t part) {
   GemmJob& j = *(GemmJob*)context;
   const GemmArgs& g = *j.g;
   const int64_t tiles = ceil_div(g.m, MR), panels = ceil_div(g.n, NR);
-  float* panel = j.packedB + part * j.words * NR;
   const float* a = ready_left(j, j.packedA + part * j.p.aFloats, 0, g.m, tiles);
   for (int64_t q = part, next; q < panels; q = next) {
     next = take(j);
     const int64_t col = q * NR, then = next * NR;
-    pack_panel(j, panel, col, (int)smaller(NR, g.n - col));
+    float* panel = j.packedB + (g.packed ? q : part) * j.perPanel;
+    if (!g.packed) pack_panel(j, panel, col, (int)smaller(NR, g.n - col));
     Rectangle left = rectangle(nullptr, 0, 0, 0, 0, 1), right = left;
     if (next < panels) {
-      if (g.transB) right = rectangle(j.b + then * g.ldb + j.pc, ceil_div(j.kc, 32), 128, smaller(NR, g.n - then), g.ldb * 4, tiles);
+      if (g.packed) right = rectangle(j.packedB + next * j.perPanel, ceil_div(j.words * NR, 32), 128, 1, 0, tiles);
+      else if (g.transB) right = rectangle(j.b + then * g.ldb + j.pc, ceil_div(j.kc, 32), 128, smaller(NR, g.n - then), g.ldb * 4, tiles);
       else right = rectangle(j.b + j.pc * g.ldb + then, j.kc, g.ldb * 4, 1, 0, tiles);
     }
     run_tiles(j, a, panel, 0, g.m, tiles, col, (int)smaller(NR, g.n - col), left, right);
   }
   if (j.p.pastC || j.p.pastPreact) stream_fence();
+}
+
+static int64_t packed_words(const GemmArgs& g) { return g.precision == PRECISION_BF16 && SHOSHIN_BF16_DOT ? ceil_div(g.k, 2) : g.k; }
+static int64_t packed_floats(const GemmArgs& g) {
+  return g.batch != 1 || g.k == 0 || few_rows(g) ? 0 : ceil_div(g.n, NR) * NR * packed_words(g);
+}
+static void pack(const GemmArgs& g, float* to) {
+  GemmJob j = {};
+  j.g = &g;
+  j.p = plan(g, 1);
+  j.b = g.b;
+  j.packedB = to;
+  j.nc = g.n;
+  j.kc = g.k;
+  j.words = packed_words(g);
+  j.perPanel = j.words * NR;
+  j.packParts = ceil_div(g.n, NR);
+  parallel(j.packParts, pack_b_part, &j);
 }
 
 // k = 0: only bias and activation.
@@ -296,18 +316,22 @@ static void multiply_one(const GemmArgs& g, const Plan& p, int64_t i, float* wor
   j.packedA = workspace + p.bFloats;
   if (g.k == 0) return store_nothing(g, j.c, j.preact);
   if (p.few) return multiply_few(g, j.a, j.b, j.c, j.preact, workspace);
+  const int64_t depth = packed_words(g);
   for (j.jc = 0; j.jc < g.n; j.jc += p.nc) {
     j.nc = smaller(p.nc, g.n - j.jc);
     for (j.pc = 0; j.pc < g.k; j.pc += p.kc) {
       j.kc = smaller(p.kc, g.k - j.pc);
       j.words = p.bf16 ? ceil_div(j.kc, 2) : j.kc;
       j.next = p.parts;
+      j.perPanel = (g.packed ? depth : j.words) * NR;
+      // Packed before: of every panel the words of this block.
+      if (g.packed) j.packedB = (float*)g.packed + j.jc / NR * j.perPanel + (p.bf16 ? j.pc / 2 : j.pc) * NR;
       if (p.panels) {
         parallel(p.parts, panel_part, &j);
         continue;
       }
       j.packParts = p.parts == 1 ? 1 : smaller(4 * p.parts, ceil_div(j.nc, NR));
-      parallel(j.packParts, pack_b_part, &j);
+      if (!g.packed) parallel(j.packParts, pack_b_part, &j);
       parallel(p.parts, multiply_part, &j);
     }
   }

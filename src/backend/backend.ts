@@ -46,6 +46,8 @@ export interface Gemm {
   accumulate: boolean;
   activation: Activation;
   precision: Precision;
+  /** b will be multiplied again unchanged: a packed copy of it may be kept until it is written to. */
+  keep?: boolean;
 }
 
 export interface AdamSettings {

@@ -203,6 +203,7 @@ export class KernelBackend implements Backend {
     p[17] = g.accumulate ? 1 : 0;
     p[18] = ACTIVATION[g.activation];
     p[19] = g.precision === "bf16" ? 1 : 0;
+    p[20] = g.keep ? 1 : 0;
     this.#done(this.#native.gemm(c.storage.handle, a.storage.handle, b.storage.handle, handle(bias), handle(preact)));
   }
   softmax(out: Operand, x: Operand, rows: number, cols: number, log: boolean): void {

@@ -1,6 +1,7 @@
 import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { basename, csvRows, parquetFile } from "#platform";
+import { classLabels } from "./class-labels.ts";
 import { DataError, fileError, readLines, readText } from "./lines.ts";
 
 /** A file of rows as text cells. `names` are known for JSONL and Parquet; elsewhere the first row may be a header. */
@@ -89,10 +90,11 @@ async function* objectRows(path: string, format: "jsonl" | "parquet"): AsyncGene
       const file = await parquetFile(path);
       const metadata = await parquetMetadataAsync(file);
       const count = Number(metadata.num_rows);
+      const named = classLabels(metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value);
       for (let from = 0; from < count; from += PARQUET_ROWS) {
         const rowEnd = Math.min(count, from + PARQUET_ROWS);
         const part = await parquetReadObjects({ file, metadata, compressors, rowStart: from, rowEnd });
-        for (let i = 0; i < part.length; i++) yield [from + i + 1, part[i] as Row];
+        for (let i = 0; i < part.length; i++) yield [from + i + 1, named(part[i] as Row)];
       }
     } catch (error) {
       throw fileError(path, error);

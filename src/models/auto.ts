@@ -21,9 +21,8 @@ import type {
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
 import type { PreTrainedModel } from "./pretrained/model.ts";
-import type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
+import type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
-import type { Seq2SeqLm } from "./seq2seq-lm.ts";
 import { mt5, t5 } from "./t5/index.ts";
 
 /** The kinds of models that are known. */

@@ -55,6 +55,7 @@ export {
 export { llamaFromLlama2c } from "./llama/llama2c.ts";
 export { type MarianConfig, MarianMTModel, marianConfig } from "./marian/index.ts";
 export { Mlp, type MlpConfig } from "./mlp/index.ts";
+export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./onnx/index.ts";
 export { AutoModels, type Family, type FromPretrainedOptions, type ModelClass } from "./pretrained/auto.ts";
 export { ConfigError, type ConfigKind, labelsOf as configLabels, type PretrainedConfig } from "./pretrained/config.ts";
 export type { DecoderInputs, LabelledDecoderInputs } from "./pretrained/decoder.ts";
@@ -70,14 +71,12 @@ export type {
 export { newModules, PeftModel } from "./pretrained/lora.ts";
 export { type LoraConfig, LoraError } from "./pretrained/lora-config.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
-export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./pretrained/onnx/index.ts";
-export type { Seq2SeqInputs, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
+export type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput, Seq2SeqState } from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
 export { nextProbabilities } from "./sampling.ts";
 export { beamSearchSeq2Seq, generateSeq2Seq, type Seq2SeqGenerationOptions } from "./seq2seq-generation.ts";
-export type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
 export {
   MT5EncoderModel,
   MT5ForConditionalGeneration,

@@ -8,9 +8,8 @@ import type { GenerationOptions } from "./generation.ts";
 import { checkIds, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { EncoderInputs } from "./pretrained/inputs.ts";
-import { decoderStart } from "./pretrained/seq2seq.ts";
+import { decoderStart, type Seq2SeqLm, type Seq2SeqState } from "./pretrained/seq2seq.ts";
 import { draw, nextProbabilities } from "./sampling.ts";
-import type { Seq2SeqLm, Seq2SeqState } from "./seq2seq-lm.ts";
 import { applyRules, type WritingRules } from "./seq2seq-scores.ts";
 
 /** How a text is written; names and defaults of Transformers' GenerationConfig. What is left out follows from the model's configuration. */

@@ -1,6 +1,7 @@
 import type { Gemm } from "../backend/backend.ts";
 import type { Activation, UnaryOp } from "../backend/codes.ts";
 import { getPrecision } from "../backend/index.ts";
+import { state } from "../tensor/memory.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -17,7 +18,9 @@ const linearOp = defineOp("linear", {
     const y = empty([...x.shape.slice(0, -1), n], x.dtype, x.backend);
     const keepsInput = activation !== "none" && !FROM_OUTPUT.includes(activation);
     const before = keepsInput && ctx.inputs.length > 0 ? empty(y.shape, y.dtype, y.backend) : undefined;
-    x.backend.gemm(y, x, w, bias, before, problem(m, n, k, k, false, inFirst ? n : k, !inFirst, false, activation));
+    const multiply = problem(m, n, k, k, false, inFirst ? n : k, !inFirst, false, activation);
+    multiply.keep = !state.gradEnabled;
+    x.backend.gemm(y, x, w, bias, before, multiply);
     // Where the weight does not learn, what came in is not needed; nor is the weight where that does not.
     const kept = [ctx.needs(1) ? x : undefined, ctx.needs(0) ? w : undefined, before ?? y];
     if (activation === "none") kept.pop();

@@ -170,6 +170,7 @@ const TRAITS = {
 };
 const heads = decoderHeads("GPT2", TRAITS, "GPT2LMHeadModel");
 
+/** GPT-2 as a language model. */
 export class GPT2LMHeadModel extends heads.ForCausalLM {}
 
 export class GPT2ForSequenceClassification extends heads.ForSequenceClassification {}

@@ -2,25 +2,25 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { OnnxError, OnnxGraph } from "../../../src/formats/index.ts";
-import { noGrad, type Tensor, tensor, zeros } from "../../../src/index.ts";
-import { bert } from "../../../src/models/bert/index.ts";
-import { distilbert } from "../../../src/models/distilbert/index.ts";
-import { electra } from "../../../src/models/electra/index.ts";
-import { gpt2 } from "../../../src/models/gpt2/index.ts";
+import { OnnxError, OnnxGraph } from "../../src/formats/index.ts";
+import { noGrad, type Tensor, tensor, zeros } from "../../src/index.ts";
+import { bert } from "../../src/models/bert/index.ts";
+import { distilbert } from "../../src/models/distilbert/index.ts";
+import { electra } from "../../src/models/electra/index.ts";
+import { gpt2 } from "../../src/models/gpt2/index.ts";
 import {
   type CausalLmModel,
   exportOnnx,
   type Family,
   type Head,
   type PreTrainedModel,
-} from "../../../src/models/index.ts";
-import { llama, mistral, qwen2 } from "../../../src/models/llama/index.ts";
-import { roberta, xlmRoberta } from "../../../src/models/roberta/index.ts";
-import { readModel } from "../../onnx/model.ts";
-import { runNodes } from "../../onnx/run.ts";
-import { load } from "../../onnx/tools.ts";
-import { attentionMask, encoderInputs, fill, inputIds, near, recorded, shown } from "./recorded.ts";
+} from "../../src/models/index.ts";
+import { llama, mistral, qwen2 } from "../../src/models/llama/index.ts";
+import { roberta, xlmRoberta } from "../../src/models/roberta/index.ts";
+import { readModel } from "../onnx/model.ts";
+import { runNodes } from "../onnx/run.ts";
+import { load } from "../onnx/tools.ts";
+import { attentionMask, encoderInputs, fill, inputIds, near, recorded, shown } from "./pretrained/recorded.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-onnx-"));
 afterAll(() => rmSync(folder, { recursive: true }));

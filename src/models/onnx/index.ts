@@ -1,6 +1,6 @@
-import { OnnxError, OnnxGraph } from "../../../formats/index.ts";
-import { headOfArchitecture } from "../head-of.ts";
-import type { PreTrainedModel } from "../model.ts";
+import { OnnxError, OnnxGraph } from "../../formats/index.ts";
+import { headOfArchitecture } from "../pretrained/head-of.ts";
+import type { PreTrainedModel } from "../pretrained/model.ts";
 import { OnnxBuilder } from "./builder.ts";
 import { buildDecoder, type DecoderOptions } from "./decoders.ts";
 import { buildEncoder } from "./encoders.ts";

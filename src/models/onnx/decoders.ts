@@ -1,7 +1,7 @@
-import type { GPT2Config } from "../../gpt2/config.ts";
-import { headSize, keyValueHeads, type LlamaConfig, ropeFrequencies, windowOf } from "../../llama/config.ts";
-import type { PretrainedConfig } from "../config.ts";
-import type { Head } from "../head-of.ts";
+import type { GPT2Config } from "../gpt2/config.ts";
+import { headSize, keyValueHeads, type LlamaConfig, ropeFrequencies, windowOf } from "../llama/config.ts";
+import type { PretrainedConfig } from "../pretrained/config.ts";
+import type { Head } from "../pretrained/head-of.ts";
 import type { OnnxBuilder } from "./builder.ts";
 
 const TOKENS = ["batch_size", "sequence_length"] as const;

@@ -1,5 +1,5 @@
-import type { OnnxAttribute, OnnxAxis, OnnxGraph } from "../../../formats/index.ts";
-import type { Tensor } from "../../../tensor/tensor.ts";
+import type { OnnxAttribute, OnnxAxis, OnnxGraph } from "../../formats/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /** The least float32: what is added to a score, or stands in its place, that shall not count. */
 const HIDDEN = -3.4028234663852886e38;

@@ -1,8 +1,8 @@
-import type { BertConfig } from "../../bert/config.ts";
-import type { DistilBertConfig } from "../../distilbert/index.ts";
-import type { ElectraConfig } from "../../electra/index.ts";
-import { labelsOf, type PretrainedConfig } from "../config.ts";
-import type { Head } from "../head-of.ts";
+import type { BertConfig } from "../bert/config.ts";
+import type { DistilBertConfig } from "../distilbert/index.ts";
+import type { ElectraConfig } from "../electra/index.ts";
+import { labelsOf, type PretrainedConfig } from "../pretrained/config.ts";
+import type { Head } from "../pretrained/head-of.ts";
 import type { OnnxBuilder } from "./builder.ts";
 
 const TOKENS = ["batch_size", "sequence_length"] as const;
