@@ -27,6 +27,7 @@ interface PredictOptions extends CommonOptions {
   task?: string;
   pooling?: Pooling;
   normalize?: boolean;
+  topK?: number;
 }
 type GenerateOptions = GenerationOptions &
   BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
@@ -100,6 +101,7 @@ export function program(): Command {
     .option("--task <name>", "sentence-similarity: the likeness of two texts that a tab parts")
     .addOption(new Option("--pooling <how>", "of feature-extraction: a vector for each text").choices([...POOLINGS]))
     .option("--normalize", "of feature-extraction: vectors of length 1")
+    .option("--top-k <n>", "of fill-mask: tokens for each mask; 5", whole)
     .option("--submission <dir>", "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them")
     .addHelpText(
       "after",
@@ -110,6 +112,8 @@ export function program(): Command {
       const predictor = await loadModel(dir, options.task);
       if ((options.pooling ?? options.normalize) !== undefined && predictor.task !== "feature-extraction")
         throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
+      if (options.topK !== undefined && predictor.task !== "fill-mask")
+        throw new UsageError(`--top-k is of fill-mask, not of ${predictor.task}`);
       if (options.submission !== undefined) {
         if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
         const files = await predictor.submit(options.input ?? "", options.submission);

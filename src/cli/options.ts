@@ -128,6 +128,7 @@ export function addTraining(command: Command): Command {
     .option("--layerwise-lr-decay <x>", "each layer's share of the learning rate of the one above it", number)
     .option("--gradient-checkpointing", "compute layers twice instead of keeping their results: less memory")
     .option("--packing", "conversations: several in a block")
+    .option("--mlm-probability <p>", "of fill-mask: share of the tokens that are hidden; 0.15", number)
     .option("--config <file>", "YAML or JSON with any of these; flags win");
 }
 
@@ -225,6 +226,7 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "loraTarget",
     "freeze",
     "packing",
+    "mlmProbability",
   ];
   const task = Object.fromEntries(rest.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
   return { ...task, args } as unknown as TaskOptions;

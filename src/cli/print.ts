@@ -26,8 +26,18 @@ interface TaggedWord {
 const tagged = ({ entity, entity_group, score, word }: TaggedWord): string =>
   entity_group === undefined ? `${word}/${entity}` : `${word} (${entity_group} ${score.toFixed(4)})`;
 
+interface Filled {
+  token_str: string;
+  score: number;
+}
+const isFilled = (list: unknown): list is Filled[] => Array.isArray(list) && list[0]?.token_str !== undefined;
+const filled = (list: readonly Filled[]): string =>
+  list.map(({ token_str, score }) => `${token_str.trim()} ${score.toFixed(4)}`).join("  ");
+
 /** One line for one prediction. */
 export function line(result: unknown): string {
+  if (isFilled(result)) return filled(result);
+  if (Array.isArray(result) && isFilled(result[0])) return result.map(filled).join(" | ");
   if (Array.isArray(result) && typeof result[0] === "number") return result.map((x) => x.toPrecision(6)).join(" ");
   if (Array.isArray(result) && Array.isArray(result[0])) return JSON.stringify(result);
   if (Array.isArray(result)) return result.map(tagged).join(" ");

@@ -16,6 +16,7 @@ import type {
   EncoderInputs,
   EncoderOutput,
   HeadOutput,
+  MaskedLmInputs,
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
@@ -40,7 +41,7 @@ type Labelled<I> = I & { labels?: Tensor };
 export type Encoder = Pretrained<EncoderInputs, EncoderOutput>;
 export type SequenceClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
 export type TokenClassifier = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
-export type MaskedLm = Pretrained<Labelled<EncoderInputs>, HeadOutput>;
+export type MaskedLm = Pretrained<MaskedLmInputs, HeadOutput>;
 export type QuestionAnswerer = Pretrained<QuestionAnsweringInputs, QuestionAnsweringOutput>;
 /** A language model; `generate`, `beamSearch` and evaluation take it as it is. */
 export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & CausalLm;

@@ -70,6 +70,7 @@ export type {
   EncoderInputs,
   EncoderOutput,
   HeadOutput,
+  MaskedLmInputs,
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";

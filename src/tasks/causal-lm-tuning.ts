@@ -1,29 +1,31 @@
 import { existsSync, join } from "#platform";
-import { ArrayDataset, DataError, DataLoader, fetchSource, parseRange, resolveSource } from "../data/index.ts";
+import { ArrayDataset, DataError, DataLoader, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type CausalLmModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
+import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
 import { downloads, readJson, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
-import { dropoutOf, saveFineTuned, sayNew } from "./fine-tuning.ts";
-import { BlockWindows, blocksOf, readCorpus, readPartLines, type StreamBatch } from "./lm-data.ts";
+import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
+import {
+  BlockWindows,
+  blocksOf,
+  joined,
+  readCorpus,
+  readInputs,
+  readPartLines,
+  readToMeasure,
+  type StreamBatch,
+} from "./lm-data.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
 
-const RECIPE = {
-  numTrainEpochs: 3,
-  learningRate: 5e-5,
-  perDeviceTrainBatchSize: 8,
-  maxGradNorm: 1,
-};
 /** Tokens that a step sees of a text, unless --block-size says otherwise. */
 const BLOCK = 256;
 
@@ -65,7 +67,7 @@ function encodeText(tokenizer: PreTrainedTokenizer, lines: readonly string[]): I
     if (piece.length >= PIECE) flush();
   }
   flush();
-  return Int32Array.from(parts.flat());
+  return joined(parts);
 }
 
 /** A pretrained language model with its tokenizer, on texts or conversations. */
@@ -141,16 +143,11 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
   const folder = await resolveModel(options.model, downloads(options));
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const args: Partial<TrainingArguments> & { perDeviceTrainBatchSize: number } = {
-    ...{ ...RECIPE, ...loraRate(options), ...options.args },
+    ...{ ...LM_RECIPE, ...loraRate(options), ...options.args },
     outputDir: options.output,
   };
   const seed = args.seed ?? DEFAULTS.seed;
-  manualSeed(seed);
-  const { model, report } = autoModels.load(folder, "causalLm", {
-    config: dropoutOf(autoModels.config(folder), options.dropout),
-  });
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
+  const { model, adapting } = openToTune(folder, "causalLm", options);
   const tuned = new Tuned(model as CausalLmModel, tokenizer, options.blockSize ?? options.maxLength ?? BLOCK);
   const { block } = tuned;
   const packing = options.packing === true;
@@ -232,10 +229,7 @@ export async function loadCausalLm(folder: string): Promise<Generator> {
     task: NAME,
     model,
     ...written,
-    async predictFile(path, { textColumn }) {
-      const source = resolveSource(path);
-      return written.predict(await readPartLines(source, source.parts.train ? "train" : "test", textColumn));
-    },
+    predictFile: async (path, { textColumn }) => written.predict(await readInputs(path, textColumn, readPartLines)),
     async evaluate(options) {
       const begin = performance.now();
       const seconds = () => (performance.now() - begin) / 1000;
@@ -245,10 +239,7 @@ export async function loadCausalLm(folder: string): Promise<Generator> {
         if (data.length === 0) throw new DataError(`${options.data}: no answer within ${tuned.block} tokens`);
         return { task: NAME, examples: data.length, metrics: await tuned.scoreChats(data), seconds: seconds() };
       }
-      const source = await fetchSource(options.data, "rows", downloads(options));
-      const part = source.parts.test ? "test" : source.parts.validation ? "validation" : "train";
-      const lines = (await readPartLines(source, part, options.textColumn)).slice(...parseRange(options.range));
-      const ids = encodeText(tokenizer, lines);
+      const ids = encodeText(tokenizer, await readToMeasure(options, readPartLines));
       if (ids.length === 0) throw new DataError(`${options.data}: no text`);
       return { task: NAME, examples: ids.length, metrics: await tuned.scoreText(ids), seconds: seconds() };
     },

@@ -63,6 +63,8 @@ export interface TaskOptions {
   freeze?: string;
   /** Conversations: several in a block, one after another. */
   packing?: boolean;
+  /** fill-mask: share of the tokens that are hidden; 0.15. */
+  mlmProbability?: number;
   args?: Partial<TrainingArguments>;
   /** Called as training goes on; may stop it. */
   callbacks?: TrainerCallbacks[];
@@ -99,10 +101,13 @@ export interface EvaluateReport {
   metrics: Metrics;
 }
 
-/** How feature-extraction makes a text's vector: its tokens' mean, the first token's, or each token's own; of length 1. */
 export interface PredictOptions {
+  /** How feature-extraction makes a text's vector: its tokens' mean, the first token's, or each token's own. */
   pooling?: "mean" | "cls" | "none";
+  /** feature-extraction: vectors of length 1. */
   normalize?: boolean;
+  /** fill-mask: tokens for each mask; 5. */
+  topK?: number;
 }
 
 /** A trained model in use. */

@@ -7,7 +7,7 @@ import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { pearson, spearman } from "../train/index.ts";
 import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { lengthFor } from "./fine-tuning.ts";
-import { PretrainedTexts, type TextBatch } from "./pretrained-texts.ts";
+import { PretrainedTexts } from "./pretrained-texts.ts";
 import { readLabelled, readPart } from "./text-data.ts";
 
 /** How a text's vector is made of its tokens': their mean, or the first. */
@@ -36,16 +36,6 @@ function meanOverMask(x: Tensor, mask: Tensor | undefined): Tensor {
 }
 const unitLength = (x: Tensor): Tensor => x.div(x.square().sum([-1], true).sqrt().clamp(1e-12));
 
-/** Batches of texts of like length, with the places of their texts. */
-function* batches(texts: PretrainedTexts, list: readonly string[], size: number) {
-  const encoded = list.map((text, i) => ({ ...texts.encode([text]), i }));
-  encoded.sort((a, b) => a.inputIds.length - b.inputIds.length);
-  for (let at = 0; at < encoded.length; at += size) {
-    const rows = encoded.slice(at, at + size);
-    yield { rows, batch: texts.collate(rows) };
-  }
-}
-
 function embed(
   model: Encoder,
   texts: PretrainedTexts,
@@ -53,7 +43,8 @@ function embed(
   { pooling = "mean", normalize = true, batchSize = 32 }: EmbeddingOptions,
 ): Float32Array[] {
   const out: Float32Array[] = [];
-  for (const { rows, batch } of batches(texts, list, batchSize)) {
+  const encoded = list.map((text) => texts.encode([text]));
+  for (const { rows, batch } of texts.batches(encoded, batchSize)) {
     const pooled = noGrad(() => {
       const x = model.forward(batch).lastHiddenState;
       const vectors = pooling === "cls" ? x.select(1, 0) : meanOverMask(x, batch.attentionMask);
@@ -88,15 +79,15 @@ const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) =
 /** Every token's vector, [1][T][hidden size], as Transformers' pipeline gives them. */
 function tokenVectors(model: Encoder, texts: PretrainedTexts, list: readonly string[], normalize: boolean) {
   const out: number[][][][] = [];
-  for (const { rows, batch } of batches(texts, list, 32)) {
+  const encoded = list.map((text) => texts.encode([text]));
+  for (const { rows, batch } of texts.batches(encoded)) {
     const x = noGrad(() => {
-      const states = model.forward(batch as TextBatch).lastHiddenState;
+      const states = model.forward(batch).lastHiddenState;
       return normalize ? unitLength(states) : states;
     });
     const [data, [, t, width]] = [x.data(), x.shape];
-    const left = texts.tokenizer.paddingSide === "left";
     rows.forEach(({ i, inputIds }, row) => {
-      const first = row * t + (left ? t - inputIds.length : 0);
+      const first = row * t + texts.before(inputIds.length, t);
       const vector = (_: unknown, k: number) => [...data.subarray((first + k) * width, (first + k + 1) * width)];
       out[i] = [Array.from(inputIds, vector)];
     });

@@ -2,6 +2,8 @@ import { ArrayDataset } from "../data/index.ts";
 import {
   autoModels,
   type EncoderInputs,
+  type FromPretrainedOptions,
+  type Head,
   type LoadReport,
   type PreTrainedModel,
   type PretrainedConfig,
@@ -12,7 +14,7 @@ import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainResult } from "../train/index.ts";
-import { adapt, loraRate } from "./adapting.ts";
+import { type Adapting, adapt, loraRate } from "./adapting.ts";
 import { type ModelConfig, saveModel, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
 
 /** Transformers' defaults for GLUE. */
@@ -21,6 +23,13 @@ const RECIPE = {
   learningRate: 5e-5,
   weightDecay: 0.01,
   perDeviceTrainBatchSize: 32,
+  maxGradNorm: 1,
+};
+/** Transformers' defaults for language models (run_clm, run_mlm). */
+export const LM_RECIPE = {
+  numTrainEpochs: 3,
+  learningRate: 5e-5,
+  perDeviceTrainBatchSize: 8,
   maxGradNorm: 1,
 };
 /** Tokens of a text, unless --max-length says otherwise. */
@@ -35,7 +44,7 @@ export function lengthFor(config: PretrainedConfig, tokenizerMost: number, wante
 }
 
 /** Every probability of dropout in a configuration, set to `p`. */
-export const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<string, number> =>
+const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<string, number> =>
   p === undefined
     ? {}
     : Object.fromEntries(
@@ -50,7 +59,7 @@ export function labelsFor(own: readonly string[], names: readonly string[]): rea
 }
 
 /** Tells which parameters the checkpoint did not have. */
-export function sayNew({ say }: TaskOptions, { missing, mismatched }: LoadReport): void {
+function sayNew({ say }: TaskOptions, { missing, mismatched }: LoadReport): void {
   if (missing.length + mismatched.length > 0)
     say?.(`new, with random values: ${[...missing, ...mismatched].join(", ")}`);
 }
@@ -75,6 +84,25 @@ export function saveFineTuned(
       tokenizer.savePretrained(options.output);
     },
   });
+}
+
+/**
+ * Opens a checkpoint to be trained: what it lacks begins as the seed has it, and that learns which the options say.
+ * @throws ConfigError, StateDictError, TaskError.
+ */
+export function openToTune(
+  folder: string,
+  head: Head,
+  options: TaskOptions,
+  { config, ...more }: FromPretrainedOptions = {},
+): { model: PreTrainedModel; adapting: Adapting } {
+  manualSeed(options.args?.seed ?? DEFAULTS.seed);
+  const { model, report } = autoModels.load(folder, head, {
+    ...more,
+    config: { ...config, ...dropoutOf(autoModels.config(folder), options.dropout) },
+  });
+  sayNew(options, report);
+  return { model, adapting: adapt(model, [...report.missing, ...report.mismatched], options) };
 }
 
 /** A checkpoint and what it is to learn. */
@@ -110,17 +138,10 @@ export async function fineTune<E extends { readonly inputIds: readonly number[] 
   prepare: (model: SequenceClassifier | TokenClassifier, maxLength: number) => Lessons<E>,
 ): Promise<TaskReport> {
   const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
-  manualSeed(args.seed ?? DEFAULTS.seed);
-  const loaded = autoModels.load(folder, head, {
-    labels,
-    config: { ...config, ...dropoutOf(autoModels.config(folder), options.dropout) },
-    // Another set of labels needs a new head, even one of the same size.
-    ignoreMismatchedSizes: "head",
-  });
-  const model = loaded.model as SequenceClassifier | TokenClassifier;
-  const { report } = loaded;
-  sayNew(options, report);
-  const adapting = adapt(model, [...report.missing, ...report.mismatched], options);
+  // Another set of labels needs a new head, even one of the same size.
+  const opened = openToTune(folder, head, options, { labels, config, ignoreMismatchedSizes: "head" });
+  const model = opened.model as SequenceClassifier | TokenClassifier;
+  const { adapting } = opened;
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   const { examples, ...lessons } = prepare(model, maxLength);
   const trainer = new Trainer<ArrayDataset<E>, Labelled>({

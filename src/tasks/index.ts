@@ -1,8 +1,9 @@
 import { existsSync, join } from "#platform";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
-import { type Predictor, readJson, type Task, TaskError } from "./common.ts";
+import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
+import { fillMaskTask } from "./fill-mask.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
@@ -13,6 +14,7 @@ import type { Generator } from "./writing.ts";
 export {
   type EvaluateReport,
   namesModel,
+  type PredictOptions,
   type Predictor,
   type Task,
   TaskError,
@@ -20,6 +22,7 @@ export {
   type TaskReport,
 } from "./common.ts";
 export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
+export { type FilledMask, fillMask } from "./fill-mask.ts";
 export type { Generator } from "./writing.ts";
 
 export const TASKS: readonly Task[] = [
@@ -29,6 +32,7 @@ export const TASKS: readonly Task[] = [
   tabularRegression,
   imageClassification,
   textGeneration,
+  fillMaskTask,
   featureExtraction,
   sentenceSimilarity,
 ];
@@ -96,7 +100,7 @@ export async function loadGenerator(folder: string): Promise<Generator> {
 export async function pipeline(
   task: string,
   folder: string,
-): Promise<(input: string | readonly string[]) => Promise<unknown[]>> {
+): Promise<(input: string | readonly string[], options?: PredictOptions) => Promise<unknown[]>> {
   const predictor = await getTask(task).load(folder);
-  return (input) => predictor.predict(typeof input === "string" ? [input] : input);
+  return (input, options) => predictor.predict(typeof input === "string" ? [input] : input, options);
 }

@@ -1,26 +1,57 @@
 import { philox } from "../backend/philox.ts";
-import { DataError, fetchSource, type Part, readLines, readRecords, type Source, textExamples } from "../data/index.ts";
+import {
+  DataError,
+  fetchSource,
+  type Part,
+  parseRange,
+  readLines,
+  readRecords,
+  resolveSource,
+  type Source,
+  textExamples,
+} from "../data/index.ts";
 import { formatOf } from "../data/records.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer, type TokenizerKind, trainTokenizer } from "../text/index.ts";
-import { downloads } from "./common.ts";
+import { downloads, type EvaluateOptions } from "./common.ts";
 
 /** The end of a line as a token, in vocabularies of words. */
 export const EOS = "<eos>";
 
-/** Lines of a part, without their ends. Rows of other formats give their text column. */
-export async function readPartLines(source: Source, part: Part, textColumn?: string): Promise<string[]> {
-  const lines: string[] = [];
+/** What reads the texts of a part: {@link readPartTexts} or {@link readPartLines}. */
+type ReadPart = (source: Source, part: Part, textColumn?: string) => Promise<string[]>;
+
+/** Texts of a part: lines of text without their ends, or the text column of rows. */
+export const readPartTexts: ReadPart = async (source, part, textColumn) => {
+  const texts: string[] = [];
   for (const path of source.parts[part] ?? []) {
-    if (formatOf(path) === "text") for await (const { text } of readLines(path)) lines.push(text);
+    if (formatOf(path) === "text") for await (const { text } of readLines(path)) texts.push(text);
     else {
       const { examples } = textExamples(await readRecords(path), { textColumn }, false);
       // WikiText's rows on the hub are lines with their ends.
-      for (const { text } of examples) lines.push(...text.replace(/\r?\n$/, "").split("\n"));
+      for (const { text } of examples) texts.push(text.replace(/\r?\n$/, ""));
     }
   }
-  return lines;
+  return texts;
+};
+
+/** The same, cut into lines. */
+export const readPartLines: ReadPart = async (source, part, textColumn) =>
+  (await readPartTexts(source, part, textColumn)).flatMap((text) => text.split("\n"));
+
+/** The texts of a file to predict on. */
+export async function readInputs(path: string, textColumn: string | undefined, read: ReadPart): Promise<string[]> {
+  const source = resolveSource(path);
+  return read(source, source.parts.train ? "train" : "test", textColumn);
+}
+
+/** The texts of a source to measure on, those of `--range`: of its test part, else of validation, else all. */
+export async function readToMeasure(options: EvaluateOptions, read: ReadPart): Promise<string[]> {
+  const [from, to] = parseRange(options.range);
+  const source = await fetchSource(options.data, "rows", downloads(options));
+  const part = source.parts.test ? "test" : source.parts.validation ? "validation" : "train";
+  return (await read(source, part, options.textColumn)).slice(from, to);
 }
 
 /** Files of the corpora that the literature measures words on. */
@@ -34,18 +65,21 @@ export interface Corpus {
 }
 
 /** Lines to learn from and to validate on: the source's own parts, else the last tenth (or another share) held out in order. */
-export async function readCorpus(options: {
-  data: string;
-  validation?: string;
-  textColumn?: string;
-  args?: { quiet?: boolean };
-  say?: (line: string) => void;
-}): Promise<Corpus> {
+export async function readCorpus(
+  options: {
+    data: string;
+    validation?: string;
+    textColumn?: string;
+    args?: { quiet?: boolean };
+    say?: (line: string) => void;
+  },
+  read: ReadPart = readPartLines,
+): Promise<Corpus> {
   const { data, validation, textColumn, say } = options;
   const source = await fetchSource(data, "rows", downloads(options));
   const part = source.parts.train ? "train" : source.parts.validation ? "validation" : "test";
   if (part !== "train") say?.(`${data} has no training part: its ${part} part is trained on`);
-  const lines = await readPartLines(source, part, textColumn);
+  const lines = await read(source, part, textColumn);
   if (lines.every((line) => line === "")) throw new DataError(`${data}: no text`);
   const files = Object.values(source.parts).flat();
   const words = /(^|[/\\:])(ptb|wikitext)/i.test(data) || files.some((file) => WORD_CORPORA.test(file));
@@ -55,9 +89,9 @@ export async function readCorpus(options: {
   if (validation !== undefined && !(share > 0 && share < 1)) {
     const other = await fetchSource(validation, "rows", downloads(options));
     const own = other.parts.validation ? "validation" : other.parts.test ? "test" : "train";
-    held = await readPartLines(other, own, textColumn);
+    held = await read(other, own, textColumn);
   } else if (validation === undefined && source.parts.train && source.parts.validation) {
-    held = await readPartLines(source, "validation", textColumn);
+    held = await read(source, "validation", textColumn);
   }
   if (held?.every((line) => line === "")) throw new DataError(`${validation ?? data}: no text to validate on`);
   return held === undefined ? { ...cutEnd(lines, share), words } : { train: lines, validation: held, words };
@@ -118,15 +152,18 @@ export function startToken(tokenizer: Tokenizer): number {
 export function encodeStream(tokenizer: Tokenizer, lines: readonly string[]): Int32Array {
   const word = tokenizer.kind === "word";
   const eos = startToken(tokenizer);
-  const parts: number[][] = [];
-  let length = 0;
-  for (const line of lines) {
-    const { ids } = tokenizer.encode(word ? line : `${line}\n`, { addSpecialTokens: false });
-    if (word) ids.push(eos);
-    parts.push(ids);
-    length += ids.length;
-  }
-  const out = new Int32Array(length);
+  return joined(
+    lines.map((line) => {
+      const { ids } = tokenizer.encode(word ? line : `${line}\n`, { addSpecialTokens: false });
+      if (word) ids.push(eos);
+      return ids;
+    }),
+  );
+}
+
+/** Lists of ids one after another. */
+export function joined(parts: readonly ArrayLike<number>[]): Int32Array {
+  const out = new Int32Array(parts.reduce((n, ids) => n + ids.length, 0));
   let at = 0;
   for (const ids of parts) {
     out.set(ids, at);

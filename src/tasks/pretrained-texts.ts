@@ -30,15 +30,31 @@ export class PretrainedTexts {
     return { inputIds, tokenTypeIds };
   }
 
+  /** Tokens of padding before a text of `length` tokens in a batch whose longest text has `longest`. */
+  before(length: number, longest: number): number {
+    return this.tokenizer.paddingSide === "left" ? longest - length : 0;
+  }
+
+  /** Batches of texts of like length, each row with its text's place in the list. */
+  *batches<E extends EncodedText>(
+    encoded: readonly E[],
+    size = 32,
+  ): Generator<{ rows: (E & { i: number })[]; batch: TextBatch }> {
+    const sorted = encoded.map((e, i) => ({ ...e, i })).sort((a, b) => a.inputIds.length - b.inputIds.length);
+    for (let at = 0; at < sorted.length; at += size) {
+      const rows = sorted.slice(at, at + size);
+      yield { rows, batch: this.collate(rows) };
+    }
+  }
+
   /** int32 [batch, longest]; no mask where all are equally long. */
   collate(examples: readonly EncodedText[]): TextBatch {
     const longest = Math.max(...examples.map((e) => e.inputIds.length));
-    const left = this.tokenizer.paddingSide === "left";
     const make = (row: (e: EncodedText) => ArrayLike<number>, filling: number) => {
       const out = new Int32Array(examples.length * longest).fill(filling);
       examples.forEach((e, i) => {
         const values = row(e);
-        out.set(values, i * longest + (left ? longest - values.length : 0));
+        out.set(values, i * longest + this.before(values.length, longest));
       });
       return tensor(out, [examples.length, longest]);
     };

@@ -99,15 +99,12 @@ class Classifier {
 
   /** Logits of each input, [labels] long. */
   logits(inputs: readonly (readonly string[])[]): Float32Array[] {
-    const encoded = inputs.map((texts, i) => ({ ...this.texts.encode(texts), i }));
-    encoded.sort((a, b) => a.inputIds.length - b.inputIds.length);
     const out: Float32Array[] = [];
     const width = this.regression ? 1 : this.names.length;
-    for (let at = 0; at < encoded.length; at += 32) {
-      const list = encoded.slice(at, at + 32);
-      const logits = noGrad(() => this.model.forward(this.texts.collate(list)).logits);
+    for (const { rows, batch } of this.texts.batches(inputs.map((texts) => this.texts.encode(texts)))) {
+      const logits = noGrad(() => this.model.forward(batch).logits);
       const data = logits.data();
-      list.forEach(({ i }, row) => {
+      rows.forEach(({ i }, row) => {
         out[i] = Float32Array.from(data.subarray(row * width, (row + 1) * width));
       });
       logits.dispose();

@@ -1,5 +1,5 @@
 import { join } from "#platform";
-import { DataError, fetchSource, parseRange, resolveSource } from "../data/index.ts";
+import { DataError, parseRange } from "../data/index.ts";
 import {
   autoModels,
   type CausalLm,
@@ -18,7 +18,6 @@ import { Tokenizer } from "../text/index.ts";
 import { type Carry, DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
 import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
 import {
-  downloads,
   type ModelConfig,
   namesModel,
   readJson,
@@ -37,7 +36,9 @@ import {
   MOST_WORDS,
   makeTokenizer,
   readCorpus,
+  readInputs,
   readPartLines,
+  readToMeasure,
   type StreamBatch,
   StreamWindows,
   startToken,
@@ -349,16 +350,10 @@ async function load(folder: string): Promise<Generator> {
     task: NAME,
     model,
     ...written,
-    async predictFile(path, { textColumn }) {
-      const source = resolveSource(path);
-      return written.predict(await readPartLines(source, source.parts.train ? "train" : "test", textColumn));
-    },
+    predictFile: async (path, { textColumn }) => written.predict(await readInputs(path, textColumn, readPartLines)),
     async evaluate(options) {
       const begin = performance.now();
-      const source = await fetchSource(options.data, "rows", downloads(options));
-      const part = source.parts.test ? "test" : source.parts.validation ? "validation" : "train";
-      const [from, to] = parseRange(options.range);
-      const lines = (await readPartLines(source, part, options.textColumn)).slice(from, to);
+      const lines = await readToMeasure(options, readPartLines);
       const ids = encodeStream(tokenizer, lines);
       if (ids.length === 0) throw new DataError(`${options.data}: no text`);
       const metrics = await scoreStream(model, ids, unitsOf(lines), {

@@ -74,14 +74,10 @@ class PretrainedTagger {
     const [rows, longest] = batch.inputIds.shape;
     const labels = new Int32Array(rows * longest).fill(IGNORED);
     pieces.forEach((piece, i) => {
-      labels.set(piece.labels, i * longest + this.#shift(piece, longest));
+      labels.set(piece.labels, i * longest + this.#texts.before(piece.inputIds.length, longest));
     });
     return { ...batch, labels: tensor(labels, [rows, longest]) };
   };
-  /** Tokens of padding before a piece. */
-  #shift(piece: Piece, longest: number): number {
-    return this.#tokenizer.paddingSide === "left" ? longest - piece.inputIds.length : 0;
-  }
 
   tag = async (
     sentences: readonly { tokens: readonly string[] }[],
@@ -110,7 +106,7 @@ class PretrainedTagger {
       for (let b = 0; b < rows; b++) {
         const index = order[at++];
         const { piece } = pieces[index];
-        const shift = this.#shift(piece, longest);
+        const shift = this.#texts.before(piece.inputIds.length, longest);
         const tags = piece.first.map((t) => {
           if (t < 0) return { id: this.#otherwise, score: 1 };
           const row = data.subarray((b * longest + shift + t) * classes, (b * longest + shift + t + 1) * classes);

@@ -1,4 +1,5 @@
 import * as nn from "../../nn/index.ts";
+import { embedding } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type InitialisedConfig, labelsOf } from "./config.ts";
 import { HeadedModel, type HeadTraits } from "./headed.ts";
@@ -6,6 +7,7 @@ import type {
   EncoderInputs,
   EncoderOutput,
   HeadOutput,
+  MaskedLmInputs,
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./inputs.ts";
@@ -78,12 +80,14 @@ export abstract class EncoderForMaskedLM<C extends InitialisedConfig> extends He
   constructor(config: C) {
     super(config, new.target.traits.base(config));
   }
-  /** x [batch, T, width] → logits [batch, T, vocab] */
+  /** x [..., width] → logits [..., vocab] */
   protected abstract predict(x: Tensor): Tensor;
-  /** labels int32 [batch, T], −100 where none counts; logits [batch, T, vocab]. */
-  forward({ labels, ...inputs }: Labelled): HeadOutput {
-    const logits = this.predict(this.base.forward(inputs).lastHiddenState);
-    return { logits, loss: labels && tokenLoss(logits, labels) };
+  /** logits [batch, T, vocab], or [n, vocab] of `maskedPositions`. */
+  forward({ labels, maskedPositions, ...inputs }: MaskedLmInputs): HeadOutput {
+    const x = this.base.forward(inputs).lastHiddenState.flatten(0, 1);
+    const logits = this.predict(maskedPositions === undefined ? x : embedding(maskedPositions, x));
+    const loss = labels && nn.crossEntropy(logits, labels.flatten());
+    return { logits: maskedPositions === undefined ? logits.reshape([...inputs.inputIds.shape, -1]) : logits, loss };
   }
 }
 

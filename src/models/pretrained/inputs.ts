@@ -40,6 +40,13 @@ export const ACTIVATIONS: Record<string, Activation> = {
   tanh: "tanh",
 };
 
+export interface MaskedLmInputs extends EncoderInputs {
+  /** int32 [n]: places among all batch · T tokens; only their logits are computed, [n, vocab]. */
+  maskedPositions?: Tensor;
+  /** int32 [batch, T], or [n] with `maskedPositions`; −100 where none counts. */
+  labels?: Tensor;
+}
+
 export interface QuestionAnsweringInputs extends EncoderInputs {
   /** int32 [batch]: the answer's first token. */
   startPositions?: Tensor;

@@ -118,6 +118,14 @@ export function expectEncoderFamily(name: string, family: Family, { types = true
     const out = make("maskedLm").forward({ ...inputs, labels: words });
     near(fingerprint(shown(out.logits)), want.maskedLm.logits);
     near([out.loss.item()], [want.maskedLm.loss]);
+    // Only where there are labels.
+    const maskedPositions = tensor(Int32Array.of(0, 2, 4, 5, 6, 8, 9, 10));
+    const labels = tensor(Int32Array.of(5, 7, 9, 4, 8, 6, 3, 2));
+    const few = make("maskedLm").forward({ ...inputs, maskedPositions, labels });
+    const [rows, vocab] = few.logits.shape;
+    expect(rows).toBe(8);
+    near(few.logits.data().slice(vocab, 2 * vocab), out.logits.data().slice(2 * vocab, 3 * vocab));
+    near([few.loss.item()], [want.maskedLm.loss]);
   });
   expectTraining(make("sequenceClassification"), { ...inputs, labels }, want.training);
 }
