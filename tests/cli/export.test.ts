@@ -1,32 +1,21 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { openWeights } from "../../src/formats/index.ts";
 import { AutoModelForCausalLM, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 import { readModel } from "../onnx/model.ts";
+import { terminal } from "../terminal.ts";
 import { MARIAN } from "../text/pretrained/spm.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string) => join(folder, name);
 
-let [out, err] = ["", ""];
-beforeEach(() => {
-  [out, err] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    err += s;
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
-const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+const io = terminal();
+const run = async (...argv: string[]) => ({ status: await main(argv), ...io });
 
 const SHAPE = { hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4 };
 const CONFIGS = {
@@ -71,10 +60,10 @@ describe("shoshin convert", () => {
     writeFileSync(at("config.json"), readFileSync(join(from, "config.json")));
     for (let i = 1; i < names.length; i++) {
       expect(await run("convert", names[i - 1], names[i], "--json")).toMatchObject({ status: 0, err: "" });
-      const report = JSON.parse(out);
+      const report = JSON.parse(io.out);
       expect(report).toMatchObject({ input: names[i - 1], output: names[i], files: [names[i]] });
       expect(report.bytes).toBeGreaterThan(4 * report.parameters);
-      out = "";
+      io.out = "";
     }
     expectSame(from, at("m.safetensors"));
   });
@@ -106,7 +95,7 @@ describe("shoshin export", () => {
   it("writes ONNX as a file, or a folder that transformers.js opens", async () => {
     const from = save("bert", "sequenceClassification");
     expect((await run("export", from, "--format", "onnx", "--output", at("web"), "--json")).status).toBe(0);
-    const report = JSON.parse(out);
+    const report = JSON.parse(io.out);
     expect(report.inputs).toEqual(["input_ids", "attention_mask", "token_type_ids"]);
     expect(report.outputs).toEqual(["logits"]);
     for (const path of ["onnx/model.onnx", "config.json", "tokenizer.json"])
@@ -132,7 +121,7 @@ describe("shoshin export", () => {
   it("writes the parts of a model that writes another text, and what transformers.js reads of its configuration", async () => {
     const from = save("t5", "seq2seqLm");
     expect((await run("export", from, "--format", "onnx", "--output", at("s"), "--json")).status).toBe(0);
-    const report = JSON.parse(out);
+    const report = JSON.parse(io.out);
     const parts = ["encoder_model", "decoder_model", "decoder_model_merged"];
     const paths = parts.map((part) => join(at("s"), "onnx", `${part}.onnx`));
     expect(report.files.slice(0, 3)).toEqual(paths);
@@ -146,18 +135,18 @@ describe("shoshin export", () => {
     expect(config(at("s"))).toEqual({ ...config(from), num_decoder_layers: 2 });
     for (const [name, content] of Object.entries(MARIAN)) writeFileSync(join(from, name), content);
     rmSync(join(from, "tokenizer.json"));
-    out = "";
+    io.out = "";
     await run("export", from, "--format", "onnx", "--output", at("plain"), "--no-cache", "--json");
     const names = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"];
-    for (const name of names) expect(JSON.parse(out).files).toContain(join(at("plain"), name));
+    for (const name of names) expect(JSON.parse(io.out).files).toContain(join(at("plain"), name));
     expect(JSON.parse(readFileSync(at("plain/tokenizer.json"), "utf8")).model.unk_id).toBe(1);
     await run("export", from, "--format", "pytorch", "--output", at("torch"));
     expect(existsSync(at("torch/tokenizer.json"))).toBe(false);
 
     expect(readdirSync(at("plain/onnx")).sort()).toEqual(["decoder_model.onnx", "encoder_model.onnx"]);
-    err = "";
+    io.err = "";
     expect((await run("export", from, "--format", "onnx", "--output", at("t5.onnx"))).status).toBe(2);
-    expect(err).toMatch(/written as 3 files/);
+    expect(io.err).toMatch(/written as 3 files/);
   });
   it("says what is wrong", async () => {
     const from = save("bert", "sequenceClassification");

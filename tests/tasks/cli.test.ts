@@ -1,35 +1,21 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { terminal } from "../terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let out = "";
-let err = "";
-beforeEach(() => {
-  out = "";
-  err = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    // CI turns colours on.
-    err += String(s).replace(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const io = terminal();
 
 const file = (name: string, contents: string) => {
   const path = join(folder, name);
   writeFileSync(path, contents);
   return path;
 };
-const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+const run = async (...argv: string[]) => ({ status: await main(argv), ...io });
 
 const good = ["lovely", "great", "kind", "fresh"];
 const bad = ["awful", "poor", "rude", "stale"];
@@ -69,9 +55,9 @@ describe("the command line", () => {
         max_length: 256,
       });
       expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordPiece");
-      out = "";
+      io.out = "";
       expect((await run("predict", dir, "Ann beat Eve", "Eve beat Ann", "", "--json")).status).toBe(0);
-      expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["up", "down", expect.any(String)]);
+      expect(JSON.parse(io.out).map((r: { label: string }) => r.label)).toEqual(["up", "down", expect.any(String)]);
     },
   );
 
@@ -105,35 +91,35 @@ describe("the command line", () => {
     );
     expect(trained.status).toBe(0);
     expect(JSON.parse(trained.out).validation.bitsPerCharacter).toBeLessThan(0.5);
-    out = "";
+    io.out = "";
     const asked = ["generate", dir, "--prompt", "the cat", "--max-new-tokens", "15", "--temperature", "0"];
     expect((await run(...asked, "--json")).status).toBe(0);
-    expect(JSON.parse(out)).toEqual([{ generated_text: "the cat sat on the mat" }]);
-    out = "";
+    expect(JSON.parse(io.out)).toEqual([{ generated_text: "the cat sat on the mat" }]);
+    io.out = "";
     expect((await run(...asked, "--num-beams", "3", "--json")).status).toBe(0);
-    const found = JSON.parse(out);
+    const found = JSON.parse(io.out);
     expect(found[0]).toEqual({ generated_text: "the cat sat on the mat", score: expect.any(Number) });
     expect(found).toHaveLength(3);
-    out = "";
+    io.out = "";
     await run(...asked, "--stop", "mat");
-    expect(out).toBe("the cat sat on the \n");
-    out = "";
+    expect(io.out).toBe("the cat sat on the \n");
+    io.out = "";
     expect((await run("evaluate", dir, "--data", text, "--json")).status).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ task: "text-generation", examples: 4600, metrics: { tokens: 4600 } });
-    out = "";
+    expect(JSON.parse(io.out)).toMatchObject({ task: "text-generation", examples: 4600, metrics: { tokens: 4600 } });
+    io.out = "";
     await run("tokenize", dir, "cat", "--json");
-    expect(JSON.parse(out).tokens).toEqual(["c", "a", "t"]);
+    expect(JSON.parse(io.out).tokens).toEqual(["c", "a", "t"]);
     const prompts = file("prompts.txt", "the cat\n\nthe dog sat on\nthe\n");
     const settings = ["--max-new-tokens", "15", "--temperature", "0.5", "--seed", "4", "--json"];
     const alone: unknown[] = [];
     for (const prompt of ["the cat", "", "the dog sat on", "the"]) {
-      out = "";
+      io.out = "";
       await run("generate", dir, "--prompt", prompt, ...settings);
-      alone.push(...JSON.parse(out));
+      alone.push(...JSON.parse(io.out));
     }
-    out = "";
+    io.out = "";
     await run("generate", dir, "--input", prompts, "--batch-size", "3", ...settings);
-    expect(JSON.parse(out)).toEqual(alone);
+    expect(JSON.parse(io.out)).toEqual(alone);
     expect((await run("generate", dir, "--input", prompts, "--prompt", "a")).status).toBe(2);
     expect((await run("generate", dir, "--input", file("none.txt", ""))).err).toMatch(/no prompts/);
     expect((await run("generate", dir, "--temperature", "-1")).status).toBe(1);
@@ -184,16 +170,16 @@ describe("the command line", () => {
       id2label: { 0: "neg", 1: "pos" },
     });
     expect(readFileSync(join(dir, "README.md"), "utf8")).toContain("Limits");
-    out = "";
+    io.out = "";
     expect((await run("evaluate", dir, "--data", data, "--json")).status).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ task: "text-classification", examples: 120, metrics: { accuracy: 1 } });
-    out = "";
+    expect(JSON.parse(io.out)).toMatchObject({ task: "text-classification", examples: 120, metrics: { accuracy: 1 } });
+    io.out = "";
     expect((await run("predict", dir, "great and fresh", "rude, awful", "--json")).status).toBe(0);
-    expect(JSON.parse(out).map((r: { label: string }) => r.label)).toEqual(["pos", "neg"]);
-    out = "";
+    expect(JSON.parse(io.out).map((r: { label: string }) => r.label)).toEqual(["pos", "neg"]);
+    io.out = "";
     await run("predict", dir, "--input", file("in.txt", "great place\nawful place\n"));
     expect(
-      out
+      io.out
         .trim()
         .split("\n")
         .map((l) => l.split("\t")[0]),
@@ -207,7 +193,7 @@ describe("the command line", () => {
     expect(unknown.status).toBe(1);
     expect(unknown.err).toMatch(/unknown label "maybe"[\s\S]*hint: The model knows: neg, pos/);
     writeFileSync(join(dir, "model.safetensors"), "garbage!");
-    err = "";
+    io.err = "";
     expect(await run("predict", dir, "x")).toMatchObject({
       status: 1,
       err: expect.stringMatching(/model.safetensors: [\s\S]*hint/),
@@ -237,9 +223,9 @@ describe("the command line", () => {
         )
       ).status,
     ).toBe(0);
-    expect(JSON.parse(out).validation.r2).toBeGreaterThan(0.95);
+    expect(JSON.parse(io.out).validation.r2).toBeGreaterThan(0.95);
     for (const model of ["mlp", "linear", "perceptron"]) {
-      out = "";
+      io.out = "";
       const dir = join(folder, `class-${model}`);
       const result = await run(
         "train",
@@ -256,16 +242,16 @@ describe("the command line", () => {
         "--quiet",
       );
       expect(result.status, result.err).toBe(0);
-      expect(JSON.parse(out).validation.accuracy).toBeGreaterThan(0.9);
+      expect(JSON.parse(io.out).validation.accuracy).toBeGreaterThan(0.9);
     }
-    out = "";
+    io.out = "";
     await run("predict", join(folder, "reg"), "8,red,2,low");
-    expect(Number(out)).toBeGreaterThan(10);
-    err = "";
+    expect(Number(io.out)).toBeGreaterThan(10);
+    io.err = "";
     expect(await run("evaluate", join(folder, "reg"), "--data", file("other.csv", "a,price\n1,2\n"))).toMatchObject({
       status: 1,
     });
-    expect(err).toMatch(/needs a column size/);
+    expect(io.err).toMatch(/needs a column size/);
   });
 
   it.each([
@@ -292,14 +278,14 @@ describe("the command line", () => {
       (await run("train", "text-classification", "--data", one, "--label-column", "1", "--output", join(folder, "o")))
         .err,
     ).toMatch(/only one class/);
-    err = "";
+    io.err = "";
     const data = file("reviews2.tsv", reviews);
     writeFileSync(join(folder, "blocked"), "");
     expect(
       await run("train", "text-classification", "--data", data, "--output", join(folder, "blocked", "x"), "--quiet"),
     ).toMatchObject({ status: 1 });
-    expect(err).toMatch(/cannot write[\s\S]*hint/);
-    err = "";
+    expect(io.err).toMatch(/cannot write[\s\S]*hint/);
+    io.err = "";
     expect(
       (await run("train", "text-classification", "--data", data, "--output", join(folder, "o"), "--model", "gpt-9"))
         .err,
@@ -323,7 +309,7 @@ describe("the command line", () => {
       "--json",
       "--quiet",
     );
-    expect(JSON.parse(out)).toMatchObject({ model: "bag-of-words", epochs: 3 });
+    expect(JSON.parse(io.out)).toMatchObject({ model: "bag-of-words", epochs: 3 });
     expect(
       await run(
         "train",
@@ -366,14 +352,14 @@ describe("the command line", () => {
         )
       ).status,
     ).toBe(0);
-    out = "";
+    io.out = "";
     await run("evaluate", model, "--data", dir, "--range", "90:120", "--json");
-    expect(JSON.parse(out)).toMatchObject({ examples: 30, metrics: { accuracy: 1 } });
+    expect(JSON.parse(io.out)).toMatchObject({ examples: 30, metrics: { accuracy: 1 } });
   });
 
   it("examines the machine", async () => {
     expect((await run("doctor", "--json")).status).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({
+    expect(JSON.parse(io.out)).toMatchObject({
       node: process.versions.node,
       threads: expect.any(Number),
       peakGflops: expect.any(Object),

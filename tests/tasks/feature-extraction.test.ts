@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { noGrad, tensor } from "../../src/index.ts";
 import { AutoModel, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
@@ -9,22 +9,11 @@ import { loadModel, pipeline, sentenceEmbeddings } from "../../src/tasks/index.t
 import { AutoTokenizer } from "../../src/text/index.ts";
 import { pearson, spearman } from "../../src/train/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
+import { terminal } from "../terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-let [out, err] = ["", ""];
-beforeEach(() => {
-  [out, err] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    err += s;
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const io = terminal();
 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "sat", "ran", "home"];
 const family = autoModels.family({ model_type: "bert" }, "bert");
@@ -77,10 +66,10 @@ describe("sentence embeddings", () => {
       for (const [k, row] of want.entries()) close(states[i][0][k], row);
     }
     expect(await main(["predict", folder, TEXTS[0], "--pooling", "mean", "--normalize", "--json"])).toBe(0);
-    close(JSON.parse(out)[0], unit(mean(await alone(TEXTS[0]))));
-    out = "";
+    close(JSON.parse(io.out)[0], unit(mean(await alone(TEXTS[0]))));
+    io.out = "";
     expect(await main(["predict", folder, TEXTS[0], "--pooling", "cls"])).toBe(0);
-    expect(out.trim().split(" ")).toHaveLength(16);
+    expect(io.out.trim().split(" ")).toHaveLength(16);
   });
   it("are held against numbers for pairs", async () => {
     const [who, what] = [
@@ -116,7 +105,7 @@ describe("sentence embeddings", () => {
     await expect(pipeline("feature-extraction", join(folder, "none"))).rejects.toThrow();
     const train = ["train", "feature-extraction", "--data", join(folder, "pairs.csv"), "--output", join(folder, "o")];
     expect(await main(train)).toBe(1);
-    expect(err).toMatch(/has no training of its own/);
+    expect(io.err).toMatch(/has no training of its own/);
     writeFileSync(join(folder, "texts.csv"), "text,label\na cat,x\na dog,y\n");
     expect(await main(["evaluate", folder, "--data", join(folder, "texts.csv")])).toBe(1);
     expect(await main(["predict", folder, "a\tb", "--task", "sentence-similarity", "--pooling", "cls"])).toBe(2);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { manualSeed, noGrad, type Tensor } from "../../src/index.ts";
 import { AutoModelForMaskedLM, autoModels, type Head, type PreTrainedModel } from "../../src/models/index.ts";
@@ -10,22 +10,11 @@ import { type FilledMask, fillMask, getTask, loadModel, pipeline } from "../../s
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks } from "../../src/tasks/masked-blocks.ts";
 import { AutoTokenizer, PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
+import { terminal } from "../terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-let [out, err] = ["", ""];
-beforeEach(() => {
-  [out, err] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    err += s;
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const io = terminal();
 const file = (name: string, contents: string | Uint8Array) => {
   mkdirSync(join(folder, name, ".."), { recursive: true });
   writeFileSync(join(folder, name), contents);
@@ -177,17 +166,17 @@ describe("filling masks", () => {
   it("works on the command line: five of them, or so many as are asked for, of texts and files", async () => {
     const path = checkpoint("bert", "bert");
     expect(await main(["predict", path, "A [MASK] sat.", "--json"])).toBe(0);
-    const [five] = JSON.parse(out) as FilledMask[][];
+    const [five] = JSON.parse(io.out) as FilledMask[][];
     expect(five.slice(0, 2)).toEqual(described(RECORDED.bert[0]));
     expect(five).toHaveLength(5);
     const input = file("masks.txt", "A [MASK] sat.\na [MASK] ran [MASK]\n");
-    out = "";
+    io.out = "";
     expect(await main(["predict", path, "--input", input, "--top-k", "2"])).toBe(0);
-    expect(out).toBe("ran 0.0955  [PAD] 0.0937\nran 0.0966  [PAD] 0.0943 | [CLS] 0.1134  . 0.1115\n");
+    expect(io.out).toBe("ran 0.0955  [PAD] 0.0937\nran 0.0966  [PAD] 0.0943 | [CLS] 0.1134  . 0.1115\n");
     const table = file("masks.csv", 'label,text\nx,"A [MASK]\nsat."\n');
-    out = "";
+    io.out = "";
     expect(await main(["predict", path, "--input", table, "--top-k", "1", "--json"])).toBe(0);
-    expect(JSON.parse(out)).toEqual([described(RECORDED.bert[0].slice(0, 1))]);
+    expect(JSON.parse(io.out)).toEqual([described(RECORDED.bert[0].slice(0, 1))]);
   });
 
   it("leaves out ids that a model's table has beyond the tokenizer's", async () => {
@@ -210,8 +199,8 @@ describe("filling masks", () => {
     const roberta = await pipeline("fill-mask", checkpoint("roberta", "roberta"));
     await expect(roberta("a [MASK]")).rejects.toThrow(/has no <mask>/);
     expect(await main(["predict", path, "a cat"])).toBe(1);
-    expect(err).toContain("hint:");
-    expect(err).toContain('"Paris is the [MASK] of France."');
+    expect(io.err).toContain("hint:");
+    expect(io.err).toContain('"Paris is the [MASK] of France."');
     const encoder = checkpoint("bert", "encoder", "base");
     expect(await main(["predict", encoder, "a cat", "--top-k", "2"])).toBe(2);
     await expect(loadModel(encoder, "fill-mask")).rejects.toThrow(/the checkpoint has no cls\.predictions\./);

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
 import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/tagging-inputs.ts";
+import { terminal } from "../terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -14,22 +15,7 @@ const file = (name: string, contents: string) => {
   return path;
 };
 
-let out = "";
-let err = "";
-beforeEach(() => {
-  out = "";
-  err = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    // CI turns colours on.
-    err += String(s).replace(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const io = terminal();
 
 // "Anna Berg met Carl in New Ostow ." in many variations.
 const first = ["Anna", "Carl", "Dora", "Emil", "Fritz", "Greta", "Hanna", "Ivo"];
@@ -79,7 +65,7 @@ const small = [
   "--batch-size",
   "8",
 ];
-const run = async (...argv: string[]) => ({ status: await main(argv), out, err });
+const run = async (...argv: string[]) => ({ status: await main(argv), ...io });
 
 describe("entities", () => {
   const dir = join(folder, "ner");
@@ -108,8 +94,8 @@ describe("entities", () => {
     expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordLevel");
     expect(readFileSync(join(dir, "README.md"), "utf8")).toMatch(/\| f1 \| [\s\S]*most frequent tag, O/);
     expect((await run("evaluate", dir, "--data", data, "--json")).status).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ task: "token-classification", examples: 30 });
-    expect(JSON.parse(out).metrics.f1).toBeGreaterThan(0.9);
+    expect(JSON.parse(io.out)).toMatchObject({ task: "token-classification", examples: 30 });
+    expect(JSON.parse(io.out).metrics.f1).toBeGreaterThan(0.9);
     // Validated again, the saved model gives what training reported.
     const again = await (await loadModel(dir)).evaluate({ data: join(data, "dev.conll") });
     expect(again.metrics).toEqual(report.validation);
@@ -125,18 +111,18 @@ describe("entities", () => {
     ]);
     for (const { score } of found) expect(score).toBeGreaterThan(0.3);
     expect((await run("predict", dir, text, "", "in .")).status).toBe(0);
-    expect(out).toMatch(
+    expect(io.out).toMatch(
       /^Greta Busch \(person 0\.\d{4}\) Emil \(person 0\.\d{4}\) Port {2}Wesbury \(place 0\.\d{4}\)\n\n/,
     );
-    out = "";
+    io.out = "";
     await run("predict", dir, "--input", file("texts.txt", `${text}\nAnna met Ivo in Ostow.\n`), "--json");
-    expect(JSON.parse(out)[0].map((e: { word: string }) => e.word)).toEqual(["Greta Busch", "Emil", "Port  Wesbury"]);
-    expect(JSON.parse(out)).toHaveLength(2);
+    expect(JSON.parse(io.out)[0].map((e: { word: string }) => e.word)).toEqual(["Greta Busch", "Emil", "Port  Wesbury"]);
+    expect(JSON.parse(io.out)).toHaveLength(2);
   });
 
   it("are found in files of words, as the words stand there", async () => {
     await run("predict", dir, "--input", file("words.conll", "Anna\nmet\nIvo\n\nOstow\n"), "--json");
-    const [a, b] = JSON.parse(out);
+    const [a, b] = JSON.parse(io.out);
     expect(a.map((e: Record<string, unknown>) => [e.word, e.start, e.end])).toEqual([
       ["Anna", 0, 4],
       ["Ivo", 9, 12],
@@ -144,12 +130,12 @@ describe("entities", () => {
     expect(b).toHaveLength(1);
     // A sentence alone takes other kernels than several: the last bits may differ.
     const near = a.map((e: { score: number }) => ({ ...e, score: expect.closeTo(e.score, 6) }));
-    out = "";
+    io.out = "";
     await run("predict", dir, "--input", file("words.jsonl", '{"tokens":["Anna","met","Ivo"]}\n'), "--json");
-    expect(JSON.parse(out)).toEqual([near]);
-    out = "";
+    expect(JSON.parse(io.out)).toEqual([near]);
+    io.out = "";
     await run("predict", dir, "--input", file("texts.jsonl", '{"text":"Anna met Ivo"}\n'), "--json");
-    expect(JSON.parse(out)).toEqual([near]);
+    expect(JSON.parse(io.out)).toEqual([near]);
   });
 
   it("do not depend on the sentences beside, nor much on where a long one is cut", async () => {
@@ -210,14 +196,14 @@ describe("plain tags", () => {
     expect(report).toMatchObject({ task: "token-classification", model, epochs: 12 });
     expect(Object.keys(report.validation)).toEqual(["loss", "accuracy"]);
     expect(report.validation.accuracy).toBeGreaterThan(0.95);
-    out = "";
+    io.out = "";
     await run("predict", dir, "Anna saw Emil.", "--json");
-    const [words] = JSON.parse(out);
+    const [words] = JSON.parse(io.out);
     expect(words[1]).toEqual({ entity: "VERB", score: expect.any(Number), index: 2, word: "saw", start: 5, end: 8 });
     expect(words.map((w: { entity: string }) => w.entity)).toEqual(["PROPN", "VERB", "PROPN", "PUNCT"]);
-    out = "";
+    io.out = "";
     await run("predict", dir, "Anna saw Emil.");
-    expect(out).toBe("Anna/PROPN saw/VERB Emil/PROPN ./PUNCT\n");
+    expect(io.out).toBe("Anna/PROPN saw/VERB Emil/PROPN ./PUNCT\n");
   });
 
   it("come from the column that was trained on, in evaluation too", async () => {
@@ -225,10 +211,10 @@ describe("plain tags", () => {
     const dir = join(folder, "xpos");
     const args = ["--data", data, "--output", dir, "--label-column", "xpos", "--validation", "none", ...small];
     expect((await run("train", "ner", ...args, "--json", "--quiet")).status).toBe(0);
-    expect(JSON.parse(out).validation).toBeNull();
-    out = "";
+    expect(JSON.parse(io.out).validation).toBeNull();
+    io.out = "";
     await run("evaluate", dir, "--data", data, "--range", "0:20", "--json");
-    expect(JSON.parse(out)).toMatchObject({ examples: 20, metrics: { f1: expect.any(Number) } });
+    expect(JSON.parse(io.out)).toMatchObject({ examples: 20, metrics: { f1: expect.any(Number) } });
   });
 
   it.each([
