@@ -116,7 +116,11 @@ describe("entities", () => {
     );
     io.out = "";
     await run("predict", dir, "--input", file("texts.txt", `${text}\nAnna met Ivo in Ostow.\n`), "--json");
-    expect(JSON.parse(io.out)[0].map((e: { word: string }) => e.word)).toEqual(["Greta Busch", "Emil", "Port  Wesbury"]);
+    expect(JSON.parse(io.out)[0].map((e: { word: string }) => e.word)).toEqual([
+      "Greta Busch",
+      "Emil",
+      "Port  Wesbury",
+    ]);
     expect(JSON.parse(io.out)).toHaveLength(2);
   });
 
