@@ -70,8 +70,8 @@ export function addTraining(command: Command): Command {
     .requiredOption("--output <dir>", "where the model goes")
     .option("--validation <source>", "a source, a share like 0.2, or none")
     .option(
-      "--model <preset>",
-      "bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, awd-lstm, gpt: those that fit the task",
+      "--model <name>",
+      "a preset that fits the task (bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, awd-lstm, transformer, gpt), or a pretrained model: a folder, hub:owner/name",
     )
     .option("--text-column <name>")
     .option("--label-column <name>")
