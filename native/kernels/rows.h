@@ -171,11 +171,16 @@ static void cross_entropy_backward_part(void* context, int64_t part) {
     const float s = j.dy[r * j.dyStride] / (j.denominator ? *j.denominator : 1.0f);
     const float w = (1 - j.smoothing) * (j.weight ? j.weight[t] : 1.0f);
     const vf mass = splat((w + even * j.totalWeight) * s), lse = splat(j.lse[r]), spread = splat(even * s);
-    for (int64_t c = 0; c < n; c += W) {
-      const int rest = (int)smaller(W, n - c);
-      vf g = vexp(load_part(x + c, rest) - lse) * mass;
-      if (j.smoothing > 0) g -= spread * (j.weight ? load_part(j.weight + c, rest) : splat(1.0f));
-      store_part(dx + c, g, rest);
+    const auto slope = [&](vf v, vf weight) {
+      const vf g = vexp(v - lse) * mass;
+      return j.smoothing > 0 ? g - spread * weight : g;
+    };
+    const vf one = splat(1.0f);
+    int64_t c = 0;
+    for (; c + W <= n; c += W) store(dx + c, slope(load(x + c), j.weight ? load(j.weight + c) : one));
+    if (c < n) {
+      const int rest = (int)(n - c);
+      store_part(dx + c, slope(load_part(x + c, rest), j.weight ? load_part(j.weight + c, rest) : one), rest);
     }
     dx[t] -= w * s;
   });
