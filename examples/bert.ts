@@ -5,23 +5,15 @@
  * Run in the repository: npm run build && node --experimental-strip-types examples/bert.ts FOLDER (Node 22), or read along.
  */
 import { fileURLToPath } from "node:url";
-import { manualSeed, noGrad, tensor } from "shoshin";
+import { manualSeed, noGrad } from "shoshin";
 import { ArrayDataset, DataLoader, readTsv } from "shoshin/data";
 import { resolveModel } from "shoshin/hub";
 import { AutoModelForSequenceClassification } from "shoshin/models";
-import { AutoTokenizer, batchTensors } from "shoshin/text";
+import { AutoTokenizer, dataCollatorWithPadding } from "shoshin/text";
 import { accuracy, f1Score, Trainer } from "shoshin/train";
 
-interface Review {
-  text: string;
-  label: number;
-}
 const file = fileURLToPath(new URL("../assets/reviews/en.tsv", import.meta.url));
-const reviews: Review[] = [...(await readTsv(file))].map((row) => ({
-  text: row.text,
-  label: row.label === "positive" ? 1 : 0,
-}));
-const [train, test] = [reviews.filter((_, i) => i % 5 !== 4), reviews.filter((_, i) => i % 5 === 4)];
+const reviews = [...(await readTsv(file))];
 
 export async function main(name: string, outputDir = "runs/bert", epochs = 3) {
   const folder = await resolveModel(name);
@@ -31,26 +23,19 @@ export async function main(name: string, outputDir = "runs/bert", epochs = 3) {
   const model = await AutoModelForSequenceClassification.fromPretrained(folder, { labels });
 
   // Data: texts become token ids, cut at 64 and padded to the longest of their batch.
-  const collate = (list: readonly Review[]) => ({
-    ...batchTensors(
-      tokenizer.encodeBatch(
-        list.map((r) => r.text),
-        { padding: true, truncation: true, maxLength: 64 },
-      ),
-    ),
-    labels: tensor(Int32Array.from(list, (r) => r.label)),
-  });
+  const data = reviews.map(({ text, label }) => ({
+    ...tokenizer.encode(text, { truncation: true, maxLength: 64 }),
+    label: labels.indexOf(label),
+  }));
+  const train = new ArrayDataset(data.filter((_, i) => i % 5 !== 4));
+  const test = new ArrayDataset(data.filter((_, i) => i % 5 === 4));
+  const collate = dataCollatorWithPadding(tokenizer);
 
   // Training, with what a person expects around it.
   const trainer = new Trainer({
     model,
-    trainDataset: new ArrayDataset(train),
+    trainDataset: train,
     collate,
-    computeLoss: (batch) => {
-      const { loss } = model.forward(batch);
-      if (loss === undefined) throw new Error("the model was given no labels");
-      return loss;
-    },
     args: { outputDir, numTrainEpochs: epochs, learningRate: 5e-5, weightDecay: 0.01, maxGradNorm: 1 },
   });
   const { loss } = await trainer.train();
@@ -58,9 +43,9 @@ export async function main(name: string, outputDir = "runs/bert", epochs = 3) {
   // Evaluation.
   model.eval();
   const [predicted, targets]: [number[], number[]] = [[], []];
-  for await (const { labels, ...inputs } of new DataLoader(new ArrayDataset(test), { batchSize: 32, collate })) {
+  for await (const { labels, ...inputs } of new DataLoader(test, { batchSize: 32, collate })) {
     predicted.push(...noGrad(() => model.forward(inputs).logits.argmax(1)).data());
-    targets.push(...labels.data());
+    targets.push(...(labels?.data() ?? []));
   }
   const share = accuracy(predicted, targets);
   const { f1 } = f1Score(predicted, targets, 2, "binary");

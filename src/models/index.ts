@@ -26,7 +26,33 @@ export {
 } from "./bag-of-words/index.ts";
 export { type BeamOptions, beamSearch } from "./beam-search.ts";
 export type { Hypothesis } from "./beams.ts";
+export { type BertConfig, bertConfig } from "./bert/config.ts";
+export {
+  BertForMaskedLM,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from "./bert/index.ts";
 export type { CausalLm, LmState } from "./causal-lm.ts";
+export {
+  type DistilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  distilBertConfig,
+} from "./distilbert/index.ts";
+export {
+  type ElectraConfig,
+  ElectraForMaskedLM,
+  ElectraForQuestionAnswering,
+  ElectraForSequenceClassification,
+  ElectraForTokenClassification,
+  ElectraModel,
+  electraConfig,
+} from "./electra/index.ts";
 export { type GenerationOptions, generate } from "./generation.ts";
 export { GenerationError } from "./generation-checks.ts";
 export {
@@ -81,6 +107,15 @@ export type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput, Seq2SeqState } from "./pr
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
+export {
+  type RobertaConfig,
+  RobertaForMaskedLM,
+  RobertaForQuestionAnswering,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+  robertaConfig,
+} from "./roberta/index.ts";
 export { nextProbabilities } from "./sampling.ts";
 export { beamSearchSeq2Seq, generateSeq2Seq, type Seq2SeqGenerationOptions } from "./seq2seq-generation.ts";
 export {

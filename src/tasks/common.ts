@@ -1,6 +1,6 @@
 import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
-import { backend } from "../backend/index.ts";
+import { backend, getPrecision } from "../backend/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
@@ -246,7 +246,7 @@ export function saveModel(
   }
   writeFileAtomic(
     join(folder, "shoshin.json"),
-    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
+    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: getPrecision(), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
   );
   writeFileAtomic(join(folder, "README.md"), card(report, about.data, settings, config, about.baseline));
   return report;

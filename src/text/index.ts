@@ -17,6 +17,14 @@ export {
 } from "./pretrained/batch.ts";
 export type { ChatMessage } from "./pretrained/chat-template.ts";
 export {
+  type CollatedTexts,
+  type CollatorOptions,
+  dataCollatorForTokenClassification,
+  dataCollatorWithPadding,
+  type LabelledText,
+  type LabelledTokens,
+} from "./pretrained/collators.ts";
+export {
   type ChatOptions,
   PreTrainedTokenizer,
   type PreTrainedTokenizerOptions,

@@ -1,3 +1,4 @@
+import type { Precision } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Module } from "../nn/index.ts";
 import {
@@ -45,6 +46,8 @@ export interface TrainingArguments {
   gradientAccumulationSteps: number;
   /** Layers compute their insides again in the backward pass instead of keeping them; for models that can. */
   gradientCheckpointing: boolean;
+  /** Of multiplies, in training and evaluation: `bf16` or `float32`; what `setPrecision` was given. */
+  precision?: Precision;
   /** Each layer learns with this share of the rate of the layer above it, down to the embeddings; 1: all alike. */
   layerwiseLrDecay: number;
   /** Evaluates and saves a moving average of the weights with this decay per step, in place of the last weights; 0: off. */
@@ -144,6 +147,8 @@ export function checkArguments(a: TrainingArguments): void {
     throw new ShoshinError(`emaDecay is ${a.emaDecay}; expected a number from 0 to below 1`);
   if (!(a.layerwiseLrDecay > 0 && a.layerwiseLrDecay <= 1))
     throw new ShoshinError(`layerwiseLrDecay is ${a.layerwiseLrDecay}; expected a number above 0, at most 1`);
+  if (a.precision !== undefined && a.precision !== "float32" && a.precision !== "bf16")
+    throw new ShoshinError(`precision is ${a.precision}; expected float32 or bf16`);
   if (!OPTIMIZERS.includes(a.optim))
     throw new ShoshinError(`unknown optimizer ${a.optim}`, `There are: ${OPTIMIZERS.join(", ")}.`);
   if (!SCHEDULES.includes(a.lrSchedulerType)) {

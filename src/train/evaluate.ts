@@ -1,18 +1,24 @@
 import type { TypedArray } from "../backend/backend.ts";
+import { ShoshinError } from "../backend/errors.ts";
 import { type AnyDataset, DataLoader } from "../data/index.ts";
+import type { HeadOutput } from "../models/pretrained/inputs.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { accuracy } from "./metrics.ts";
 import type { Metrics, TrainerOptions } from "./trainer.ts";
 
+/** The loss that a model of Hugging Face's gives for a batch with labels. Throws {@link ShoshinError} where it gives none. */
+export function lossOf(output: unknown): Tensor {
+  const { loss } = output as Partial<HeadOutput>;
+  if (loss instanceof Tensor) return loss;
+  throw new ShoshinError("Trainer: the model gave no loss", "Its batches need labels; or give computeLoss.");
+}
+
 /**
- * Mean loss over a data set, each example counted alike; with `loss` and class targets also the accuracy, and what
- * `computeMetrics` makes of all outputs.
+ * Mean loss over a data set, each example counted alike; with `loss`, or a model's own, and class targets also the accuracy, and
+ * what `computeMetrics` makes of all outputs.
  */
-export async function evaluateOn<D extends AnyDataset, B>(
-  options: TrainerOptions<D, B> & { computeLoss: (batch: B) => Tensor },
-  dataset: D,
-): Promise<Metrics> {
+export async function evaluateOn<D extends AnyDataset, B>(options: TrainerOptions<D, B>, dataset: D): Promise<Metrics> {
   const { model, loss, computeLoss, computeMetrics, collate, args } = options;
   const batchSize = args?.perDeviceTrainBatchSize ?? 32;
   const outputs: TypedArray[] = [];
@@ -21,21 +27,27 @@ export async function evaluateOn<D extends AnyDataset, B>(
   let classes = 0;
   for await (const batch of new DataLoader<D, B>(dataset, { batchSize, collate })) {
     const size = Math.min(batchSize, dataset.length - seen);
-    if (options.loss === undefined) sum += noGrad(() => computeLoss(batch)).item() * size;
+    if (computeLoss !== undefined) sum += noGrad(() => computeLoss(batch)).item() * size;
     else {
-      const { x, y } = batch as { x: Tensor; y: Tensor };
-      const { value, output } = noGrad(() => {
+      const { value, output, y } = noGrad(() => {
+        if (loss === undefined) {
+          const out = model.forward(batch as never) as HeadOutput;
+          return { value: lossOf(out), output: out.logits, y: (batch as { labels: Tensor }).labels };
+        }
+        const { x, y } = batch as { x: Tensor; y: Tensor };
         const out = model.forward(x) as Tensor;
-        return { value: (loss as NonNullable<typeof loss>)(out, y), output: out };
+        return { value: loss(out, y), output: out, y };
       });
       sum += value.item() * size;
-      if (y.dtype === "int32" && output.ndim === y.ndim + 1) classes = output.shape[output.ndim - 1];
-      if (classes > 0 || computeMetrics !== undefined) {
+      const perExample = loss !== undefined || y.ndim === 1;
+      if (perExample && y.dtype === "int32" && output?.ndim === y.ndim + 1 && output.shape[output.ndim - 1] > 1)
+        classes = output.shape[output.ndim - 1];
+      if (output !== undefined && (classes > 0 || computeMetrics !== undefined)) {
         outputs.push(output.data());
         targets.push(y.data());
       }
       value.dispose();
-      output.dispose();
+      output?.dispose();
     }
     seen += size;
   }

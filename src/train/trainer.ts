@@ -1,10 +1,11 @@
 import { existsSync, join, mkdirSync, readFileSync, rmSync } from "#platform";
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
-import { backend } from "../backend/index.ts";
+import { backend, getPrecision, setPrecision } from "../backend/index.ts";
 import { type AnyDataset, type BatchOf, DataLoader, type ExampleOf } from "../data/index.ts";
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
+import { PreTrainedModel } from "../models/pretrained/model.ts";
 import type { Module } from "../nn/index.ts";
 import { AveragedWeights, clipGradNorm, getScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
@@ -20,7 +21,7 @@ import {
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
-import { evaluateOn } from "./evaluate.ts";
+import { evaluateOn, lossOf } from "./evaluate.ts";
 import { RunLog } from "./log.ts";
 import { Progress } from "./progress.ts";
 
@@ -47,11 +48,14 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   lengths?: ArrayLike<number>;
   /** What a batch hands to the next besides weights, as the state of a recurrent net; saved in checkpoints. */
   carry?: Carry;
-  /** Of the model's output for `batch.x` and of `batch.y`, e.g. `nn.mseLoss`. This or `computeLoss`. */
+  /**
+   * Of the model's output for `batch.x` and of `batch.y`, e.g. `nn.mseLoss`. This or `computeLoss`; a model of Hugging Face's
+   * gives its own loss for batches with `labels`.
+   */
   loss?: (output: Tensor, target: Tensor) => Tensor;
   /** The scalar to minimise. */
   computeLoss?: (batch: B) => Tensor;
-  /** Held-out data; `loss` is reported on it, and with whole-numbered targets `accuracy`. */
+  /** Held-out data; `loss` is reported on it, and `accuracy` where each example has one class as its target. */
   evalDataset?: D;
   /** Further metrics from all outputs [n · width] and targets of `evalDataset`. */
   computeMetrics?: (outputs: TypedArray, targets: TypedArray) => Metrics;
@@ -98,11 +102,12 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
 
   /** Throws ShoshinError for settings out of range, no training examples, or neither `loss` nor `computeLoss`. */
   constructor(options: TrainerOptions<D, B>) {
-    this.args = { ...DEFAULTS, ...options.args };
+    this.args = { ...DEFAULTS, precision: getPrecision(), ...options.args };
     checkArguments(this.args);
     if (options.trainDataset.length === 0) throw new ShoshinError("Trainer: no training examples");
     const { model, loss, computeLoss, evalDataset, evaluate } = options;
-    if (loss === undefined && computeLoss === undefined) {
+    const own = model instanceof PreTrainedModel;
+    if (loss === undefined && computeLoss === undefined && !own) {
       throw new ShoshinError("Trainer: no loss", "Give loss: nn.mseLoss (batches of x and y), or computeLoss.");
     }
     this.#o = {
@@ -110,15 +115,16 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       computeLoss:
         computeLoss ??
         ((batch) => {
+          if (loss === undefined) return lossOf(model.forward(batch));
           const { x, y } = batch as { x: Tensor; y: Tensor };
           if (!(x instanceof Tensor && y instanceof Tensor)) {
             throw new ShoshinError("Trainer: loss needs batches of tensors { x, y }", "For others give computeLoss.");
           }
-          return (loss as NonNullable<typeof loss>)(model.forward(x), y);
+          return loss(model.forward(x), y);
         }),
     };
     if (evaluate === undefined && evalDataset !== undefined && evalDataset.length > 0) {
-      this.#o.evaluate = () => evaluateOn(this.#o, evalDataset);
+      this.#o.evaluate = () => evaluateOn(options, evalDataset);
     }
     if (this.args.gradientCheckpointing) {
       if (!("gradientCheckpointing" in options.model))
@@ -199,6 +205,20 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     return { ...result, alreadyFinished: true };
   }
 
+  /**
+   * Trains to the end, or to the best that early stopping finds.
+   * @throws TrainingError when the loss is NaN or infinite, WriteError when a file cannot be written.
+   */
+  async train(): Promise<TrainResult> {
+    const before = getPrecision();
+    setPrecision(this.args.precision ?? before);
+    try {
+      return await this.#train();
+    } finally {
+      setPrecision(before);
+    }
+  }
+
   async #evaluate(): Promise<Metrics> {
     this.#o.model.eval();
     try {
@@ -208,11 +228,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     }
   }
 
-  /**
-   * Trains to the end, or to the best that early stopping finds.
-   * @throws TrainingError when the loss is NaN or infinite, WriteError when a file cannot be written.
-   */
-  async train(): Promise<TrainResult> {
+  async #train(): Promise<TrainResult> {
     const { args, optimizer } = this;
     const {
       model,

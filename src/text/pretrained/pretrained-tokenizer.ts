@@ -230,6 +230,20 @@ export class PreTrainedTokenizer {
     return maxLength ?? this.modelMaxLength;
   }
 
+  /**
+   * Fills encoded texts up to one length, as `encodeBatch` with `padding` does; true (the longest) by default.
+   * @throws RangeError where the tokenizer has no padding token
+   */
+  pad(
+    inputs: readonly TextInputs[],
+    {
+      padding = true,
+      ...options
+    }: Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf" | "paddingSide"> = {},
+  ): BatchEncoding {
+    return collect(this.#padded([...inputs], { ...options, padding }));
+  }
+
   #padded(
     all: TextInputs[],
     { padding = false, maxLength, padToMultipleOf = 1, paddingSide }: EncodeOptions,

@@ -1,0 +1,65 @@
+import { type Tensor, tensor } from "../../tensor/index.ts";
+import { batchTensors, type EncodeOptions, type TextInputs } from "./batch.ts";
+import type { PreTrainedTokenizer } from "./pretrained-tokenizer.ts";
+
+/** A text as a model takes it and its answer: a class from 0 on, or any number for a regression. */
+export interface LabelledText extends TextInputs {
+  label?: number;
+}
+/** A text as a model takes it and a class for each of its tokens; −100 where none counts. */
+export interface LabelledTokens extends TextInputs {
+  labels?: readonly number[];
+}
+export type CollatorOptions = Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf">;
+
+/** int32 [batch, tokens]; `labels` where the examples have any. */
+export type CollatedTexts = ReturnType<typeof batchTensors> & { labels?: Tensor };
+
+/**
+ * Makes batches of encoded texts, as Transformers' `DataCollatorWithPadding`: filled up to the longest of each batch, `label` as
+ * `labels` [batch], int32, or float32 where a number is not whole. For `collate` of a DataLoader or Trainer.
+ * @throws RangeError (the function) where some examples of a batch have a label and others none
+ */
+export function dataCollatorWithPadding(
+  tokenizer: PreTrainedTokenizer,
+  options: CollatorOptions = {},
+): (examples: readonly LabelledText[]) => CollatedTexts {
+  return (examples) => {
+    const inputs = batchTensors(tokenizer.pad(examples, options));
+    const labels = answers(examples.map((e) => e.label));
+    if (labels === undefined) return inputs;
+    const whole = labels.every((label) => Number.isInteger(label));
+    return { ...inputs, labels: tensor(whole ? Int32Array.from(labels) : Float32Array.from(labels)) };
+  };
+}
+
+/**
+ * The same for a class per token, as Transformers' `DataCollatorForTokenClassification`: `labels` [batch, tokens], −100 on padding.
+ * @throws RangeError (the function) where an example has not one label for each of its tokens
+ */
+export function dataCollatorForTokenClassification(
+  tokenizer: PreTrainedTokenizer,
+  options: CollatorOptions = {},
+): (examples: readonly LabelledTokens[]) => CollatedTexts {
+  return (examples) => {
+    const inputs = batchTensors(tokenizer.pad(examples, options));
+    const labels = answers(examples.map((e) => e.labels));
+    if (labels === undefined) return inputs;
+    const [rows, length] = inputs.inputIds.shape;
+    const all = new Int32Array(rows * length).fill(-100);
+    labels.forEach((row, i) => {
+      const tokens = examples[i].inputIds.length;
+      if (row.length !== tokens) throw new RangeError(`example ${i}: ${row.length} labels for ${tokens} tokens`);
+      all.set(row, i * length + (tokenizer.paddingSide === "left" ? length - tokens : 0));
+    });
+    return { ...inputs, labels: tensor(all, [rows, length]) };
+  };
+}
+
+/** All of them, or none. */
+function answers<T>(all: readonly (T | undefined)[]): T[] | undefined {
+  const without = all.indexOf(undefined);
+  if (without < 0) return all as T[];
+  if (all.every((answer) => answer === undefined)) return undefined;
+  throw new RangeError(`example ${without} of the batch has no label, others have`);
+}
