@@ -45,7 +45,7 @@ const say = (options: CommonOptions) => (text: string) => {
 async function linesOf(path: string): Promise<string[]> {
   if (path === "-" && process.stdin.isTTY) return [];
   const lines: string[] = [];
-  for await (const { text } of readLines(path === "-" ? "/dev/stdin" : path)) lines.push(text);
+  for await (const { text } of readLines(path === "-" ? process.stdin : path)) lines.push(text);
   return lines;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fileStream, openSync, readSync } from "#platform";
+import { closeSync, fileStream, openSync, readSync, statSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 
 /** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
@@ -20,10 +20,11 @@ export function fileError(path: string, error: unknown): DataError {
   return new DataError(`${path}: ${code === "ENOENT" ? "no such file" : message}`, hints[code ?? ""], { cause: error });
 }
 
-/** Whether a file begins with gzip's magic number, whatever it is called. */
+/** Whether a file begins with gzip's magic number, whatever it is called. What is read once only, a pipe, counts as plain. */
 export function isGzip(path: string): boolean {
   const magic = new Uint8Array(2);
   try {
+    if (!statSync(path).isFile()) return false;
     const fd = openSync(path, "r");
     try {
       readSync(fd, magic, 0, 2, 0);
@@ -56,15 +57,19 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   return out;
 }
 
+/** A file's path, or the bytes of a stream as they come. */
+export type TextSource = string | AsyncIterable<Uint8Array>;
+
 /**
- * Text of a file piece by piece; a byte-order mark is dropped. `encoding` is one that TextDecoder knows.
+ * Text of a file or stream piece by piece; a byte-order mark is dropped. `encoding` is one that TextDecoder knows.
  * @throws DataError at the first byte that is none of the encoding, or for an encoding that is unknown
  */
-export async function* readText(path: string, encoding = "utf-8"): AsyncGenerator<string> {
+export async function* readText(source: TextSource, encoding = "utf-8"): AsyncGenerator<string> {
+  const path = nameOf(source);
   const decoder = makeDecoder(path, encoding);
   let seen = 0;
   try {
-    for await (const part of openBytes(path)) {
+    for await (const part of typeof source === "string" ? openBytes(source) : source) {
       yield decoder.decode(part, { stream: true });
       seen += part.length;
     }
@@ -79,6 +84,8 @@ export async function* readText(path: string, encoding = "utf-8"): AsyncGenerato
     throw fileError(path, error);
   }
 }
+
+const nameOf = (source: TextSource): string => (typeof source === "string" ? source : "standard input");
 
 /** What is used of a TextDecoder, whose type differs between Node and pages. */
 interface Decoder {
@@ -99,15 +106,18 @@ export function makeDecoder(path: string, encoding: string): Decoder {
 }
 
 /** Lines without their ends (LF or CRLF), with their numbers from 1. */
-export async function* readLines(path: string, encoding?: string): AsyncGenerator<{ line: number; text: string }> {
+export async function* readLines(
+  source: TextSource,
+  encoding?: string,
+): AsyncGenerator<{ line: number; text: string }> {
   let rest = "";
   let line = 0;
-  for await (const piece of readText(path, encoding)) {
+  for await (const piece of readText(source, encoding)) {
     const parts = (rest + piece).split("\n");
     rest = parts.pop() as string;
     if (rest.length > MAX_LINE) {
       throw new DataError(
-        `${path}: line ${line + parts.length + 1} is longer than ${MAX_LINE >> 20} million characters`,
+        `${nameOf(source)}: line ${line + parts.length + 1} is longer than ${MAX_LINE >> 20} million characters`,
       );
     }
     for (const text of parts) yield { line: ++line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
