@@ -67,7 +67,7 @@ export function program(): Command {
       );
       const all: Record<string, unknown> = { ...config, ...given };
       const adapts = ["lora", "loraAlpha", "loraTarget", "freeze", "packing"].find((key) => all[key] !== undefined);
-      if (adapts !== undefined && !namesModel(String(all.model ?? ""))) {
+      if (adapts !== undefined && !namesModel(String(all.model ?? ""), getTask(name).presets)) {
         const flag = adapts.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
         throw new UsageError(`--${flag} is for pretrained models`, "Name one: --model ./FOLDER or hub:OWNER/NAME.");
       }
@@ -189,10 +189,14 @@ export function program(): Command {
         else print(options, [{ generated_text: [...messages, { role: "assistant", content }] }], () => "");
         return;
       }
-      if (live) process.stdout.write(options.prompt);
-      const onText = live ? (piece: string) => void process.stdout.write(piece) : undefined;
-      const text = model.generate(prompt, { ...settings, onText });
-      if (live) process.stdout.write("\n");
+      // The prompt comes with the first piece: what is wrong with the settings is said before anything is printed.
+      let before = prompt;
+      const onText = (piece: string) => {
+        process.stdout.write(before + piece);
+        before = "";
+      };
+      const text = model.generate(prompt, { ...settings, onText: live ? onText : undefined });
+      if (live) process.stdout.write(`${before}\n`);
       else print(options, [{ generated_text: prompt + text }], () => "");
     });
 

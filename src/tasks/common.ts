@@ -149,8 +149,9 @@ export function downloads(options: {
   return { onProgress: (update) => progress.download(update), say: options.say };
 }
 
-/** Whether `--model` names a pretrained model, a folder or one on the hub, and no preset. */
-export const namesModel = (model: string): boolean => /[\\/]|^hub:|^\./.test(model);
+/** Whether `--model` names a pretrained model, a folder or one on the hub, and none of the presets. */
+export const namesModel = (model: string, presets: readonly string[]): boolean =>
+  /[\\/]|^hub:|^\./.test(model) || (!presets.includes(model) && existsSync(join(model, "config.json")));
 
 export function readJson(path: string): unknown {
   if (!existsSync(path)) throw new TaskError(`${path}: no such file`, "Is this the folder of a trained model?");

@@ -186,7 +186,7 @@ class Guesser {
  */
 async function train(options: TaskOptions): Promise<TaskReport> {
   const { model: name, say } = options;
-  if (name === undefined || !namesModel(name)) {
+  if (name === undefined || !namesModel(name, [])) {
     throw new TaskError(
       `${NAME} needs --model FOLDER or hub:OWNER/NAME${name === undefined ? "" : `, found ${name}`}`,
       "It goes on with a checkpoint of BERT, RoBERTa, XLM-R, DistilBERT or ELECTRA.",

@@ -69,7 +69,7 @@ async function score(model: Module, inputs: TextInputs, data: readonly Encoded[]
 
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "mlp";
-  if (namesModel(preset)) return fineTuneClassifier({ ...options, model: preset });
+  if (namesModel(preset, PRESETS)) return fineTuneClassifier({ ...options, model: preset });
   if (!PRESETS.includes(preset as "mlp")) {
     throw new TaskError(
       `${NAME} has no preset ${preset}`,

@@ -186,7 +186,7 @@ const VALIDATION_STREAMS = 16;
 
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "lstm";
-  if (namesModel(preset)) return fineTuneCausalLm({ ...options, model: preset });
+  if (namesModel(preset, PRESETS)) return fineTuneCausalLm({ ...options, model: preset });
   if (!PRESETS.includes(preset)) {
     throw new TaskError(
       `${NAME} has no preset ${preset}`,

@@ -104,7 +104,7 @@ async function tagAll(
 
 async function train(options: TaskOptions): Promise<TaskReport> {
   const presetName = options.model ?? PRESETS[0];
-  if (namesModel(presetName)) return fineTuneTagger({ ...options, model: presetName });
+  if (namesModel(presetName, PRESETS)) return fineTuneTagger({ ...options, model: presetName });
   const preset = presetOf(presetName);
   const maxLength = options.maxLength ?? 256;
   if (maxLength < 1) throw new TaskError(`--max-length ${maxLength}: expected at least 1`);
