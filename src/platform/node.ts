@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream, statfsSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync as makeFolder, statfsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -15,7 +16,6 @@ export {
   existsSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -29,6 +29,21 @@ export {
 } from "node:fs";
 export { homedir, hostname } from "node:os";
 export { basename, dirname, join } from "node:path";
+
+/** Step by step: Node's own `recursive` never returns where a folder takes no entries, as in /proc. */
+export const mkdirSync: Platform["mkdirSync"] = (path, { recursive = false } = {}) => {
+  const missing: string[] = [];
+  if (recursive) for (let at = dirname(resolve(path)); !existsSync(at); at = dirname(at)) missing.push(at);
+  for (const folder of [...missing.reverse(), path]) {
+    try {
+      makeFolder(folder);
+    } catch (error) {
+      // It was there, or another process has made it since.
+      const there = (error as NodeJS.ErrnoException).code === "EEXIST" && statSync(folder).isDirectory();
+      if (!recursive || !there) throw error;
+    }
+  }
+};
 
 export const fileStream: Platform["fileStream"] = (path, gunzip) => {
   const raw = createReadStream(path, { highWaterMark: 1 << 18 });
