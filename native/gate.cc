@@ -64,7 +64,7 @@ double sh_trim() {
   storage_trim();
   return 0;
 }
-double sh_stat(double which) { return (double)storage_stat(which >= 0 && which < 4 ? (int)which : -1); }
+double sh_stat(double which) { return (double)storage_stat(which >= 0 && which < 5 ? (int)which : -1); }
 double sh_get(double handle, double i) {
   Gate g("get");
   const Buffer* b = g.open("the tensor", handle);

@@ -207,6 +207,7 @@ int64_t storage_stat(int which) {
     case 1: return live_bytes;
     case 2: return pooled_bytes;
     case 3: return peak_bytes;
+    case 4: return packed_bytes;
     default: return -1;
   }
 }

@@ -13,6 +13,18 @@ import type { Storage } from "./storage.ts";
 /** Element types. `float64` exists on the reference backend only: it is the precision of gradient checks. */
 export type DType = "float32" | "float64" | "int32" | "uint8";
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+/** What a backend's storages take. */
+export interface MemoryReport {
+  liveTensors: number;
+  liveBytes: number;
+  /** Freed, and kept for the next that ask. */
+  pooledBytes: number;
+  /** The most that was live at once. */
+  peakBytes: number;
+  /** Copies of weights as inference's multiplies read them; gone when the weight is written to or freed. */
+  packedBytes: number;
+}
+
 export type Precision = "float32" | "bf16";
 export type BackendName = "native" | "wasm" | "reference";
 
@@ -112,7 +124,7 @@ export interface Backend {
   read(x: Operand, n: number): TypedArray;
   write(out: Operand, values: TypedArray): void;
   get(x: Operand): number;
-  memory(): { liveTensors: number; liveBytes: number; pooledBytes: number; peakBytes: number };
+  memory(): MemoryReport;
   /** Gives pooled memory back to the system. */
   trim(): void;
 

@@ -134,7 +134,7 @@ export class KernelBackend implements Backend {
   }
   memory() {
     const stat = this.#native.stat;
-    return { liveTensors: stat(0), liveBytes: stat(1), pooledBytes: stat(2), peakBytes: stat(3) };
+    return { liveTensors: stat(0), liveBytes: stat(1), pooledBytes: stat(2), peakBytes: stat(3), packedBytes: stat(4) };
   }
   trim(): void {
     this.#native.trim();

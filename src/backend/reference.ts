@@ -120,7 +120,7 @@ export class ReferenceBackend implements Backend {
     return view(x, 1)[0];
   }
   memory() {
-    return { liveTensors: this.#count, liveBytes: this.#bytes, pooledBytes: 0, peakBytes: this.#peak };
+    return { liveTensors: this.#count, liveBytes: this.#bytes, pooledBytes: 0, peakBytes: this.#peak, packedBytes: 0 };
   }
   trim(): void {}
 

@@ -59,6 +59,7 @@ describe.each(doors)("%s", (_name, native, isa) => {
 
   it("in blocks of k, and on every number of threads", () => {
     kernels.chooseInstructionSet(isa);
+    const before = kernels.memory().packedBytes;
     for (const [m, n, k] of [
       [20, 200, 2500],
       [300, 40, 1101],
@@ -72,7 +73,9 @@ describe.each(doors)("%s", (_name, native, isa) => {
           same(a, b, g);
         }
         kernels.threads = 2;
+        expect(kernels.memory().packedBytes).toBeGreaterThanOrEqual(n * k * (precision === "bf16" ? 2 : 4));
         for (const { storage } of [a, b]) kernels.free(storage);
+        expect(kernels.memory().packedBytes).toBe(before);
       }
     }
   });
