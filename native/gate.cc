@@ -179,8 +179,12 @@ double sh_where(double out, double outOffset, double cond, double condOffset, do
   int64_t spans[3];
   const int64_t total = g.loop(ndim, 3, s, spans);
   const uint8_t* c = (const uint8_t*)g.range("cond", cond, condOffset, spans[0], U8);
-  const float *x = g.f32("a", a, aOffset, spans[1]), *y = g.f32("b", b, bOffset, spans[2]);
-  float* z = g.out("out", out, outOffset, total);
+  // Four bytes are chosen, whatever they mean.
+  const Buffer* like = g.open("a", a);
+  if (!g.ok) return g.status();
+  const int type = like->dtype == I32 ? I32 : F32;
+  const float *x = (const float*)g.range("a", a, aOffset, spans[1], type), *y = (const float*)g.range("b", b, bOffset, spans[2], type);
+  float* z = (float*)g.range_out("out", out, outOffset, total, type);
   if (g.ok && total > 0) active().where(z, c, x, y, s);
   return g.status();
 }

@@ -147,11 +147,9 @@ export class ReferenceBackend implements Backend {
   }
   where(out: Operand, cond: Operand, a: Operand, b: Operand, loop: Loop): void {
     const c = view(cond, span(loop, 0), "uint8");
-    const [x, y] = [float(a, span(loop, 1)), float(b, span(loop, 2))];
-    const o = float(
-      out,
-      loop.sizes.reduce((n, s) => n * s, 1),
-    );
+    const total = loop.sizes.reduce((n, s) => n * s, 1);
+    const kinds: DType[] = a.storage.dtype === "int32" ? ["int32"] : ["float32", "float64"];
+    const [x, y, o] = [view(a, span(loop, 1), ...kinds), view(b, span(loop, 2), ...kinds), view(out, total, ...kinds)];
     walk(loop, (i, p, q, r) => {
       o[i] = c[p] ? x[q] : y[r];
     });

@@ -9,9 +9,7 @@ function triangle(x: Tensor, keep: (row: number, column: number) => boolean): Te
   const mask = Uint8Array.from({ length: rows * columns }, (_, n) =>
     keep(Math.floor(n / columns), n % columns) ? 1 : 0,
   );
-  const kept = tensor(mask, [rows, columns]);
-  // 0 · ∞ is no 0; whole numbers have no infinity.
-  return x.dtype === "int32" ? x.mul(kept.to("int32")) : where(kept, x, zeros([], { dtype: x.dtype }));
+  return where(tensor(mask, [rows, columns]), x, zeros([], { dtype: x.dtype }));
 }
 
 /**

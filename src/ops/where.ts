@@ -2,10 +2,13 @@ import { full } from "../tensor/create.ts";
 import { broadcastShapes, broadcastStrides, makeLoop, ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
+import { to } from "./cast.ts";
 import { sumTo } from "./raw.ts";
 
 function choose(cond: Tensor, a: Tensor, b: Tensor): Tensor {
   if (cond.dtype !== "uint8") throw new ShapeError(`where: expected a uint8 condition, found ${cond.dtype}`);
+  if (a.dtype !== b.dtype)
+    throw new ShapeError(`where: ${a.dtype} against ${b.dtype}`, "Convert one of them: t.to(dtype).");
   const shape = broadcastShapes(cond.shape, broadcastShapes(a.shape, b.shape, "where"), "where");
   const strides = [cond, a, b].map((t) => broadcastStrides(t.shape, t.strides, shape));
   const out = empty(shape, a.dtype, a.backend);
@@ -31,10 +34,15 @@ const whereOp = defineOp("where", {
   },
 });
 
-/** a where cond (uint8) is not 0, else b, with broadcasting; a and b may be numbers. The gradient goes where it was taken from. */
+/**
+ * a where cond (uint8) is not 0, else b, with broadcasting; a and b, of one kind, may be numbers; of uint8 the result is
+ * truth values, 0 and 1. The gradient goes where it was taken from. Throws {@link ShapeError} for another kind of condition, two kinds, or shapes that do not broadcast.
+ */
 export function where(cond: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : "float32";
   const lift = (x: Tensor | number) => (typeof x === "number" ? full([], x, { dtype }) : x);
+  // Kernels choose among four bytes.
+  if (dtype === "uint8") return to(whereOp(cond, to(lift(a), "int32"), to(lift(b), "int32")), "uint8");
   return whereOp(cond, lift(a), lift(b));
 }
 

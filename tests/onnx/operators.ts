@@ -10,10 +10,14 @@ const one =
 const two =
   (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
   ([a, b]) => [f(a as Tensor, b as Tensor)];
+/** Whole numbers as float32, which is exact up to 2^24. */
 const float = (x: Tensor) => {
-  if (x.dtype !== "float32") throw new Skip(`${x.dtype} operands`);
-  return x;
+  if (x.dtype === "float32") return x;
+  if (x.dtype !== "int32" || x.data().some((v) => Math.abs(v) > 2 ** 24)) throw new Skip(`${x.dtype} operands`);
+  return x.to("float32");
 };
+/** The result in the operands' own kind. */
+const kept = (like: Tensor, result: Tensor) => result.to(like.dtype);
 const many =
   (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
   (list) => [(list as Tensor[]).reduce((a, b) => f(float(a), float(b)))];
@@ -84,6 +88,26 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+/** Remainders with the divisor's sign. */
+const mod = (a: ArrayLike<number>, b: ArrayLike<number>): Float32Array =>
+  Float32Array.from(a, (x, i) => x - b[i] * Math.floor(x / b[i]));
+
+/** out[i][j][k] = x[i][index[i][j][k]][k] along the middle dimension. */
+function gatherElements(x: Tensor, index: Tensor, axis: number): Tensor {
+  const dim = axis < 0 ? axis + x.ndim : axis;
+  const [values, chosen] = [x.contiguous().data(), index.contiguous().data()];
+  const out = Float32Array.from(chosen, (c, n) => {
+    let at = 0;
+    let rest = n;
+    for (let d = index.ndim - 1, step = 1; d >= 0; step *= x.shape[d], d--) {
+      at += step * (d === dim ? (c < 0 ? c + x.shape[d] : c) : rest % index.shape[d]);
+      rest = Math.floor(rest / index.shape[d]);
+    }
+    return values[at];
+  });
+  return S.tensor(out, index.shape).to(x.dtype);
+}
+
 function cumSum(x: Tensor, axis: number, node: OnnxNode): Tensor {
   if (attribute(node, "exclusive", 0) || attribute(node, "reverse", 0)) throw new Skip("sums that run otherwise");
   const dim = axis < 0 ? axis + x.ndim : axis;
@@ -96,6 +120,12 @@ function cumSum(x: Tensor, axis: number, node: OnnxNode): Tensor {
 export const OPERATORS: Record<string, Operator> = {
   ...SEQUENCE_OPERATORS,
   Erf: one((x) => S.tensor(Float32Array.from(x.data(), erf), x.shape)),
+  Tile: ([x, repeats]) => [
+    (ints(repeats) as number[]).reduce((t, n, d) => S.concat(new Array<Tensor>(n).fill(t), d), x as Tensor),
+  ],
+  Ceil: one((x) => S.tensor(Float32Array.from(x.data(), Math.ceil), x.shape)),
+  GatherElements: ([x, index], n) => [gatherElements(x as Tensor, index as Tensor, attribute(n, "axis", 0))],
+  Mod: two((a, b) => S.tensor(mod(a.data(), b.expand(a.shape).contiguous().data()), a.shape).to(a.dtype)),
   CumSum: ([x, axis], node) => [cumSum(x as Tensor, (axis as Tensor).item(), node)],
   Add: two((a, b) => a.add(b)),
   Sub: two((a, b) => a.sub(b)),
@@ -111,9 +141,9 @@ export const OPERATORS: Record<string, Operator> = {
   LessOrEqual: two((a, b) => a.le(b)),
   Greater: two((a, b) => a.gt(b)),
   GreaterOrEqual: two((a, b) => a.ge(b)),
-  Neg: one((x) => float(x).neg()),
-  Abs: one((x) => float(x).abs()),
-  Sign: one((x) => float(x).sign()),
+  Neg: one((x) => kept(x, float(x).neg())),
+  Abs: one((x) => kept(x, float(x).abs())),
+  Sign: one((x) => kept(x, float(x).sign())),
   Sqrt: one((x) => x.sqrt()),
   Reciprocal: one((x) => x.reciprocal()),
   Exp: one((x) => x.exp()),
@@ -244,7 +274,7 @@ export const OPERATORS: Record<string, Operator> = {
     ),
   ),
   Concat: (list, n) => [S.concat(list as Tensor[], attribute(n, "axis", 0))],
-  Where: ([c, a, b]) => [S.where(c as Tensor, float(a as Tensor), float(b as Tensor))],
+  Where: ([c, a, b]) => [kept(a as Tensor, S.where(c as Tensor, float(a as Tensor), float(b as Tensor)))],
   Gather: ([x, index], n) => {
     if ((index as Tensor).ndim === 0) return [(x as Tensor).select(attribute(n, "axis", 0), (index as Tensor).item())];
     if (attribute(n, "axis", 0) !== 0) throw new Skip("gathers along other axes than the first");

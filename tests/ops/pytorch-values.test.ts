@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ShapeError, tensor } from "../../src/index.ts";
+import { ones, ShapeError, tensor, where } from "../../src/index.ts";
 
 // import torch; import torch.nn.functional as F
 // x = torch.tensor([-4., -1.5, -0.2, 0., 0.7, 2., 5.])
@@ -43,6 +43,21 @@ describe("split", () => {
   });
 });
 
+describe("where", () => {
+  it("chooses among whole numbers to the last bit, and truth values", () => {
+    const cond = tensor([1, 0, 1, 0], { dtype: "uint8" });
+    const a = tensor([2147483647, 2, -16777217, 4], { dtype: "int32" });
+    // torch.where(c, a, -5)
+    expect(where(cond, a, -5).toArray()).toEqual([2147483647, -5, -16777217, -5]);
+    expect(where(cond, a, -5).dtype).toBe("int32");
+    const bytes = where(cond, tensor([0, 1, 1, 0], { dtype: "uint8" }), cond);
+    expect([bytes.dtype, bytes.toArray()]).toEqual(["uint8", [0, 0, 1, 0]]);
+    // A NaN's own bits: -8388607 is one as float32.
+    expect(where(cond, tensor([-8388607, 0, -1, 0], { dtype: "int32" }), 0).toArray()).toEqual([-8388607, 0, -1, 0]);
+    expect(() => where(cond, a, tensor([1, 2, 3, 4]))).toThrow("where: int32 against float32");
+  });
+});
+
 describe("triangles", () => {
   it("keep what PyTorch's do", () => {
     const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
@@ -55,6 +70,16 @@ describe("triangles", () => {
       [0, 0, 6],
     ]);
     expect(x.tril(-5).sum().item()).toBe(0);
+    for (const dtype of ["int32", "uint8"] as const) {
+      // torch.ones(3, 3, dtype=torch.bool).tril()
+      const whole = ones([3, 3], { dtype }).tril();
+      expect(whole.dtype).toBe(dtype);
+      expect(whole.toArray()).toEqual([
+        [1, 0, 0],
+        [1, 1, 0],
+        [1, 1, 1],
+      ]);
+    }
     expect(() => tensor([1]).tril()).toThrow(ShapeError);
   });
 });
