@@ -24,7 +24,7 @@ export type ExampleOf<D> = D extends Dataset<infer T> ? T : never;
 /** What a data set of T gives without a `collate` of one's own. */
 export type BatchOf<D> = D extends BatchDataset<infer B> ? B : D extends Dataset<infer T> ? Collated<T> : never;
 
-/** Examples in an array. */
+/** Examples in an array; `map` and `filter` give new data sets, as in Hugging Face's `datasets`. */
 export class ArrayDataset<T> implements Dataset<T> {
   readonly #items: readonly T[];
   constructor(items: readonly T[]) {
@@ -35,6 +35,15 @@ export class ArrayDataset<T> implements Dataset<T> {
   }
   get(index: number): T {
     return this.#items[index];
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items[Symbol.iterator]();
+  }
+  map<U>(fn: (item: T, index: number) => U): ArrayDataset<U> {
+    return new ArrayDataset(this.#items.map((item, i) => fn(item, i)));
+  }
+  filter(keep: (item: T, index: number) => boolean): ArrayDataset<T> {
+    return new ArrayDataset(this.#items.filter((item, i) => keep(item, i)));
   }
 }
 

@@ -14,6 +14,7 @@ export { type GlueExample, readGlue, writeGlueSubmission } from "./glue.ts";
 export { GLUE_TASKS, type GluePart, type GlueTask, glueTask } from "./glue-tasks.ts";
 export { type ImageData, readIdx, readImages } from "./idx.ts";
 export { DataError, readLines } from "./lines.ts";
+export { DatasetDict, type DatasetRow, loadDataset } from "./load-dataset.ts";
 export { DataLoader, type DataLoaderOptions } from "./loader.ts";
 export { type Records, readRecords, streamRecords } from "./records.ts";
 export { builtinPart, type Part, parseRange, resolveSource, type Source } from "./source.ts";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { asFloats, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";
 import { GgufError, GgufFile } from "./gguf.ts";
 import type { WeightsFile } from "./weights-file.ts";

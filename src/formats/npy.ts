@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ShoshinError } from "../backend/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { type ByteSource, FileSource, PartSource, type Refuse, readBytes } from "./bytes.ts";

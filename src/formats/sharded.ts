@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { basename, dirname, existsSync, join, mkdirSync, readdirSync, readFileSync, rmSync } from "#platform";
 import { writeFileAtomic } from "./atomic.ts";
 import { DTYPE_BYTES, dtypeOf, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";

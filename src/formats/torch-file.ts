@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ShoshinError } from "../backend/errors.ts";
 import { FileSource, PartSource, type Refuse } from "./bytes.ts";
 import { Cursor } from "./cursor.ts";

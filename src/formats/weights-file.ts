@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { DType, TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { philox } from "../backend/philox.ts";
 import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";

@@ -36,7 +36,8 @@ const whereOp = defineOp("where", {
 
 /**
  * a where cond (uint8) is not 0, else b, with broadcasting; a and b, of one kind, may be numbers; of uint8 the result is
- * truth values, 0 and 1. The gradient goes where it was taken from. Throws {@link ShapeError} for another kind of condition, two kinds, or shapes that do not broadcast.
+ * truth values, 0 and 1. The gradient goes where it was taken from. Throws {@link ShapeError} for another kind of condition, two
+ * kinds of operands, or shapes that do not broadcast.
  */
 export function where(cond: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : "float32";

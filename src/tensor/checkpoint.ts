@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { disown, fresh, reclaim, Scope, state } from "./memory.ts";
 import { getRngState, setRngState } from "./random.ts";
 import { backward, defineOp } from "./tape.ts";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, DType } from "../backend/backend.ts";
 import { backend as defaultBackend } from "../backend/index.ts";
 import type { Storage } from "../backend/storage.ts";

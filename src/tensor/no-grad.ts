@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ShoshinError } from "../backend/errors.ts";
 import { disown, own, Scope, state } from "./memory.ts";
 import { Tensor } from "./tensor.ts";

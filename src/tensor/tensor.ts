@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, DType, TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
