@@ -3,7 +3,16 @@ import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
-import { getTask, loadGenerator, loadModel, namesModel, POOLINGS, type Pooling, TASKS } from "../tasks/index.ts";
+import {
+  downloads,
+  getTask,
+  loadGenerator,
+  loadModel,
+  namesModel,
+  POOLINGS,
+  type Pooling,
+  TASKS,
+} from "../tasks/index.ts";
 import { describe, examine } from "./doctor.ts";
 import { addExportCommands } from "./export.ts";
 import {
@@ -76,8 +85,8 @@ export function program(): Command {
       print(options, report, () => describeTraining(report));
     });
 
-  addCommon(cli.command("evaluate <dir>"))
-    .description("measure a trained model")
+  addCommon(cli.command("evaluate <model>"))
+    .description("measure a trained model: a folder, or hub:OWNER/NAME")
     .requiredOption("--data <source>", "labelled data: the test part where there is one, else dev")
     .option("--text-column <name>")
     .option("--label-column <name>")
@@ -89,13 +98,13 @@ export function program(): Command {
         options: CommonOptions & { data: string; textColumn?: string; labelColumn?: string; range?: string },
       ) => {
         applyCommon(options);
-        const report = await (await loadModel(dir)).evaluate(options);
+        const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
         print(options, report, () => describeEvaluation(report));
       },
     );
 
-  addCommon(cli.command("predict <dir> [text...]"))
-    .description("predict with a trained model: one line for each input")
+  addCommon(cli.command("predict <model> [text...]"))
+    .description("predict with a trained model, a folder or hub:OWNER/NAME: one line for each input")
     .option("--input <file>", "a file of inputs; - reads lines from standard input")
     .option("--text-column <name>")
     .option("--task <name>", "sentence-similarity: the likeness of two texts that a tab parts")
@@ -109,7 +118,7 @@ export function program(): Command {
     )
     .action(async (dir: string, texts: string[], options: PredictOptions) => {
       applyCommon(options);
-      const predictor = await loadModel(dir, options.task);
+      const predictor = await loadModel(dir, options.task, downloads(options));
       if ((options.pooling ?? options.normalize) !== undefined && predictor.task !== "feature-extraction")
         throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
       if (options.topK !== undefined && predictor.task !== "fill-mask")
@@ -133,8 +142,8 @@ export function program(): Command {
       print(options, results, () => results.map(line).join("\n"));
     });
 
-  addCommon(cli.command("generate <dir>"))
-    .description("write on with a language model")
+  addCommon(cli.command("generate <model>"))
+    .description("write on with a language model: a folder, or hub:OWNER/NAME")
     .option("--prompt <text>", "what to begin with", "")
     .option("--chat", "the prompt is a message: write the answer, in the form of the model's chat template")
     .option("--system <text>", "with --chat: what the model is told first")
@@ -156,7 +165,7 @@ export function program(): Command {
     )
     .action(async (dir: string, options: CommonOptions & GenerateOptions) => {
       applyCommon(options);
-      const model = await loadGenerator(dir);
+      const model = await loadGenerator(dir, downloads(options));
       if (options.input !== undefined && (options.prompt !== "" || options.numBeams !== undefined))
         throw new UsageError("--input goes without --prompt and --num-beams");
       if (options.chat && (options.input !== undefined || options.numBeams !== undefined))

@@ -1,4 +1,5 @@
 import { existsSync, join } from "#platform";
+import { type HubOptions, resolveModel } from "../hub/index.ts";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
 import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
@@ -12,6 +13,7 @@ import { tokenClassification } from "./token-classification.ts";
 import type { Generator } from "./writing.ts";
 
 export {
+  downloads,
   type EvaluateReport,
   namesModel,
   type PredictOptions,
@@ -74,10 +76,12 @@ function taskOf(folder: string): string {
 }
 
 /**
- * Opens the folder of a trained model, whatever its task: one that was trained here, or one of Hugging Face's with a head.
+ * Opens the folder of a trained model, whatever its task: one that was trained here, or one of Hugging Face's with a head;
+ * `hub:OWNER/NAME` comes from the hub or its cache.
  * @param task another than the folder's own, for models that serve several
  */
-export async function loadModel(folder: string, task?: string): Promise<Predictor> {
+export async function loadModel(model: string, task?: string, options: HubOptions = {}): Promise<Predictor> {
+  const folder = model.startsWith("hub:") ? await resolveModel(model, options) : model;
   if (task !== undefined) return getTask(task).load(folder);
   const path = join(folder, "shoshin.json");
   if (!existsSync(path) && existsSync(join(folder, "config.json"))) return getTask(taskOf(folder)).load(folder);
@@ -87,20 +91,22 @@ export async function loadModel(folder: string, task?: string): Promise<Predicto
 }
 
 /** Opens the folder of a trained language model. Throws {@link TaskError} for a model of another task. */
-export async function loadGenerator(folder: string): Promise<Generator> {
-  const model = await loadModel(folder);
-  if (!("generate" in model)) throw new TaskError(`${folder}: a model of ${model.task} does not write`, "Use predict.");
+export async function loadGenerator(name: string, options: HubOptions = {}): Promise<Generator> {
+  const model = await loadModel(name, undefined, options);
+  if (!("generate" in model)) throw new TaskError(`${name}: a model of ${model.task} does not write`, "Use predict.");
   return model as Generator;
 }
 
 /**
  * A function that predicts with a trained model, as Transformers' `pipeline`: one text gives a list of one result, several
  * give one result each.
+ * @param model a folder, or a model of the hub: `OWNER/NAME`
  */
 export async function pipeline(
   task: string,
-  folder: string,
+  model: string,
+  options: HubOptions = {},
 ): Promise<(input: string | readonly string[], options?: PredictOptions) => Promise<unknown[]>> {
-  const predictor = await getTask(task).load(folder);
+  const predictor = await getTask(task).load(await resolveModel(model, options));
   return (input, options) => predictor.predict(typeof input === "string" ? [input] : input, options);
 }

@@ -1,0 +1,46 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { manualSeed } from "../../src/index.ts";
+import { BertForSequenceClassification, bertConfig } from "../../src/models/index.ts";
+import { loadModel, pipeline } from "../../src/tasks/index.ts";
+import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
+import { Mirror } from "../hub/mirror.ts";
+
+const base = mkdtempSync(join(tmpdir(), "shoshin-"));
+const mirror = new Mirror();
+beforeAll(async () => {
+  await mirror.start();
+  manualSeed(2);
+  const tokenizer = await trainTokenizer("wordpiece", ["good film", "bad book"], { vocabSize: 60 });
+  const config = bertConfig.make({
+    ...{ vocabSize: tokenizer.vocabSize, hiddenSize: 16, numHiddenLayers: 1, numAttentionHeads: 2 },
+    ...{ intermediateSize: 32, maxPositionEmbeddings: 32, id2label: { 0: "bad", 1: "good" } },
+  });
+  const folder = join(base, "model");
+  new BertForSequenceClassification(config).savePretrained(folder);
+  new PreTrainedTokenizer(tokenizer).savePretrained(folder);
+  const files = readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))] as const);
+  mirror.add("someone/reviews", { files: Object.fromEntries(files) });
+});
+afterAll(async () => {
+  await mirror.stop();
+  rmSync(base, { recursive: true, force: true });
+});
+beforeEach(() => {
+  for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) vi.stubEnv(name, "");
+  vi.stubEnv("HF_HOME", join(base, "cache"));
+  vi.stubEnv("HF_ENDPOINT", mirror.endpoint);
+});
+afterEach(() => vi.unstubAllEnvs());
+
+it("a model of the hub predicts as its folder does, by pipeline and by name", async () => {
+  const want = await (await pipeline("text-classification", join(base, "model")))("good film");
+  expect(want).toHaveLength(1);
+  expect(await (await pipeline("text-classification", "someone/reviews"))("good film")).toEqual(want);
+  expect(await (await loadModel("hub:someone/reviews")).predict(["good film"])).toEqual(want);
+  await expect(loadModel("hub:someone/nothing")).rejects.toThrow("someone/nothing");
+  await expect(pipeline("text-classification", "runs/none")).rejects.toThrow("no such folder here");
+  await expect(loadModel("runs/none")).rejects.toThrow("runs/none/shoshin.json: no such file");
+});
