@@ -99,7 +99,7 @@ export function program(): Command {
       ) => {
         applyCommon(options);
         const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
-        print(options, report, () => describeEvaluation(report));
+        print(options, { ...report, seconds: Number(report.seconds.toFixed(3)) }, () => describeEvaluation(report));
       },
     );
 
