@@ -108,6 +108,25 @@ async function readMrpc(folder: string, part: GluePart, task: GlueTask): Promise
   return readFile(path, task, (row) => held.has(`${row("#1 ID")}\t${row("#2 ID")}`) === (part === "validation"));
 }
 
+/** MNLI's `validation` and `test` are the matched ones. */
+const ownPart = (task: GlueTask, part: GluePart): GluePart =>
+  task.parts[part] === undefined && task.name === "mnli" ? (`${part}_matched` as GluePart) : part;
+
+/** The files of a part, and those of its kind in the source: MNLI has two parts in one. Throws what {@link fetchSource} throws. */
+export async function glueFiles(
+  task: GlueTask,
+  part: GluePart,
+  { from, ...options }: HubOptions & { from?: string } = {},
+): Promise<{ found: string[]; files: string[]; source: string }> {
+  const source = await fetchSource(from ?? `glue:${task.name}`, "rows", options);
+  const files = source.parts[part.replace(/_.*/, "") as Part] ?? source.parts.train ?? [];
+  const found = files.filter((path) => {
+    const stem = basename(path).replace(/(-\d{5}-of-\d{5})?\.\w+$/, "");
+    return formatOf(path) === "parquet" ? stem === part : `${stem}.tsv` === task.parts[part]?.file;
+  });
+  return { found, files, source: source.name };
+}
+
 /**
  * A part of a GLUE task: from the folder `glue` in SHOSHIN_DATA in GLUE's own layout, else from the hub (`nyu-mll/glue`).
  * @param part as in Hugging Face's `glue`; MNLI's `validation` and `test` are the matched ones.
@@ -117,26 +136,19 @@ async function readMrpc(folder: string, part: GluePart, task: GlueTask): Promise
 export async function readGlue(
   name: string,
   part: GluePart,
-  { from, ...options }: HubOptions & { from?: string } = {},
+  options: HubOptions & { from?: string } = {},
 ): Promise<GlueExample[]> {
   const task = glueTask(name);
-  const own = task.parts[part] === undefined && task.name === "mnli" ? (`${part}_matched` as GluePart) : part;
+  const own = ownPart(task, part);
   const file = task.parts[own];
   if (file === undefined) {
     throw new DataError(`glue:${task.name} has no part ${part}`, `It has: ${Object.keys(task.parts).join(", ")}.`);
   }
-  const source = await fetchSource(from ?? `glue:${task.name}`, "rows", options);
-  const files = source.parts[own.replace(/_.*/, "") as Part] ?? source.parts.train ?? [];
-  // Both of MNLI's are in the same part of a source.
+  const { found, files, source } = await glueFiles(task, own, options);
   const suffix = /_.*/.exec(own)?.[0] ?? "";
-  const fits = (path: string) => {
-    const stem = basename(path).replace(/(-\d{5}-of-\d{5})?\.\w+$/, "");
-    return formatOf(path) === "parquet" ? stem === own : `${stem}.tsv` === file.file;
-  };
-  const found = files.filter(fits);
   if (found.length === 0) {
     const hint = `Expected ${file.file}, or ${own}-00000-of-00001.parquet${suffix === "" ? "" : " (as on the hub)"}.`;
-    throw new DataError(`glue:${task.name}: no file of the part ${own} in ${dirname(files[0] ?? source.name)}`, hint);
+    throw new DataError(`glue:${task.name}: no file of the part ${own} in ${dirname(files[0] ?? source)}`, hint);
   }
   if (task.name === "mrpc") {
     const original = await readMrpc(dirname(found[0]), own, task);

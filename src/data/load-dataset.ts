@@ -2,7 +2,7 @@ import { env, existsSync, join } from "#platform";
 import type { HubOptions } from "../hub/index.ts";
 import { ArrayDataset } from "./dataset.ts";
 import { fetchSource } from "./fetch.ts";
-import { readGlue } from "./glue.ts";
+import { glueFiles, readGlue } from "./glue.ts";
 import { type GluePart, glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf, streamRecords } from "./records.ts";
@@ -55,7 +55,7 @@ export class DatasetDict<T> {
  * A data set by its parts, as `datasets.load_dataset`: `loadDataset("glue", "sst2")`, `loadDataset("OWNER/NAME", "CONFIG")` of the
  * hub, `loadDataset("FILE or FOLDER")`, and whatever else `--data` takes. Rows are objects of values by column; columns of CSV and
  * TSV that hold nothing but numbers are numbers. GLUE has Hugging Face's columns, `label` as a class from 0 on (STS-B: 0 to 5),
- * −1 where it is kept secret; elsewhere the labels of Parquet files have their names.
+ * −1 where it is kept secret, and of its parts those whose files are there; elsewhere the labels of Parquet files have their names.
  * @typeParam T the rows, if you know them; not checked
  * @throws DataError for what is unknown or damaged, HubError for what cannot be fetched
  */
@@ -95,6 +95,7 @@ async function loadGlue(name: string, options: HubOptions): Promise<DatasetDict<
   const task = glueTask(name);
   const parts: Record<string, ArrayDataset<DatasetRow>> = {};
   for (const part of Object.keys(task.parts) as GluePart[]) {
+    if ((await glueFiles(task, part, options)).found.length === 0) continue;
     const [first, second] = task.hubColumns;
     const examples = await readGlue(task.name, part, options);
     parts[part] = new ArrayDataset(

@@ -7,8 +7,6 @@ import { sumTo } from "./raw.ts";
 
 function choose(cond: Tensor, a: Tensor, b: Tensor): Tensor {
   if (cond.dtype !== "uint8") throw new ShapeError(`where: expected a uint8 condition, found ${cond.dtype}`);
-  if (a.dtype !== b.dtype)
-    throw new ShapeError(`where: ${a.dtype} against ${b.dtype}`, "Convert one of them: t.to(dtype).");
   const shape = broadcastShapes(cond.shape, broadcastShapes(a.shape, b.shape, "where"), "where");
   const strides = [cond, a, b].map((t) => broadcastStrides(t.shape, t.strides, shape));
   const out = empty(shape, a.dtype, a.backend);
@@ -42,9 +40,12 @@ const whereOp = defineOp("where", {
 export function where(cond: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : "float32";
   const lift = (x: Tensor | number) => (typeof x === "number" ? full([], x, { dtype }) : x);
+  const [x, y] = [lift(a), lift(b)];
+  if (x.dtype !== y.dtype)
+    throw new ShapeError(`where: ${x.dtype} against ${y.dtype}`, "Convert one of them: t.to(dtype).");
   // Kernels choose among four bytes.
-  if (dtype === "uint8") return to(whereOp(cond, to(lift(a), "int32"), to(lift(b), "int32")), "uint8");
-  return whereOp(cond, lift(a), lift(b));
+  if (dtype === "uint8") return to(whereOp(cond, to(x, "int32"), to(y, "int32")), "uint8");
+  return whereOp(cond, x, y);
 }
 
 declare module "../tensor/tensor.ts" {

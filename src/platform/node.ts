@@ -33,7 +33,9 @@ export { basename, dirname, join } from "node:path";
 /** Step by step: Node's own `recursive` never returns where a folder takes no entries, as in /proc. */
 export const mkdirSync: Platform["mkdirSync"] = (path, { recursive = false } = {}) => {
   const missing: string[] = [];
-  if (recursive) for (let at = dirname(resolve(path)); !existsSync(at); at = dirname(at)) missing.push(at);
+  let at = dirname(resolve(path));
+  // A root has itself above it.
+  for (; recursive && !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
   for (const folder of [...missing.reverse(), path]) {
     try {
       makeFolder(folder);

@@ -247,7 +247,7 @@ export function saveModel(
   }
   writeFileAtomic(
     join(folder, "shoshin.json"),
-    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: getPrecision(), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
+    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: about.options.args?.precision ?? getPrecision(), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
   );
   writeFileAtomic(join(folder, "README.md"), card(report, about.data, settings, config, about.baseline));
   return report;

@@ -27,7 +27,7 @@ export async function evaluateOn<D extends AnyDataset, B>(options: TrainerOption
   let classes = 0;
   for await (const batch of new DataLoader<D, B>(dataset, { batchSize, collate })) {
     const size = Math.min(batchSize, dataset.length - seen);
-    if (computeLoss !== undefined) sum += noGrad(() => computeLoss(batch)).item() * size;
+    if (loss === undefined && computeLoss !== undefined) sum += noGrad(() => computeLoss(batch)).item() * size;
     else {
       const { value, output, y } = noGrad(() => {
         if (loss === undefined) {

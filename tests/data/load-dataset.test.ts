@@ -39,6 +39,10 @@ it("GLUE has Hugging Face's columns and labels", async () => {
   const lengths = data.map(({ sentence1 }) => (sentence1 as string).length);
   expect([lengths.train.get(0), lengths.test.get(0)]).toEqual([9, 2]);
   expect(lengths.filter((n) => n > 5).validation.length).toBe(0);
+  write("data/glue/QNLI/dev.tsv", "index\tquestion\tsentence\tlabel\n0\tWho?\tHe.\tnot_entailment\n");
+  const { parts } = await loadDataset("glue", "qnli");
+  expect(Object.keys(parts)).toEqual(["validation"]);
+  expect([...parts.validation]).toEqual([{ question: "Who?", sentence: "He.", label: 1, idx: 0 }]);
   await expect(loadDataset("glue", "nope")).rejects.toThrow("unknown GLUE task");
 });
 

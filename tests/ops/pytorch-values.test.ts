@@ -55,6 +55,7 @@ describe("where", () => {
     // A NaN's own bits: -8388607 is one as float32.
     expect(where(cond, tensor([-8388607, 0, -1, 0], { dtype: "int32" }), 0).toArray()).toEqual([-8388607, 0, -1, 0]);
     expect(() => where(cond, a, tensor([1, 2, 3, 4]))).toThrow("where: int32 against float32");
+    expect(() => where(cond, cond, a)).toThrow("where: uint8 against int32");
   });
 });
 
