@@ -1,33 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { fetchSource, readGlue, type Source } from "../../src/data/index.ts";
 import { HubError } from "../../src/hub/index.ts";
 import { readPartLines } from "../../src/tasks/lm-data.ts";
-import { Mirror } from "../hub/mirror.ts";
+import { useMirror } from "../hub/use-mirror.ts";
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-fetch-"));
-const mirror = new Mirror();
-beforeAll(async () => {
-  await mirror.start();
-});
-afterAll(async () => {
-  await mirror.stop();
-  rmSync(base, { recursive: true, force: true });
-});
-let count = 0;
-beforeEach(() => {
-  for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) vi.stubEnv(name, "");
-  vi.stubEnv("HF_HOME", join(base, String(count++)));
-  vi.stubEnv("HF_ENDPOINT", mirror.endpoint);
-  vi.stubEnv("SHOSHIN_DATA", join(base, "data"));
-  mirror.seen.length = 0;
-});
+const { mirror, base } = useMirror();
 afterEach(() => {
-  vi.unstubAllEnvs();
   vi.restoreAllMocks();
 });
 

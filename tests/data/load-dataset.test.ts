@@ -1,27 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { DataError, loadDataset } from "../../src/data/index.ts";
-import { Mirror } from "../hub/mirror.ts";
+import { useMirror } from "../hub/use-mirror.ts";
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-load-"));
-const mirror = new Mirror();
-beforeAll(async () => {
-  await mirror.start();
-});
-afterAll(async () => {
-  await mirror.stop();
-  rmSync(base, { recursive: true, force: true });
-});
-beforeEach(() => {
-  for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) vi.stubEnv(name, "");
-  vi.stubEnv("HF_HOME", join(base, "cache"));
-  vi.stubEnv("HF_ENDPOINT", mirror.endpoint);
-  vi.stubEnv("SHOSHIN_DATA", join(base, "data"));
-});
-afterEach(() => vi.unstubAllEnvs());
+const { mirror, base } = useMirror();
 const write = (path: string, text: string) => {
   mkdirSync(join(base, path, ".."), { recursive: true });
   writeFileSync(join(base, path), text);

@@ -1,17 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { manualSeed } from "../../src/index.ts";
 import { BertForSequenceClassification, bertConfig } from "../../src/models/index.ts";
 import { loadModel, pipeline } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
-import { Mirror } from "../hub/mirror.ts";
+import { useMirror } from "../hub/use-mirror.ts";
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-"));
-const mirror = new Mirror();
+const { mirror, base } = useMirror();
 beforeAll(async () => {
-  await mirror.start();
   manualSeed(2);
   const tokenizer = await trainTokenizer("wordpiece", ["good film", "bad book"], { vocabSize: 60 });
   const config = bertConfig.make({
@@ -24,17 +21,6 @@ beforeAll(async () => {
   const files = readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))] as const);
   mirror.add("someone/reviews", { files: Object.fromEntries(files) });
 });
-afterAll(async () => {
-  await mirror.stop();
-  rmSync(base, { recursive: true, force: true });
-});
-beforeEach(() => {
-  for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) vi.stubEnv(name, "");
-  vi.stubEnv("HF_HOME", join(base, "cache"));
-  vi.stubEnv("HF_ENDPOINT", mirror.endpoint);
-});
-afterEach(() => vi.unstubAllEnvs());
-
 it("a model of the hub predicts as its folder does, by pipeline and by name", async () => {
   const want = await (await pipeline("text-classification", join(base, "model")))("good film");
   expect(want).toHaveLength(1);
