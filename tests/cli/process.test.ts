@@ -47,3 +47,27 @@ test("a folder in the current one is a model, unless a preset has its name", () 
   expect(train("mlp").status).toBe(0);
   expect(train("yours").stderr).toContain("no preset yours");
 });
+
+test("generate says what is wrong before it prints anything; a prompt comes with what follows it", () => {
+  writeFileSync(join(folder, "book.txt"), "so it goes on and on, ".repeat(60));
+  const shape = ["--max-steps", "1", "--hidden-size", "16", "--block-size", "16"];
+  expect(run(["train", "text-generation", "--data", "book.txt", "--output", "book", ...shape]).status).toBe(0);
+  const wrong = run(["generate", "book", "--prompt", "so", "--temperature", "-1"]);
+  expect([wrong.status, wrong.stdout]).toEqual([1, ""]);
+  expect(wrong.stderr).toContain("temperature is -1");
+  expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "0"]).stdout).toBe("so\n");
+  expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "4"]).stdout).toMatch(/^so[\s\S]{4}\n$/);
+});
+
+test("a log that nobody reads any more does not end a training", async () => {
+  const args = ["train", "text-classification", "--data", data, "--output", "unread", "--json"];
+  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  child.stderr.destroy();
+  let said = "";
+  child.stdout.on("data", (text) => {
+    said += text;
+  });
+  const [code] = await once(child, "close");
+  expect(code).toBe(0);
+  expect(JSON.parse(said).steps).toBeGreaterThan(0);
+});
