@@ -1,4 +1,4 @@
-// npm run bench -- NAME… [--json]: ours and the peers in alternation, in one run; medians, ratios and shares of the peak.
+// npm run bench -- NAME… [--json]: ours and the peers in alternation, in one run, after one round for all that is not counted; medians, ratios and shares of the peak.
 import { parseArgs } from "node:util";
 import { CASES } from "./cases.mjs";
 import { Peers } from "./peers.mjs";
@@ -24,13 +24,17 @@ for (const name of names) {
     const shares = [];
     const list = [...(bench.peers ?? peers.list), ...(bench.morePeers ?? [])];
     const theirs = list.map(() => []);
-    for (let round = 0; round < rounds; round++) {
+    // The first round only warms: compilers that work beside the first second take part of its two cores.
+    for (let round = -1; round < rounds; round++) {
       const limit = bench.limit?.();
       const value = bench.run();
-      ours.push(value);
-      if (limit !== undefined) shares.push(bench.share(value, limit));
+      if (round >= 0) ours.push(value);
+      if (round >= 0 && limit !== undefined) shares.push(bench.share(value, limit));
       if (bench.peer) {
-        for (const [i, peer] of list.entries()) theirs[i].push(await peer.ask(bench.peer));
+        for (const [i, peer] of list.entries()) {
+          const time = await peer.ask(bench.peer);
+          if (round >= 0) theirs[i].push(time);
+        }
         // OpenMP's threads spin for a while after their last work and would slow the next measurement.
         await new Promise((resolve) => setTimeout(resolve, 400));
       }

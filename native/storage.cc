@@ -70,6 +70,17 @@ void trim_locked() {
   pooled_bytes = 0;
 }
 
+// Large pages where they fit whole: weights that are read once a call would otherwise wait for page tables.
+void* pages(int64_t bytes) {
+  constexpr int64_t LARGE = 2 << 20;
+  void* data = nullptr;
+  if (posix_memalign(&data, bytes >= LARGE ? LARGE : 64, (size_t)bytes) != 0) return nullptr;
+#ifdef MADV_HUGEPAGE
+  if (bytes >= LARGE) madvise(data, (size_t)(bytes / LARGE * LARGE), MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
 char* take(int64_t bytes, int index) {
   if (Free* block = pool[index]) {
     pool[index] = block->next;
@@ -77,15 +88,11 @@ char* take(int64_t bytes, int index) {
     return (char*)block;
   }
   if (live_bytes + bytes > physical_bytes()) return nullptr;
-  void* data = nullptr;
-  const size_t align = bytes >= (4 << 20) ? (2 << 20) : 64;
-  if (posix_memalign(&data, align, (size_t)bytes) != 0) {
+  void* data = pages(bytes);
+  if (!data) {
     trim_locked();
-    if (posix_memalign(&data, align, (size_t)bytes) != 0) return nullptr;
+    data = pages(bytes);
   }
-#ifdef MADV_HUGEPAGE
-  if (bytes >= (4 << 20)) madvise(data, (size_t)bytes, MADV_HUGEPAGE);
-#endif
   return (char*)data;
 }
 
@@ -125,8 +132,8 @@ Packed* storage_packed(int64_t handle, const Packed& like) {
 float* storage_pack(Packed* p, int64_t bytes) {
   Locked guard;
   if (bytes > physical_bytes() / PACKED_PART - packed_bytes) return nullptr;
-  void* data = nullptr;
-  if (posix_memalign(&data, 64, (size_t)bytes) != 0) return nullptr;
+  void* data = pages(bytes);
+  if (!data) return nullptr;
   packed_bytes += p->bytes = bytes;
   return p->data = (float*)data;
 }

@@ -4,14 +4,14 @@
 // Lines of memory that come next: `count` of them from `from`, `step` bytes apart.
 struct Lines {
   const char* from;
-  int64_t step, count;
+  int64_t step, count, size;  // size: bytes of one
 };
 struct Store {
   float* c;
   int64_t ldc;
   const float* bias;  // of this tile's first column, or null
   int add;            // c += instead of c =
-  Lines left, right;  // brought into the cache meanwhile, of right two neighbours at a time; or null
+  Lines left, right;  // brought into the cache meanwhile, or null; of left one line of each
   const float* soon;  // where rows are written right after, soonLd apart; null: c
   int64_t soonLd;
 };

@@ -117,10 +117,10 @@ SH_INLINE int64_t take(GemmJob& j) { return __atomic_fetch_add(&j.next, 1, __ATO
 // A rectangle of lines in memory, handed out in runs.
 struct Rectangle {
   const char* from;
-  int64_t inner, outer, innerStep, outerStep, run, i, o;
+  int64_t inner, outer, innerStep, outerStep, run, i, o, size;
 };
 SH_INLINE Rectangle rectangle(const float* from, int64_t inner, int64_t innerStep, int64_t outer, int64_t outerStep, int64_t calls) {
-  Rectangle r = {(const char*)from, inner, outer, innerStep, outerStep, 0, 0, 0};
+  Rectangle r = {(const char*)from, inner, outer, innerStep, outerStep, 0, 0, 0, 128};
   const int64_t run = ceil_div(inner * outer, calls > 0 ? calls : 1);
   r.run = run > 0 ? ceil_div(inner, ceil_div(inner, run)) : 0;
   return r;
@@ -130,9 +130,17 @@ SH_INLINE Rectangle lines_of(const float* from, int64_t rows, int64_t floats, in
   const int64_t lines = ceil_div(floats, 16);
   return down ? rectangle(from, rows, ld * 4, lines, 64, calls) : rectangle(from, lines, 64, rows, ld * 4, calls);
 }
+// A packed panel of b, whole: of few tiles each brings more of it at every step.
+SH_INLINE Rectangle panel_ahead(const float* panel, int64_t words, int64_t tiles) {
+  const int64_t lines = ceil_div(words * NR, 16), steps = tiles * (words / AHEAD_STEPS);
+  const int64_t size = ceil_div(lines, steps > 0 ? steps : 1);
+  Rectangle r = rectangle(panel, ceil_div(lines, size), 64 * size, 1, 0, tiles);
+  r.size = 64 * size;
+  return r;
+}
 SH_INLINE Lines run_of(Rectangle& r) {
-  if (r.o >= r.outer) return {nullptr, 0, 0};
-  const Lines l = {r.from + r.o * r.outerStep + r.i * r.innerStep, r.innerStep, smaller(r.run, r.inner - r.i)};
+  if (r.o >= r.outer) return {nullptr, 0, 0, 64};
+  const Lines l = {r.from + r.o * r.outerStep + r.i * r.innerStep, r.innerStep, smaller(r.run, r.inner - r.i), r.size};
   r.i += l.count;
   if (r.i >= r.inner) {
     r.i = 0;
@@ -246,7 +254,7 @@ static void multiply_part(void* context, int64_t part) {
     const float* a = ready_left(j, packedA, i0, i1, tiles);
     for (int64_t q = q0; q < q1; q++) {
       const int64_t col = j.jc + q * NR;
-      Rectangle right = rectangle(j.packedB + (q + 1 < q1 ? q + 1 : q0) * j.perPanel, ceil_div(j.words * NR, 32), 128, 1, 0, tiles);
+      Rectangle right = panel_ahead(j.packedB + (q + 1 < q1 ? q + 1 : q0) * j.perPanel, j.words, tiles);
       run_tiles(j, a, j.packedB + q * j.perPanel, i0, i1, tiles, col, (int)smaller(NR, j.jc + j.nc - col), left, right);
     }
   }
@@ -258,6 +266,10 @@ static void panel_part(void* context, int64_t part) {
   GemmJob& j = *(GemmJob*)context;
   const GemmArgs& g = *j.g;
   const int64_t tiles = ceil_div(g.m, MR), panels = ceil_div(g.n, NR);
+  // Half of the left side was just written by other cores: asked for at once, its lines come side by side.
+  if (!j.p.copied)
+    for (int64_t r = 0; r < g.m; r++)
+      for (int64_t p = 0; p < j.kc; p += 16) __builtin_prefetch(j.a + r * g.lda + j.pc + p, 0, 2);
   const float* a = ready_left(j, j.packedA + part * j.p.aFloats, 0, g.m, tiles);
   for (int64_t q = part, next; q < panels; q = next) {
     next = take(j);
@@ -266,7 +278,7 @@ static void panel_part(void* context, int64_t part) {
     if (!g.packed) pack_panel(j, panel, col, (int)smaller(NR, g.n - col));
     Rectangle left = rectangle(nullptr, 0, 0, 0, 0, 1), right = left;
     if (next < panels) {
-      if (g.packed) right = rectangle(j.packedB + next * j.perPanel, ceil_div(j.words * NR, 32), 128, 1, 0, tiles);
+      if (g.packed) right = panel_ahead(j.packedB + next * j.perPanel, j.words, tiles);
       else if (g.transB) right = rectangle(j.b + then * g.ldb + j.pc, ceil_div(j.kc, 32), 128, smaller(NR, g.n - then), g.ldb * 4, tiles);
       else right = rectangle(j.b + j.pc * g.ldb + then, j.kc, g.ldb * 4, 1, 0, tiles);
     }

@@ -50,13 +50,14 @@ SH_INLINE void store_tile(vf (&acc)[R][V], const Store& s, int cols) {
 constexpr int64_t AHEAD_STEPS = 4;
 struct Ahead {
   const char *left, *leftEnd, *right, *rightEnd, *c, *cEnd;
-  int64_t leftStep, rightStep, cStep;
+  int64_t leftStep, rightStep, rightSize, cStep;
   SH_MEMBER Ahead(const Store& s, const float* near, int rows) {
     left = s.left.from ? s.left.from : (const char*)near;
     leftStep = s.left.step;
     leftEnd = left + leftStep * s.left.count;
     right = s.right.from ? s.right.from : (const char*)near;
     rightStep = s.right.step;
+    rightSize = s.right.size;
     rightEnd = right + rightStep * s.right.count;
     c = (const char*)(s.soon ? s.soon : s.c);
     cStep = (s.soon ? s.soonLd : s.ldc) * 4;
@@ -64,8 +65,7 @@ struct Ahead {
   }
   SH_MEMBER void go() {
     __builtin_prefetch(left, 0, 2);
-    __builtin_prefetch(right, 0, 2);
-    __builtin_prefetch(right + 64, 0, 2);
+    for (int64_t i = 0; i < rightSize; i += 64) __builtin_prefetch(right + i, 0, 2);
     __builtin_prefetch(c, 1, 3);
     __builtin_prefetch(c + 64, 1, 3);
     if (left != leftEnd) left += leftStep;
