@@ -38,6 +38,8 @@ int64_t live_count = 0, live_bytes = 0, pooled_bytes = 0, peak_bytes = 0;
 struct Free { Free* next; };
 constexpr int CLASSES = 512;
 Free* pool[CLASSES];
+// When a block of the class was last asked for or given back, in such events.
+int64_t used_at[CLASSES], events = 0;
 
 // Classes: powers of two up to 1 KiB, then eight to each doubling.
 int64_t class_bytes(int64_t bytes, int* index) {
@@ -81,11 +83,28 @@ void* pages(int64_t bytes) {
   return data;
 }
 
-char* take(int64_t bytes, int index) {
-  if (Free* block = pool[index]) {
-    pool[index] = block->next;
-    pooled_bytes -= bytes;
-    return (char*)block;
+int64_t bytes_of(int index) {
+  if (index < 5) return (int64_t)64 << index;
+  const int64_t base = (int64_t)1 << (10 + (index - 5) / 8);
+  return base + base / 8 * ((index - 5) % 8);
+}
+
+// Blocks of this many classes above serve too, where they are large: batches of texts ask for a new size at every step.
+constexpr int WIDER = 8;
+constexpr int64_t LARGE_BLOCK = 1 << 18;
+
+// A block of the class, or of one above it: `bytes` and `index` are what it has.
+char* take(int64_t& bytes, int& index) {
+  used_at[index] = ++events;
+  for (int i = index; i < CLASSES && i <= index + (bytes >= LARGE_BLOCK ? WIDER : 0); i++) {
+    if (Free* block = pool[i]) {
+      pool[i] = block->next;
+      bytes = i == index ? bytes : bytes_of(i);
+      index = i;
+      used_at[i] = events;
+      pooled_bytes -= bytes;
+      return (char*)block;
+    }
   }
   if (live_bytes + bytes > physical_bytes()) return nullptr;
   void* data = pages(bytes);
@@ -94,6 +113,21 @@ char* take(int64_t bytes, int index) {
     data = pages(bytes);
   }
   return (char*)data;
+}
+
+// As much lies unused as has ever been in use, at most: classes that nobody asks for any longer go first.
+constexpr int64_t LEAST_POOL = 64 << 20;
+void shrink_pool() {
+  const int64_t most = peak_bytes > LEAST_POOL ? peak_bytes : LEAST_POOL;
+  while (pooled_bytes > most) {
+    int oldest = -1;
+    for (int i = 0; i < CLASSES; i++)
+      if (pool[i] && (oldest < 0 || used_at[i] < used_at[oldest])) oldest = i;
+    Free* block = pool[oldest];
+    pool[oldest] = block->next;
+    pooled_bytes -= bytes_of(oldest);
+    free(block);
+  }
 }
 
 // Of the machine's memory, at most one part in so many holds packed copies.
@@ -189,15 +223,12 @@ bool storage_free(int64_t handle) {
   live_bytes -= b.bytes;
   int index;
   class_bytes(b.bytes, &index);
-  // At most a quarter of the machine's memory lies unused.
-  if (pooled_bytes + b.bytes > physical_bytes() / 4) {
-    free(b.data);
-  } else {
-    Free* block = (Free*)b.data;
-    block->next = pool[index];
-    pool[index] = block;
-    pooled_bytes += b.bytes;
-  }
+  Free* block = (Free*)b.data;
+  block->next = pool[index];
+  pool[index] = block;
+  used_at[index] = ++events;
+  pooled_bytes += b.bytes;
+  shrink_pool();
   free_slots[free_count++] = (uint32_t)(handle % SLOTS);
   return true;
 }

@@ -17,7 +17,7 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 export interface MemoryReport {
   liveTensors: number;
   liveBytes: number;
-  /** Freed, and kept for the next that ask. */
+  /** Freed, and kept for the next that ask; at most `peakBytes` (64 MiB where that is less). */
   pooledBytes: number;
   /** The most that was live at once. */
   peakBytes: number;
