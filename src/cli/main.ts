@@ -5,6 +5,7 @@ import { readLines } from "../data/index.ts";
 import type { BeamOptions, GenerationOptions } from "../models/index.ts";
 import {
   downloads,
+  type EvaluateOptions,
   getTask,
   loadGenerator,
   loadModel,
@@ -37,6 +38,7 @@ interface PredictOptions extends CommonOptions {
   pooling?: Pooling;
   normalize?: boolean;
   topK?: number;
+  numBeams?: number;
 }
 type GenerateOptions = GenerationOptions &
   BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
@@ -90,18 +92,17 @@ export function program(): Command {
     .requiredOption("--data <source>", "labelled data: the test part where there is one, else dev")
     .option("--text-column <name>")
     .option("--label-column <name>")
+    .option("--source-language <code>", "translation; by default as in training")
+    .option("--target-language <code>")
+    .option("--source-column <name>")
+    .option("--target-column <name>")
     .option("--range <a:b>", "rows or images A to B − 1")
     .addHelpText("after", "\nExample:\n  shoshin evaluate runs/reviews --data test.tsv\n")
-    .action(
-      async (
-        dir: string,
-        options: CommonOptions & { data: string; textColumn?: string; labelColumn?: string; range?: string },
-      ) => {
-        applyCommon(options);
-        const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
-        print(options, { ...report, seconds: Number(report.seconds.toFixed(3)) }, () => describeEvaluation(report));
-      },
-    );
+    .action(async (dir: string, options: CommonOptions & EvaluateOptions) => {
+      applyCommon(options);
+      const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
+      print(options, { ...report, seconds: Number(report.seconds.toFixed(3)) }, () => describeEvaluation(report));
+    });
 
   addCommon(cli.command("predict <model> [text...]"))
     .description("predict with a trained model, a folder or hub:OWNER/NAME: one line for each input")
@@ -111,6 +112,7 @@ export function program(): Command {
     .addOption(new Option("--pooling <how>", "of feature-extraction: a vector for each text").choices([...POOLINGS]))
     .option("--normalize", "of feature-extraction: vectors of length 1")
     .option("--top-k <n>", "of fill-mask: tokens for each mask; 5", whole)
+    .option("--num-beams <n>", "of translation: texts that are kept while the best is looked for", whole)
     .option("--submission <dir>", "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them")
     .addHelpText(
       "after",
@@ -123,6 +125,8 @@ export function program(): Command {
         throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
       if (options.topK !== undefined && predictor.task !== "fill-mask")
         throw new UsageError(`--top-k is of fill-mask, not of ${predictor.task}`);
+      if (options.numBeams !== undefined && predictor.task !== "translation")
+        throw new UsageError(`--num-beams is of translation, not of ${predictor.task}`);
       if (options.submission !== undefined) {
         if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
         const files = await predictor.submit(options.input ?? "", options.submission);

@@ -75,6 +75,14 @@ export function addTraining(command: Command): Command {
     )
     .option("--text-column <name>")
     .option("--label-column <name>")
+    .option(
+      "--source-language <code>",
+      "translation: the language that is read, as the data's files or columns name it",
+    )
+    .option("--target-language <code>", "translation: the language that is written")
+    .option("--source-column <name>")
+    .option("--target-column <name>")
+    .option("--source-prefix <text>", "translation: stands before every text, as T5 wants it")
     .option("--range <a:b>", "rows or images A to B − 1")
     .option("--num-train-epochs <n>", "passes over the data", whole)
     .option("--epochs <n>", "the same", whole)
@@ -202,6 +210,11 @@ export function taskOptions(raw: Record<string, unknown>): TaskOptions {
     "model",
     "textColumn",
     "labelColumn",
+    "sourceLanguage",
+    "targetLanguage",
+    "sourceColumn",
+    "targetColumn",
+    "sourcePrefix",
     "range",
     "labelSmoothingFactor",
     "classWeights",

@@ -41,7 +41,8 @@ export function line(result: unknown): string {
   if (Array.isArray(result) && typeof result[0] === "number") return result.map((x) => x.toPrecision(6)).join(" ");
   if (Array.isArray(result) && Array.isArray(result[0])) return JSON.stringify(result);
   if (Array.isArray(result)) return result.map(tagged).join(" ");
-  const { label, score, value } = result as { label?: string; score?: number; value?: number };
+  const { label, score, value, ...rest } = result as { label?: string; score?: number; value?: number };
+  if ("translation_text" in rest) return String(rest.translation_text);
   if (label !== undefined) return `${label}\t${(score ?? 0).toFixed(4)}`;
   if (value !== undefined) return String(Number(value.toPrecision(7)));
   if (score !== undefined) return score.toFixed(4);

@@ -16,6 +16,7 @@ export { type ImageData, readIdx, readImages } from "./idx.ts";
 export { DataError, readLines } from "./lines.ts";
 export { DatasetDict, type DatasetRow, loadDataset } from "./load-dataset.ts";
 export { DataLoader, type DataLoaderOptions } from "./loader.ts";
+export { type PairedTexts, type PairOptions, readPairs, type SentencePair, splitPairs } from "./parallel.ts";
 export { type Records, readRecords, streamRecords } from "./records.ts";
 export { builtinPart, type Part, parseRange, resolveSource, type Source } from "./source.ts";
 export { shuffled, stratifiedSplit } from "./split.ts";

@@ -1,6 +1,7 @@
 import { assetPath, basename, env, existsSync, join, readdirSync, statSync } from "#platform";
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
+import { pairedFiles } from "./pair-files.ts";
 import { formatOf } from "./records.ts";
 import { taggedFiles } from "./tagged.ts";
 
@@ -16,8 +17,8 @@ export interface Source {
 
 const PART_NAMES: [RegExp, Part][] = [
   [/(^|[^a-z])(train|training)([^a-z]|$)/, "train"],
-  [/(^|[^a-z])(dev|valid|validation|val|testa)([^a-z]|$)/, "validation"],
-  [/(^|[^a-z])(test|testb|t10k|eval)([^a-z]|$)/, "test"],
+  [/(^|[^a-z])(dev|valid|validation|val|testa|newsdev)([^a-z]|$)/, "validation"],
+  [/(^|[^a-z])(test|testb|t10k|eval|newstest|tst)([^a-z]|$)/, "test"],
 ];
 const NOT_DATA = /^(readme|licen[cs]e|source|classes|citation|dev_ids|msr_paraphrase)([._-]|$)/i;
 
@@ -34,13 +35,14 @@ export function builtinPart(row: number): Part {
 }
 
 /** What a source holds. */
-export type SourceKind = "rows" | "images" | "tagged";
+export type SourceKind = "rows" | "images" | "tagged" | "pairs";
 
 /** The files in a folder that are data. */
 const DATA_FILES: Record<SourceKind, (names: readonly string[]) => string[]> = {
   rows: (names) => names.filter((name) => formatOf(name) !== undefined),
   images: (names) => names.filter((name) => /-?idx[13]-ubyte(\.gz)?$|\.idx[13]?(\.gz)?$/.test(name)),
   tagged: taggedFiles,
+  pairs: pairedFiles,
 };
 
 /** Folders that hold published data sets, inside the one that SHOSHIN_DATA gives. */

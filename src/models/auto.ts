@@ -22,6 +22,7 @@ import type {
 } from "./pretrained/inputs.ts";
 import type { PreTrainedModel } from "./pretrained/model.ts";
 import type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
+import { lstmAttention } from "./rnn-seq2seq/index.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
 import { mt5, t5 } from "./t5/index.ts";
 
@@ -29,7 +30,7 @@ import { mt5, t5 } from "./t5/index.ts";
 export const autoModels = new AutoModels([
   ...[bert, roberta, xlmRoberta, distilbert, electra],
   ...[gpt2, llama, qwen2, mistral],
-  ...[t5, mt5, marian],
+  ...[t5, mt5, marian, lstmAttention],
 ]);
 
 /** A pretrained model that is called with `I` and answers `O`. */

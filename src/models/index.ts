@@ -103,9 +103,20 @@ export type {
 export { newModules, PeftModel } from "./pretrained/lora.ts";
 export { type LoraConfig, LoraError } from "./pretrained/lora-config.ts";
 export { type LoadOptions, type LoadReport, PreTrainedModel } from "./pretrained/model.ts";
-export type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput, Seq2SeqState } from "./pretrained/seq2seq.ts";
+export {
+  type Seq2SeqInputs,
+  type Seq2SeqLm,
+  type Seq2SeqOutput,
+  type Seq2SeqState,
+  shiftTokensRight,
+} from "./pretrained/seq2seq.ts";
 export { type RnnClassifierConfig, RnnForSequenceClassification, type SequenceBatch } from "./rnn-classifier/index.ts";
 export { RNN_CELLS, RnnForCausalLM, type RnnLmConfig } from "./rnn-lm/index.ts";
+export {
+  type LstmAttentionConfig,
+  LstmAttentionForConditionalGeneration,
+  lstmAttentionConfig,
+} from "./rnn-seq2seq/index.ts";
 export { RnnForTokenClassification, type RnnTaggerConfig, type TaggerBatch } from "./rnn-tagger/index.ts";
 export {
   type RobertaConfig,

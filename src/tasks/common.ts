@@ -27,6 +27,13 @@ export interface TaskOptions {
   model?: string;
   textColumn?: string;
   labelColumn?: string;
+  /** Translation: which languages of the data are read and written, and in which columns they lie. */
+  sourceLanguage?: string;
+  targetLanguage?: string;
+  sourceColumn?: string;
+  targetColumn?: string;
+  /** Translation: what stands before every text that is read, as T5 wants it. */
+  sourcePrefix?: string;
   /** `A:B` of the data. */
   range?: string;
   labelSmoothingFactor?: number;
@@ -90,6 +97,11 @@ export interface EvaluateOptions {
   data: string;
   textColumn?: string;
   labelColumn?: string;
+  /** Translation; those of the training where left out. */
+  sourceLanguage?: string;
+  targetLanguage?: string;
+  sourceColumn?: string;
+  targetColumn?: string;
   range?: string;
   /** No progress. */
   quiet?: boolean;
@@ -108,6 +120,8 @@ export interface PredictOptions {
   normalize?: boolean;
   /** fill-mask: tokens for each mask; 5. */
   topK?: number;
+  /** translation: texts that are kept while the best is looked for; what the model's folder says, else 1. */
+  numBeams?: number;
 }
 
 /** A trained model in use. */

@@ -10,10 +10,12 @@ import { tabularClassification, tabularRegression } from "./tabular.ts";
 import { textClassification } from "./text-classification.ts";
 import { textGeneration } from "./text-generation.ts";
 import { tokenClassification } from "./token-classification.ts";
+import { translation } from "./translation.ts";
 import type { Generator } from "./writing.ts";
 
 export {
   downloads,
+  type EvaluateOptions,
   type EvaluateReport,
   namesModel,
   type PredictOptions,
@@ -35,6 +37,7 @@ export const TASKS: readonly Task[] = [
   imageClassification,
   textGeneration,
   fillMaskTask,
+  translation,
   featureExtraction,
   sentenceSimilarity,
 ];
@@ -46,7 +49,9 @@ const ALIASES: Record<string, string> = {
 
 /** A task by Hugging Face's name or an alias. Throws {@link TaskError} that lists what there is. */
 export function getTask(name: string): Task {
-  const task = TASKS.find((t) => t.name === (ALIASES[name] ?? name));
+  // Transformers' pipelines for translation may name their languages.
+  const plain = name.replace(/^translation_\w+_to_\w+$/, "translation");
+  const task = TASKS.find((t) => t.name === (ALIASES[plain] ?? plain));
   if (task === undefined)
     throw new TaskError(`unknown task ${name}`, `There are: ${TASKS.map((t) => t.name).join(", ")}.`);
   return task;

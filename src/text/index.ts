@@ -19,10 +19,12 @@ export type { ChatMessage } from "./pretrained/chat-template.ts";
 export {
   type CollatedTexts,
   type CollatorOptions,
+  dataCollatorForSeq2Seq,
   dataCollatorForTokenClassification,
   dataCollatorWithPadding,
   type LabelledText,
   type LabelledTokens,
+  type TextPairInputs,
 } from "./pretrained/collators.ts";
 export {
   type ChatOptions,

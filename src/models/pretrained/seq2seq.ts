@@ -57,13 +57,11 @@ export function decoderStart(config: PretrainedConfig): number {
   return id;
 }
 
-/** What the decoder reads: its inputs, or the labels moved right behind the start token, −100 as padding. */
-function decoderIds(
-  { decoderInputIds, labels }: Seq2SeqInputs,
-  config: PretrainedConfig & { padTokenId?: number | null },
-): Tensor {
-  if (decoderInputIds !== undefined) return decoderInputIds;
-  if (labels === undefined) throw new ShapeError("neither decoderInputIds nor labels were given");
+/**
+ * What the decoder reads to write `labels`: these moved right behind the start token, −100 as padding. int32 [batch, T].
+ * @throws ShapeError for labels of another rank, ConfigError without a start or padding token.
+ */
+export function shiftTokensRight(labels: Tensor, config: PretrainedConfig & { padTokenId?: number | null }): Tensor {
   if (labels.ndim !== 2) throw new ShapeError(`labels: expected [batch, T], found ${showShape(labels.shape)}`);
   const t = labels.shape[1];
   const [start, pad] = [decoderStart(config), config.padTokenId];
@@ -134,7 +132,8 @@ export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTraine
    */
   forward(inputs: Seq2SeqInputs): Seq2SeqOutput {
     const { inputIds, attentionMask, decoderAttentionMask, labels } = inputs;
-    const ids = decoderIds(inputs, this.config);
+    const ids = inputs.decoderInputIds ?? (labels && shiftTokensRight(labels, this.config));
+    if (ids === undefined) throw new ShapeError("neither decoderInputIds nor labels were given");
     const memory = this.stacks.encoder.forward(inputIds, attentionMask);
     const context = this.#state(memory, attentionMask);
     const logits = this.logits(this.stacks.decoder.decode(ids, context, decoderAttentionMask));

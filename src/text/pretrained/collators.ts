@@ -10,6 +10,10 @@ export interface LabelledText extends TextInputs {
 export interface LabelledTokens extends TextInputs {
   labels?: readonly number[];
 }
+/** A text as a model takes it and the ids of the text that it is to write. */
+export interface TextPairInputs extends TextInputs {
+  labels?: readonly number[];
+}
 export type CollatorOptions = Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf">;
 
 /** int32 [batch, tokens]; `labels` where the examples have any. */
@@ -53,6 +57,26 @@ export function dataCollatorForTokenClassification(
       all.set(row, i * length + (tokenizer.paddingSide === "left" ? length - tokens : 0));
     });
     return { ...inputs, labels: tensor(all, [rows, length]) };
+  };
+}
+
+/**
+ * The same for a text that is to be written, as Transformers' `DataCollatorForSeq2Seq`: `labels` [batch, longest], filled up with
+ * −100 behind each.
+ * @throws RangeError (the function) where some examples of a batch have labels and others none
+ */
+export function dataCollatorForSeq2Seq(
+  tokenizer: PreTrainedTokenizer,
+  options: CollatorOptions = {},
+): (examples: readonly TextPairInputs[]) => CollatedTexts {
+  return (examples) => {
+    const inputs = batchTensors(tokenizer.pad(examples, options));
+    const labels = answers(examples.map((e) => e.labels));
+    if (labels === undefined) return inputs;
+    const length = Math.max(...labels.map((row) => row.length));
+    const all = new Int32Array(labels.length * length).fill(-100);
+    labels.forEach((row, i) => void all.set(row, i * length));
+    return { ...inputs, labels: tensor(all, [labels.length, length]) };
   };
 }
 

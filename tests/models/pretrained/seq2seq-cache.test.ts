@@ -4,6 +4,8 @@ import { manualSeed, memory, noGrad, type Tensor, tensor } from "../../../src/in
 import {
   beamSearchSeq2Seq,
   generateSeq2Seq,
+  LstmAttentionForConditionalGeneration,
+  lstmAttentionConfig,
   MarianMTModel,
   marianConfig,
   type Seq2SeqModel,
@@ -33,6 +35,16 @@ const MODELS: [string, Make][] = [
           ...{ vocabSize: VOCAB, dModel: 4 * heads, encoderLayers: layers, decoderLayers: layers },
           ...{ encoderAttentionHeads: heads, decoderAttentionHeads: heads, encoderFfnDim: 8, decoderFfnDim: 8 },
           ...{ maxPositionEmbeddings: 16, padTokenId: 12, decoderStartTokenId: 12, eosTokenId: 0, initStd: 0.5 },
+        }),
+      ),
+  ],
+  [
+    "lstm-attention",
+    (heads, layers) =>
+      new LstmAttentionForConditionalGeneration(
+        lstmAttentionConfig.make({
+          ...{ vocabSize: VOCAB, embeddingSize: 6, hiddenSize: 4 * heads, numHiddenLayers: layers, initRange: 0.5 },
+          ...{ padTokenId: 12, decoderStartTokenId: 12, eosTokenId: 0 },
         }),
       ),
   ],

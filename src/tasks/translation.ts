@@ -1,0 +1,161 @@
+import { join } from "#platform";
+import { ArrayDataset, type SentencePair } from "../data/index.ts";
+import { writeFileAtomic } from "../formats/index.ts";
+import { resolveModel } from "../hub/index.ts";
+import { autoModels, type MarianConfig, type PreTrainedModel } from "../models/index.ts";
+import { manualSeed } from "../tensor/random.ts";
+import { AutoTokenizer } from "../text/index.ts";
+import { DEFAULTS, Trainer } from "../train/index.ts";
+import { type Adapting, loraRate } from "./adapting.ts";
+import {
+  downloads,
+  namesModel,
+  type Predictor,
+  settingsOf,
+  type Task,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
+import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
+import { readInputs, readPartTexts } from "./lm-data.ts";
+import { readToTranslate, readTraining } from "./pair-data.ts";
+import { makePairTokenizer } from "./pair-tokenizer.ts";
+import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
+import { type PairBatch, type PairTokens, type TranslationModel, Translator, writingOf } from "./translator.ts";
+
+const NAME = "translation";
+/** Transformers' defaults for translation (run_translation), with its scheduler. */
+const TUNING: Args = { numTrainEpochs: 3, learningRate: 5e-5, perDeviceTrainBatchSize: 8, maxGradNorm: 1 };
+
+/** A model that is to learn, with what it needs. */
+interface Learner {
+  model: TranslationModel & PreTrainedModel;
+  translator: Translator;
+  adapting?: Adapting;
+  args: Args;
+  labelSmoothing: number;
+  maxLength: number;
+}
+
+/** A preset, and a tokenizer of its own. */
+async function fresh(preset: Preset, options: TaskOptions, train: readonly SentencePair[]): Promise<Learner> {
+  const texts = train.flatMap(({ source, target }) => [source, target]);
+  const tokenizer = await makePairTokenizer(options.tokenizer ?? "unigram", texts, options.vocabSize);
+  const maxLength = options.maxLength ?? MAX_LENGTH;
+  const args = argsFor(preset, options, train.length);
+  manualSeed(args.seed ?? DEFAULTS.seed);
+  const model = freshModel(preset, options, tokenizer, maxLength);
+  const translator = new Translator(model, tokenizer, { maxLength, targetLanguage: options.targetLanguage });
+  const labelSmoothing = options.labelSmoothingFactor ?? RECIPES[preset].labelSmoothing;
+  return { model, translator, args, maxLength, labelSmoothing };
+}
+
+/** A checkpoint that goes on learning. */
+async function pretrained(options: TaskOptions & { model: string }): Promise<Learner> {
+  const folder = await resolveModel(options.model, downloads(options));
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const opened = openToTune(folder, "seq2seqLm", options);
+  const model = opened.model as Learner["model"];
+  const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const { sourcePrefix: prefix, targetLanguage } = options;
+  const translator = new Translator(model, tokenizer, {
+    ...{ maxLength, prefix, targetLanguage },
+    defaults: { ...writingOf(folder), numBeams: 1 },
+  });
+  return {
+    ...{ model, translator, maxLength, adapting: opened.adapting },
+    args: { ...TUNING, ...loraRate(options), ...options.args },
+    labelSmoothing: options.labelSmoothingFactor ?? 0,
+  };
+}
+
+/** How the folder's model writes unless something else is said; Python reads the same file. */
+function saveWriting(folder: string, { config }: PreTrainedModel): void {
+  const { eosTokenId, decoderStartTokenId, forcedEosTokenId, padTokenId, badWordsIds } = config as MarianConfig;
+  const json = {
+    num_beams: 4,
+    pad_token_id: padTokenId,
+    eos_token_id: eosTokenId,
+    decoder_start_token_id: decoderStartTokenId,
+    forced_eos_token_id: forcedEosTokenId,
+    bad_words_ids: badWordsIds,
+    max_length: 512,
+  };
+  writeFileAtomic(join(folder, "generation_config.json"), `${JSON.stringify(json, null, 2)}\n`);
+}
+
+async function train(options: TaskOptions): Promise<TaskReport> {
+  const name = options.model ?? "transformer";
+  const tunes = namesModel(name, PRESETS);
+  if (!tunes && !PRESETS.includes(name as Preset)) {
+    throw new TaskError(
+      `${NAME} has no preset ${name}`,
+      `There are: ${PRESETS.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
+    );
+  }
+  const { train, validation, chosen, ...languages } = await readTraining(options);
+  const settings = { ...options, ...languages, model: name };
+  const number = (n: number) => n.toLocaleString("en-US");
+  options.say?.(`${chosen}; ${number(train.length)} pairs to train on, ${number(validation.length)} to validate`);
+  const learner = tunes ? await pretrained(settings) : await fresh(name as Preset, settings, train);
+  const { model, translator, adapting, maxLength, labelSmoothing } = learner;
+  const { tokenizer } = translator;
+  const [examples, held] = [translator.encode(train), translator.encode(validation)];
+  if (!tunes) {
+    const tokens = examples.reduce((n, e) => n + e.inputIds.length + e.labels.length, 0);
+    options.say?.(`${number(tokenizer.vocabSize)} pieces of both languages; ${number(tokens)} tokens to train on`);
+  }
+  const trainer = new Trainer<ArrayDataset<PairTokens>, PairBatch>({
+    model,
+    trainDataset: new ArrayDataset(examples),
+    lengths: examples.map((e) => e.inputIds.length + e.labels.length),
+    collate: translator.collate,
+    computeLoss: (batch) => translator.loss(batch, labelSmoothing),
+    evaluate: held.length > 0 ? () => translator.score(validation, held) : undefined,
+    metricForBestModel: "bleu",
+    greaterIsBetter: true,
+    callbacks: options.callbacks,
+    args: { ...learner.args, outputDir: options.output },
+    fingerprint: JSON.stringify([
+      ...[model.config, options.data, languages, options.sourceColumn, options.targetColumn, options.sourcePrefix],
+      ...[maxLength, labelSmoothing, adapting?.fingerprint],
+    ]),
+  });
+  const result = await trainer.train();
+  adapting?.finish();
+  if (!tunes) saveWriting(options.output, model);
+  return saveFineTuned(NAME, { ...settings, maxLength }, model, tokenizer, result);
+}
+
+async function load(folder: string): Promise<Predictor> {
+  const { maxLength = MAX_LENGTH, sourcePrefix: prefix, ...trained } = settingsOf(folder);
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  const model = autoModels.load(folder, "seq2seqLm").model as Learner["model"];
+  const { targetLanguage } = trained;
+  const translator = new Translator(model, tokenizer, {
+    ...{ prefix, targetLanguage },
+    maxLength: lengthFor(model.config, tokenizer.modelMaxLength, maxLength),
+    defaults: writingOf(folder),
+  });
+  const predict: Predictor["predict"] = async (inputs, { numBeams } = {}) =>
+    translator
+      .translate(inputs, numBeams === undefined ? {} : { numBeams })
+      .map((translation_text) => ({ translation_text }));
+  return {
+    task: NAME,
+    model,
+    predict,
+    predictFile: async (path, options) => predict(await readInputs(path, options.textColumn, readPartTexts), options),
+    async evaluate(options) {
+      const begin = performance.now();
+      const { sourceLanguage, targetLanguage, sourceColumn, targetColumn } = trained;
+      const pairs = await readToTranslate({ sourceLanguage, targetLanguage, sourceColumn, targetColumn, ...options });
+      const metrics = await translator.score(pairs, translator.encode(pairs));
+      return { task: NAME, examples: pairs.length, seconds: (performance.now() - begin) / 1000, metrics };
+    },
+  };
+}
+
+/** Translation: texts of one language read, those of another written. */
+export const translation: Task = { name: NAME, presets: PRESETS, defaultPreset: "transformer", train, load };

@@ -1,0 +1,184 @@
+import { existsSync, join } from "#platform";
+import { ArrayDataset, DataLoader, type SentencePair } from "../data/index.ts";
+import {
+  generateSeq2Seq,
+  type HeadOutput,
+  type Seq2SeqGenerationOptions,
+  type Seq2SeqInputs,
+  type Seq2SeqLm,
+  shiftTokensRight,
+} from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { noGrad } from "../tensor/no-grad.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../text/index.ts";
+import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../train/index.ts";
+import { readJson, TaskError } from "./common.ts";
+
+/** A model that reads one text and writes another, as training takes it. */
+export type TranslationModel = Seq2SeqLm & { forward(inputs: Seq2SeqInputs): Pick<HeadOutput, "logits"> };
+
+/** A pair as the model takes it. */
+export interface PairTokens {
+  inputIds: number[];
+  attentionMask: number[];
+  labels: number[];
+}
+export interface PairBatch {
+  inputIds: Tensor;
+  attentionMask: Tensor;
+  labels: Tensor;
+}
+
+export interface TranslatorOptions {
+  /** Longest text in tokens, read or written. */
+  maxLength: number;
+  /** What stands before every text that is read. */
+  prefix?: string;
+  targetLanguage?: string;
+  /** How texts are written unless something else is said. */
+  defaults?: Seq2SeqGenerationOptions;
+}
+
+/** Texts that are written together. */
+const TOGETHER = 32;
+/** Pairs that are measured together. */
+const MEASURED = 64;
+
+/** How BLEU cuts texts of a language, as sacreBLEU's authors advise: Chinese by characters, what has no spaces too. */
+function cutOf(language: string | undefined, texts: readonly string[]): BleuTokenizer {
+  const code = language?.toLowerCase().slice(0, 2);
+  if (code === "zh") return "zh";
+  if (code === "ja" || code === "th" || code === "lo" || code === "km" || code === "my") return "char";
+  const sample = texts.slice(0, 200).join("");
+  const han = sample.match(/\p{Script=Han}/gu)?.length ?? 0;
+  if (/\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}/u.test(sample)) return "char";
+  return 2 * han > (sample.match(/\p{L}/gu)?.length ?? 0) ? "zh" : "13a";
+}
+
+/** A model that translates and its tokenizer. */
+export class Translator {
+  readonly model: TranslationModel;
+  readonly tokenizer: PreTrainedTokenizer;
+  readonly #o: TranslatorOptions;
+  readonly collate: (examples: readonly PairTokens[]) => PairBatch;
+
+  /** @throws TaskError where the tokenizer has more tokens than the model. */
+  constructor(model: TranslationModel, tokenizer: PreTrainedTokenizer, options: TranslatorOptions) {
+    if (tokenizer.vocabSize > model.vocabSize) {
+      throw new TaskError(
+        `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${model.vocabSize}`,
+        "Both must come from the same training.",
+      );
+    }
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.#o = { ...options, maxLength: Math.min(options.maxLength, model.maxPositions) };
+    const collate = dataCollatorForSeq2Seq(tokenizer);
+    this.collate = (examples) => collate(examples) as PairBatch;
+  }
+
+  #read(text: string) {
+    const { inputIds, attentionMask } = this.tokenizer.encode((this.#o.prefix ?? "") + text, {
+      truncation: true,
+      maxLength: this.#o.maxLength,
+    });
+    return { inputIds, attentionMask };
+  }
+  encode(pairs: readonly SentencePair[]): PairTokens[] {
+    const { maxLength } = this.#o;
+    return pairs.map(({ source, target }) => {
+      const labels = this.tokenizer.encode(target, { truncation: true, maxLength, asTarget: true }).inputIds;
+      return { ...this.#read(source), labels };
+    });
+  }
+
+  /** Mean cross-entropy of the written tokens. */
+  loss({ inputIds, attentionMask, labels }: PairBatch, labelSmoothing = 0, reduction: "mean" | "sum" = "mean"): Tensor {
+    const decoderInputIds = shiftTokensRight(labels, this.model.config);
+    const { logits } = this.model.forward({ inputIds, attentionMask, decoderInputIds });
+    return crossEntropy(logits.flatten(0, 1), labels.flatten(), { labelSmoothing, reduction });
+  }
+
+  /**
+   * Loss per token of what was to be written; BLEU and chrF, 0 to 100, of what is written, as sacreBLEU counts them.
+   * @param encoded what {@link encode} makes of the pairs
+   */
+  async score(
+    pairs: readonly SentencePair[],
+    encoded: readonly PairTokens[],
+    options: Seq2SeqGenerationOptions = {},
+  ): Promise<Metrics> {
+    const sorted = [...encoded].sort((a, b) => a.inputIds.length - b.inputIds.length);
+    let [total, tokens] = [0, 0];
+    for await (const batch of new DataLoader(new ArrayDataset(sorted), {
+      batchSize: MEASURED,
+      collate: this.collate,
+    })) {
+      const sum = noGrad(() => this.loss(batch, 0, "sum"));
+      total += sum.item();
+      for (const used of [sum, ...Object.values(batch)]) used.dispose();
+    }
+    for (const { labels } of encoded) tokens += labels.length;
+    const written = this.#write(encoded, options);
+    const targets = pairs.map((pair) => pair.target);
+    const { score: bleu } = corpusBleu(written, targets, { tokenize: cutOf(this.#o.targetLanguage, targets) });
+    return { loss: total / tokens, bleu, chrf: corpusChrf(written, targets).score };
+  }
+
+  /** @throws GenerationError for settings out of range. */
+  translate(texts: readonly string[], options: Seq2SeqGenerationOptions = {}): string[] {
+    return this.#write(
+      texts.map((text) => this.#read(text)),
+      options,
+    );
+  }
+
+  #write(read: readonly Pick<PairTokens, "inputIds" | "attentionMask">[], options: Seq2SeqGenerationOptions): string[] {
+    const { model, tokenizer } = this;
+    const out: string[] = [];
+    const order = [...read.keys()].sort((a, b) => read[a].inputIds.length - read[b].inputIds.length);
+    for (let at = 0; at < order.length; at += TOGETHER) {
+      const which = order.slice(at, at + TOGETHER);
+      const { inputIds, attentionMask } = this.collate(which.map((i) => ({ ...read[i], labels: [] })));
+      // A text that does not end is cut where no translation goes.
+      const maxNewTokens = Math.min(model.maxPositions, 3 * inputIds.shape[1] + 20);
+      const ids = generateSeq2Seq(
+        model,
+        { inputIds, attentionMask },
+        { maxNewTokens, ...this.#o.defaults, ...options },
+      );
+      ids.forEach((row, i) => {
+        // A model may have more rows than the tokenizer has tokens.
+        out[which[i]] = tokenizer.decode(row.filter((id) => id < tokenizer.vocabSize)).trim();
+      });
+      inputIds.dispose();
+      attentionMask.dispose();
+    }
+    return out;
+  }
+}
+
+/** What a folder's generation_config.json says about how its model writes. */
+export function writingOf(folder: string): Seq2SeqGenerationOptions {
+  const path = join(folder, "generation_config.json");
+  if (!existsSync(path)) return {};
+  const json = readJson(path) as Record<string, unknown>;
+  const number = (key: string, ok: (x: number) => boolean) => {
+    const value = json[key];
+    return typeof value === "number" && ok(value) ? value : undefined;
+  };
+  const whole = (x: number) => Number.isSafeInteger(x) && x >= 0;
+  const { early_stopping: early, bad_words_ids: bad } = json;
+  const all: Seq2SeqGenerationOptions = {
+    numBeams: number("num_beams", (x) => whole(x) && x > 0),
+    lengthPenalty: number("length_penalty", Number.isFinite),
+    noRepeatNgramSize: number("no_repeat_ngram_size", whole),
+    repetitionPenalty: number("repetition_penalty", (x) => x > 0),
+    decoderStartTokenId: number("decoder_start_token_id", whole),
+    forcedEosTokenId: number("forced_eos_token_id", whole),
+    earlyStopping: typeof early === "boolean" || early === "never" ? early : undefined,
+    badWordsIds: Array.isArray(bad) ? (bad as number[][]) : undefined,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,170 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { T5ForConditionalGeneration, t5Config } from "../../src/models/index.ts";
+import { loadModel, pipeline } from "../../src/tasks/index.ts";
+import { makePairTokenizer } from "../../src/tasks/pair-tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/index.ts";
+import { terminal } from "../terminal.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const io = terminal();
+const at = (name: string) => join(folder, name);
+/** A command, and what it alone writes. */
+async function run(...argv: string[]) {
+  Object.assign(io, { out: "", err: "" });
+  const status = await main(argv);
+  return { status, out: io.out, err: io.err };
+}
+
+/** Sentences of a language of seven words, and of one that says the first of them last. */
+const WORDS = { red: "rot", dog: "Hund", sees: "sieht", a: "ein", big: "gross", cat: "Katze", house: "Haus" };
+function sentences(count: number, seed: number): { source: string; target: string }[] {
+  const words = Object.keys(WORDS) as (keyof typeof WORDS)[];
+  let state = seed + 1;
+  const next = (n: number) => {
+    state = (state * 48271) % 0x7fffffff;
+    return state % n;
+  };
+  return Array.from({ length: count }, () => {
+    const picked = Array.from({ length: 1 + next(5) }, () => words[next(7)]);
+    return {
+      source: picked.join(" "),
+      target: [...picked.slice(1), picked[0]].map((word) => WORDS[word]).join(" "),
+    };
+  });
+}
+function corpus(name: string): string {
+  mkdirSync(at(name));
+  for (const [part, count, seed] of [
+    ["train", 800, 0],
+    ["val", 40, 1],
+    ["test", 20, 2],
+  ] as const) {
+    const pairs = sentences(count, seed);
+    writeFileSync(at(`${name}/${part}.en`), `${pairs.map((p) => p.source).join("\n")}\n`);
+    writeFileSync(at(`${name}/${part}.de`), `${pairs.map((p) => p.target).join("\n")}\n`);
+  }
+  return at(name);
+}
+const data = corpus("parallel");
+const SMALL = ["--vocab-size", "60", "--hidden-size", "64", "--dropout", "0", "--ema-decay", "0", "--json"];
+const train = (output: string, ...more: string[]) =>
+  run("train", "translation", "--data", data, "--output", at(output), ...SMALL, ...more);
+
+describe.each([
+  ["transformer", "MarianMTModel", ["--layers", "2", "--warmup-steps", "30", "--learning-rate", "3e-3"]],
+  ["lstm-attention", "LstmAttentionForConditionalGeneration", ["--embedding-size", "64", "--learning-rate", "5e-3"]],
+])("translation with %s", (preset, architecture, settings) => {
+  const options = ["--model", preset, ...settings, "--batch-size", "16", "--label-smoothing-factor", "0"];
+  it("learns to turn sentences, is measured, and translates", async () => {
+    const { status, out, err } = await train(preset, ...options, "--epochs", "14");
+    expect(err).toMatch(/en.*de.*800 pairs to train on, 40 to validate/s);
+    expect(status).toBe(0);
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ task: "translation", model: preset, epochs: 14, steps: 700 });
+    expect(report.validation.bleu).toBeGreaterThan(60);
+    expect(report.validation.chrf).toBeGreaterThan(80);
+    expect(JSON.parse(readFileSync(at(`${preset}/config.json`), "utf8")).architectures).toEqual([architecture]);
+    expect(JSON.parse(readFileSync(at(`${preset}/generation_config.json`), "utf8"))).toMatchObject({ num_beams: 4 });
+
+    const measured = await run("evaluate", at(preset), "--data", data, "--json", "--quiet");
+    expect(JSON.parse(measured.out)).toMatchObject({ task: "translation", examples: 20 });
+    expect(JSON.parse(measured.out).metrics.bleu).toBeGreaterThan(50);
+
+    const translated = await run("predict", at(preset), "a big dog", "red cat", "--json");
+    expect(JSON.parse(translated.out)).toEqual([
+      { translation_text: "gross Hund ein" },
+      { translation_text: "Katze rot" },
+    ]);
+    expect((await run("predict", at(preset), "a big dog", "--num-beams", "1")).out).toBe("gross Hund ein\n");
+    const translate = await pipeline("translation_en_to_de", at(preset));
+    expect(await translate(["red cat"])).toEqual([{ translation_text: "Katze rot" }]);
+    // Alone or beside others, in any order.
+    const model = await loadModel(at(preset));
+    const texts = sentences(12, 4).map((p) => p.source);
+    const together = await model.predict(texts);
+    expect(await model.predict([...texts].reverse())).toEqual([...together].reverse());
+    expect(await model.predict([texts[5]])).toEqual([together[5]]);
+  }, 60_000);
+
+  it("resumes to the same bits", async () => {
+    const more = [...options, "--epochs", "2", "--save-steps", "10"];
+    await train(`${preset}-whole`, ...more, "--range", "0:200");
+    await train(`${preset}-cut`, ...more, "--range", "0:200");
+    const final = readFileSync(at(`${preset}-whole/model.safetensors`));
+    for (const gone of ["run.json", "model.safetensors", "README.md", "checkpoint-26", "checkpoint-20"])
+      rmSync(at(`${preset}-cut/${gone}`), { recursive: true, force: true });
+    expect((await train(`${preset}-cut`, ...more, "--range", "0:200", "--resume")).status).toBe(0);
+    expect(readFileSync(at(`${preset}-cut/model.safetensors`)).equals(final)).toBe(true);
+  }, 60_000);
+});
+
+describe("translation", () => {
+  it("fine-tunes a T5 with a prefix, with an adapter, and a model of its own", async () => {
+    const pairs = sentences(60, 0);
+    const tokenizer = await makePairTokenizer("word", [...pairs.flatMap((p) => [p.source, p.target]), "translate :"]);
+    const { vocabSize, padTokenId, eosTokenId } = tokenizer;
+    const shape = { dModel: 16, dKv: 8, dFf: 32, numLayers: 1, numHeads: 2 };
+    const config = t5Config.make({ vocabSize, padTokenId, eosTokenId, decoderStartTokenId: padTokenId, ...shape });
+    new T5ForConditionalGeneration(config).savePretrained(at("t5"));
+    tokenizer.savePretrained(at("t5"));
+    const common = ["--data", data, "--max-steps", "6", "--eval-steps", "3", "--json"];
+    const tune = (output: string, ...more: string[]) =>
+      run("train", "translation", "--model", at("t5"), "--output", at(output), ...common, ...more);
+    const tuned = await tune("tuned", "--source-prefix", "translate : ", "--learning-rate", "1e-2");
+    expect(tuned.status).toBe(0);
+    expect(JSON.parse(tuned.out)).toMatchObject({ steps: 6, model: at("t5") });
+    expect(JSON.parse(readFileSync(at("tuned/shoshin.json"), "utf8")).settings).toMatchObject({
+      ...{ sourcePrefix: "translate : ", sourceLanguage: "en", targetLanguage: "de" },
+    });
+    expect(await (await loadModel(at("tuned"))).predict(["a dog"])).toHaveLength(1);
+    const adapted = await tune("adapted", "--lora", "2", "--freeze", "nothing|shared");
+    expect(adapted.status).toBe(0);
+    expect(adapted.err).toMatch(/parameters learn/);
+    const own = ["--model", at("adapted"), "--output", at("again"), ...common];
+    expect((await run("train", "translation", ...own)).status).toBe(0);
+  }, 60_000);
+
+  it("writes a tokenizer that ends each text and opens again", async () => {
+    const texts = sentences(60, 0).flatMap((p) => [p.source, p.target]);
+    for (const kind of ["unigram", "bpe", "word", "character"]) {
+      const size = kind === "bpe" ? 300 : 60;
+      const made = await makePairTokenizer(kind, texts, size);
+      expect(made.padTokenId).toBe(0);
+      const { inputIds } = made.encode("a big dog");
+      expect(inputIds.at(-1)).toBe(made.eosTokenId);
+      expect(made.decode(inputIds)).toBe("a big dog");
+      made.savePretrained(at(`tokenizer-${kind}`));
+      const again = await AutoTokenizer.fromPretrained(at(`tokenizer-${kind}`));
+      expect(again.encode("a big dog").inputIds).toEqual(inputIds);
+      expect((await makePairTokenizer(at(`tokenizer-${kind}`), [])).encode("a big dog").inputIds).toEqual(inputIds);
+    }
+  });
+
+  it.each([
+    [["--model", "rnn"], /no preset rnn/, /transformer, lstm-attention/],
+    [["--source-language", "fr"], /fr/, /de, en|en, de/],
+    [["--tokenizer", "nowhere"], /nowhere/, undefined],
+    [["--hidden-size", "33", "--heads", "2"], /does not divide d_model 33/, undefined],
+    [["--range", "900:950"], /no pairs/, undefined],
+    [["--validation", "none", "--range", "0:0"], /--range 0:0/, undefined],
+  ])("says what is wrong with %s", async (more, error, hint) => {
+    const { status, err } = await train("wrong", ...more);
+    expect(status).toBe(1);
+    expect(err).toMatch(error);
+    if (hint) expect(err).toMatch(hint);
+  });
+
+  it("says what is wrong with what it is asked to translate", async () => {
+    expect((await run("predict", at("tuned"), "a dog", "--num-beams", "0")).err).toMatch(/numBeams is 0/);
+    expect((await run("predict", at("tuned"), "a dog", "--top-k", "3")).err).toMatch(
+      /of fill-mask, not of translation/,
+    );
+    writeFileSync(at("one.tsv"), "text\nonly one column\n");
+    expect((await run("evaluate", at("tuned"), "--data", at("one.tsv"))).status).toBe(1);
+  });
+});
