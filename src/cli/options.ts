@@ -71,7 +71,7 @@ export function addTraining(command: Command): Command {
     .option("--validation <source>", "a source, a share like 0.2, or none")
     .option(
       "--model <name>",
-      "a preset that fits the task (bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, awd-lstm, transformer, gpt), or a pretrained model: a folder, hub:owner/name",
+      "a preset that fits the task (bag-of-words, mlp, linear, perceptron, rnn, gru, lstm, lstm-attention, awd-lstm, transformer, gpt), or a pretrained model: a folder, hub:owner/name",
     )
     .option("--text-column <name>")
     .option("--label-column <name>")

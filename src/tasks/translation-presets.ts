@@ -28,14 +28,14 @@ export const RECIPES = {
   transformer: {
     hidden: 128,
     layers: 4,
-    dropout: 0.3,
+    dropout: 0.1,
     labelSmoothing: 0.1,
     steps: 4000,
     args: {
       numTrainEpochs: 8,
       perDeviceTrainBatchSize: 128,
-      learningRate: 5e-3,
-      warmupSteps: 800,
+      learningRate: 1e-3,
+      warmupSteps: 400,
       lrSchedulerType: "inverse_sqrt",
       adamBeta2: 0.98,
       maxGradNorm: 1,

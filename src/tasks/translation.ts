@@ -86,7 +86,7 @@ function saveWriting(folder: string, { config }: PreTrainedModel): void {
 }
 
 async function train(options: TaskOptions): Promise<TaskReport> {
-  const name = options.model ?? "transformer";
+  const name = options.model ?? "lstm-attention";
   const tunes = namesModel(name, PRESETS);
   if (!tunes && !PRESETS.includes(name as Preset)) {
     throw new TaskError(
@@ -158,4 +158,4 @@ async function load(folder: string): Promise<Predictor> {
 }
 
 /** Translation: texts of one language read, those of another written. */
-export const translation: Task = { name: NAME, presets: PRESETS, defaultPreset: "transformer", train, load };
+export const translation: Task = { name: NAME, presets: PRESETS, defaultPreset: "lstm-attention", train, load };

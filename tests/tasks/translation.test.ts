@@ -149,7 +149,7 @@ describe("translation", () => {
     [["--model", "rnn"], /no preset rnn/, /transformer, lstm-attention/],
     [["--source-language", "fr"], /fr/, /de, en|en, de/],
     [["--tokenizer", "nowhere"], /nowhere/, undefined],
-    [["--hidden-size", "33", "--heads", "2"], /does not divide d_model 33/, undefined],
+    [["--model", "transformer", "--hidden-size", "33", "--heads", "2"], /does not divide d_model 33/, undefined],
     [["--range", "900:950"], /no pairs/, undefined],
     [["--validation", "none", "--range", "0:0"], /--range 0:0/, undefined],
   ])("says what is wrong with %s", async (more, error, hint) => {
