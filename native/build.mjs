@@ -41,7 +41,9 @@ function fingerprint(parts) {
 
 // Another C library than the one it was built with: then it is compiled here.
 function prebuiltLoads() {
-  if (!existsSync(prebuilt) || process.env.SHOSHIN_COMPILE) return false;
+  // In a checkout it may be older than the sources.
+  const checkout = existsSync(join(here, "..", ".git"));
+  if (!existsSync(prebuilt) || checkout || process.env.SHOSHIN_COMPILE) return false;
   try {
     execFileSync(process.execPath, ["-e", `require(${JSON.stringify(prebuilt)})`], { stdio: "ignore" });
     return true;
