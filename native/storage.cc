@@ -74,15 +74,19 @@ void trim_locked() {
 
 // Large pages where they fit whole: weights that are read once a call would otherwise wait for page tables.
 void* pages(int64_t bytes) {
-  constexpr int64_t LARGE = 2 << 20;
   void* data = nullptr;
-  if (posix_memalign(&data, bytes >= LARGE ? LARGE : 64, (size_t)bytes) != 0) return nullptr;
 #ifdef MADV_HUGEPAGE
-  if (bytes >= LARGE) madvise(data, (size_t)(bytes / LARGE * LARGE), MADV_HUGEPAGE);
+  constexpr int64_t LARGE = 2 << 20;
+  if (bytes >= LARGE) {
+    if (posix_memalign(&data, LARGE, (size_t)bytes) != 0) return nullptr;
+    madvise(data, (size_t)(bytes / LARGE * LARGE), MADV_HUGEPAGE);
+    return data;
+  }
 #endif
-  return data;
+  return posix_memalign(&data, 64, (size_t)bytes) == 0 ? data : nullptr;
 }
 
+// The size that class_bytes gives a class.
 int64_t bytes_of(int index) {
   if (index < 5) return (int64_t)64 << index;
   const int64_t base = (int64_t)1 << (10 + (index - 5) / 8);

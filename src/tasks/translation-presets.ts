@@ -24,18 +24,18 @@ interface Recipe {
 
 /** Sizes and settings for which nothing else is said: for tens of thousands of sentences on two cores. */
 export const RECIPES = {
-  /** Vaswani et al. (2017), in the size "Tiny" of Wu et al. (2021): larger ones learn so few sentences by heart. */
+  /** Vaswani et al. (2017), small. */
   transformer: {
-    hidden: 128,
-    layers: 4,
+    hidden: 256,
+    layers: 3,
     dropout: 0.1,
     labelSmoothing: 0.1,
-    steps: 4000,
+    steps: 2500,
     args: {
       numTrainEpochs: 8,
       perDeviceTrainBatchSize: 128,
       learningRate: 1e-3,
-      warmupSteps: 400,
+      warmupSteps: 200,
       lrSchedulerType: "inverse_sqrt",
       adamBeta2: 0.98,
       maxGradNorm: 1,
@@ -111,8 +111,8 @@ export function freshModel(
     ...{ decoder_layers: layers, decoder_ffn_dim: inner, decoder_attention_heads: heads },
     activation_function: "relu",
     ...{ dropout, attention_dropout: 0, activation_dropout: 0 },
-    // Embeddings of deviation 1 once they are scaled, linear layers as Glorot has them.
-    ...{ init_std: hidden ** -0.5, scale_embedding: true },
+    // Two thirds of Glorot's deviation: on Multi30k it learned sooner than all of it.
+    ...{ init_std: 0.64 * hidden ** -0.5, scale_embedding: true },
   });
   return new MarianMTModel(config);
 }

@@ -1,4 +1,4 @@
-import { join } from "#platform";
+import { existsSync, join, readFileSync } from "#platform";
 import { ArrayDataset, type SentencePair } from "../data/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import { resolveModel } from "../hub/index.ts";
@@ -25,6 +25,9 @@ import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from ".
 import { type PairBatch, type PairTokens, type TranslationModel, Translator, writingOf } from "./translator.ts";
 
 const NAME = "translation";
+/** What a folder says about how its model writes; Python reads the same file. */
+const WRITING = "generation_config.json";
+
 /** Transformers' defaults for translation (run_translation), with its scheduler. */
 const TUNING: Args = { numTrainEpochs: 3, learningRate: 5e-5, perDeviceTrainBatchSize: 8, maxGradNorm: 1 };
 
@@ -36,6 +39,8 @@ interface Learner {
   args: Args;
   labelSmoothing: number;
   maxLength: number;
+  /** The text of {@link WRITING}. */
+  writing?: string;
 }
 
 /** A preset, and a tokenizer of its own. */
@@ -48,7 +53,7 @@ async function fresh(preset: Preset, options: TaskOptions, train: readonly Sente
   const model = freshModel(preset, options, tokenizer, maxLength);
   const translator = new Translator(model, tokenizer, { maxLength, targetLanguage: options.targetLanguage });
   const labelSmoothing = options.labelSmoothingFactor ?? RECIPES[preset].labelSmoothing;
-  return { model, translator, args, maxLength, labelSmoothing };
+  return { model, translator, args, maxLength, labelSmoothing, writing: writingFor(model) };
 }
 
 /** A checkpoint that goes on learning. */
@@ -63,15 +68,17 @@ async function pretrained(options: TaskOptions & { model: string }): Promise<Lea
     ...{ maxLength, prefix, targetLanguage },
     defaults: { ...writingOf(folder), numBeams: 1 },
   });
+  const path = join(folder, WRITING);
   return {
     ...{ model, translator, maxLength, adapting: opened.adapting },
+    writing: existsSync(path) ? readFileSync(path, "utf8") : undefined,
     args: { ...TUNING, ...loraRate(options), ...options.args },
     labelSmoothing: options.labelSmoothingFactor ?? 0,
   };
 }
 
-/** How the folder's model writes unless something else is said; Python reads the same file. */
-function saveWriting(folder: string, { config }: PreTrainedModel): void {
+/** How a preset writes unless something else is said. */
+function writingFor({ config }: PreTrainedModel): string {
   const { eosTokenId, decoderStartTokenId, forcedEosTokenId, padTokenId, badWordsIds } = config as MarianConfig;
   const json = {
     num_beams: 4,
@@ -82,7 +89,7 @@ function saveWriting(folder: string, { config }: PreTrainedModel): void {
     bad_words_ids: badWordsIds,
     max_length: 512,
   };
-  writeFileAtomic(join(folder, "generation_config.json"), `${JSON.stringify(json, null, 2)}\n`);
+  return `${JSON.stringify(json, null, 2)}\n`;
 }
 
 async function train(options: TaskOptions): Promise<TaskReport> {
@@ -99,7 +106,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const number = (n: number) => n.toLocaleString("en-US");
   options.say?.(`${chosen}; ${number(train.length)} pairs to train on, ${number(validation.length)} to validate`);
   const learner = tunes ? await pretrained(settings) : await fresh(name as Preset, settings, train);
-  const { model, translator, adapting, maxLength, labelSmoothing } = learner;
+  const { model, translator, adapting, maxLength, labelSmoothing, writing } = learner;
   const { tokenizer } = translator;
   const [examples, held] = [translator.encode(train), translator.encode(validation)];
   if (!tunes) {
@@ -124,7 +131,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   });
   const result = await trainer.train();
   adapting?.finish();
-  if (!tunes) saveWriting(options.output, model);
+  if (writing !== undefined) writeFileAtomic(join(options.output, WRITING), writing);
   return saveFineTuned(NAME, { ...settings, maxLength }, model, tokenizer, result);
 }
 

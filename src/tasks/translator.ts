@@ -61,6 +61,7 @@ export class Translator {
   readonly model: TranslationModel;
   readonly tokenizer: PreTrainedTokenizer;
   readonly #o: TranslatorOptions;
+  readonly #collate: ReturnType<typeof dataCollatorForSeq2Seq>;
   readonly collate: (examples: readonly PairTokens[]) => PairBatch;
 
   /** @throws TaskError where the tokenizer has more tokens than the model. */
@@ -74,8 +75,8 @@ export class Translator {
     this.model = model;
     this.tokenizer = tokenizer;
     this.#o = { ...options, maxLength: Math.min(options.maxLength, model.maxPositions) };
-    const collate = dataCollatorForSeq2Seq(tokenizer);
-    this.collate = (examples) => collate(examples) as PairBatch;
+    this.#collate = dataCollatorForSeq2Seq(tokenizer);
+    this.collate = (examples) => this.#collate(examples) as PairBatch;
   }
 
   #read(text: string) {
@@ -140,7 +141,9 @@ export class Translator {
     const order = [...read.keys()].sort((a, b) => read[a].inputIds.length - read[b].inputIds.length);
     for (let at = 0; at < order.length; at += TOGETHER) {
       const which = order.slice(at, at + TOGETHER);
-      const { inputIds, attentionMask } = this.collate(which.map((i) => ({ ...read[i], labels: [] })));
+      const { inputIds, attentionMask } = this.#collate(
+        which.map((i) => ({ inputIds: read[i].inputIds, attentionMask: read[i].attentionMask })),
+      );
       // A text that does not end is cut where no translation goes.
       const maxNewTokens = Math.min(model.maxPositions, 3 * inputIds.shape[1] + 20);
       const ids = generateSeq2Seq(

@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BleuOptions, type BleuTokenizer, bleuTokenize, corpusBleu, sentenceBleu } from "../../src/train/index.ts";
-import { hypotheses, near, references, TEXTS } from "./translations.ts";
+import { hasCases, hypotheses, near, publishedCases, references, TEXTS } from "./translations.ts";
 
 describe("BLEU", () => {
   // from sacrebleu.metrics import BLEU  # 2.6.0; TEXTS of translations.ts, and options under Python's names
@@ -250,10 +248,7 @@ describe("properties of BLEU", () => {
   });
 });
 
-const cases = join(process.env.SHOSHIN_DATA ?? "../shared/data", "sacrebleu_reference/cases.json");
-if (!existsSync(cases)) console.warn("skipped, no data: sacrebleu_reference (SHOSHIN_DATA)");
-
-describe.skipIf(!existsSync(cases))("sacreBLEU's own cases (skipped without data)", () => {
+describe.skipIf(!hasCases)("sacreBLEU's own cases (skipped without data)", () => {
   interface Case {
     hyp: string[];
     ref: string[];
@@ -263,10 +258,7 @@ describe.skipIf(!existsSync(cases))("sacreBLEU's own cases (skipped without data
     args: { tokenize?: BleuTokenizer; smooth_method?: BleuOptions["smoothMethod"] };
     score: number;
   }
-  const read = (start: string): Case[] => {
-    const all = JSON.parse(readFileSync(cases, "utf8")) as Record<string, Case[]>;
-    return all[Object.keys(all).find((key) => key.startsWith(start)) as string];
-  };
+  const read = (start: string) => publishedCases<Case>(start);
   const raw = { smoothMethod: "floor", smoothValue: 0.01, tokenize: "none", effectiveOrder: true } as const;
 
   it("BLEU", () => {

@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { corpusTer, sentenceTer, type TerOptions } from "../../src/train/index.ts";
-import { hypotheses, near, references, TEXTS } from "./translations.ts";
+import { hasCases, hypotheses, near, publishedCases, references, TEXTS } from "./translations.ts";
 
 describe("TER", () => {
   // from sacrebleu.metrics import TER  # 2.6.0; TEXTS of translations.ts, and options under Python's names
@@ -87,15 +85,9 @@ describe("TER", () => {
   });
 });
 
-const cases = join(process.env.SHOSHIN_DATA ?? "../shared/data", "sacrebleu_reference/cases.json");
-if (!existsSync(cases)) console.warn("skipped, no data: sacrebleu_reference (SHOSHIN_DATA)");
-
-describe.skipIf(!existsSync(cases))("sacreBLEU's own cases (skipped without data)", () => {
+describe.skipIf(!hasCases)("sacreBLEU's own cases (skipped without data)", () => {
   type Case = [hypotheses: string | string[], references: string[], score: number];
-  const read = (start: string): Case[] => {
-    const all = JSON.parse(readFileSync(cases, "utf8")) as Record<string, Case[]>;
-    return all[Object.keys(all).find((key) => key.startsWith(start)) as string];
-  };
+  const read = (start: string) => publishedCases<Case>(start);
   it("TER", () => {
     for (const [own, list, rate] of read("ter(")) {
       expect(corpusTer(own as string[], list).score).toBeCloseTo(100 * rate, 3);

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 /** A hypothesis and its references. */
 export type Row = [hypothesis: string, references: string[]];
 
@@ -50,3 +53,14 @@ export const references = (rows: readonly Row[]) => rows.map(([, list]) => list)
 
 /** Whether a number is the recorded one, but for rounding. */
 export const near = (value: number, recorded: number) => Math.abs(value - recorded) <= 1e-9 * Math.abs(recorded);
+
+const FILE = join(process.env.SHOSHIN_DATA ?? "../shared/data", "sacrebleu_reference/cases.json");
+/** Whether sacreBLEU's own cases are there. */
+export const hasCases = existsSync(FILE);
+if (!hasCases) console.warn("skipped, no data: sacrebleu_reference (SHOSHIN_DATA)");
+
+/** The list of sacreBLEU's own cases whose name begins so. */
+export function publishedCases<C>(start: string): C[] {
+  const all = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, C[]>;
+  return all[Object.keys(all).find((key) => key.startsWith(start)) as string];
+}

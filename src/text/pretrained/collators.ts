@@ -28,13 +28,15 @@ export function dataCollatorWithPadding(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly LabelledText[]) => CollatedTexts {
-  return (examples) => {
-    const inputs = batchTensors(tokenizer.pad(examples, options));
-    const labels = answers(examples.map((e) => e.label));
-    if (labels === undefined) return inputs;
-    const whole = labels.every((label) => Number.isInteger(label));
-    return { ...inputs, labels: tensor(whole ? Int32Array.from(labels) : Float32Array.from(labels)) };
-  };
+  return padded<LabelledText, number>(
+    tokenizer,
+    options,
+    ({ label }) => label,
+    (labels) => {
+      const whole = labels.every((label) => Number.isInteger(label));
+      return tensor(whole ? Int32Array.from(labels) : Float32Array.from(labels));
+    },
+  );
 }
 
 /**
@@ -45,40 +47,58 @@ export function dataCollatorForTokenClassification(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly LabelledTokens[]) => CollatedTexts {
-  return (examples) => {
-    const inputs = batchTensors(tokenizer.pad(examples, options));
-    const labels = answers(examples.map((e) => e.labels));
-    if (labels === undefined) return inputs;
-    const [rows, length] = inputs.inputIds.shape;
-    const all = new Int32Array(rows * length).fill(-100);
-    labels.forEach((row, i) => {
-      const tokens = examples[i].inputIds.length;
-      if (row.length !== tokens) throw new RangeError(`example ${i}: ${row.length} labels for ${tokens} tokens`);
-      all.set(row, i * length + (tokenizer.paddingSide === "left" ? length - tokens : 0));
-    });
-    return { ...inputs, labels: tensor(all, [rows, length]) };
-  };
+  return padded<LabelledTokens, readonly number[]>(
+    tokenizer,
+    options,
+    (e) => e.labels,
+    (labels, examples, [rows, length]) => {
+      const all = new Int32Array(rows * length).fill(-100);
+      labels.forEach((row, i) => {
+        const tokens = examples[i].inputIds.length;
+        if (row.length !== tokens) throw new RangeError(`example ${i}: ${row.length} labels for ${tokens} tokens`);
+        all.set(row, i * length + (tokenizer.paddingSide === "left" ? length - tokens : 0));
+      });
+      return tensor(all, [rows, length]);
+    },
+  );
 }
 
 /**
  * The same for a text that is to be written, as Transformers' `DataCollatorForSeq2Seq`: `labels` [batch, longest], filled up with
- * −100 behind each.
+ * −100 on the side where the tokenizer pads.
  * @throws RangeError (the function) where some examples of a batch have labels and others none
  */
 export function dataCollatorForSeq2Seq(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly TextPairInputs[]) => CollatedTexts {
-  return (examples) => {
-    const inputs = batchTensors(tokenizer.pad(examples, options));
-    const labels = answers(examples.map((e) => e.labels));
-    if (labels === undefined) return inputs;
-    const length = Math.max(...labels.map((row) => row.length));
-    const all = new Int32Array(labels.length * length).fill(-100);
-    labels.forEach((row, i) => void all.set(row, i * length));
-    return { ...inputs, labels: tensor(all, [labels.length, length]) };
-  };
+  return padded<TextPairInputs, readonly number[]>(
+    tokenizer,
+    options,
+    (e) => e.labels,
+    (labels) => {
+      const length = Math.max(...labels.map((row) => row.length));
+      const all = new Int32Array(labels.length * length).fill(-100);
+      const before = (row: readonly number[]) => (tokenizer.paddingSide === "left" ? length - row.length : 0);
+      labels.forEach((row, i) => void all.set(row, i * length + before(row)));
+      return tensor(all, [labels.length, length]);
+    },
+  );
 }
+
+/** Fills texts up, and puts what `make` makes of their answers beside them, where they have any. */
+const padded =
+  <E extends TextInputs, A>(
+    tokenizer: PreTrainedTokenizer,
+    options: CollatorOptions,
+    answer: (example: E) => A | undefined,
+    make: (answers: A[], examples: readonly E[], shape: readonly number[]) => Tensor,
+  ) =>
+  (examples: readonly E[]): CollatedTexts => {
+    const inputs = batchTensors(tokenizer.pad(examples, options));
+    const labels = answers(examples.map(answer));
+    return labels === undefined ? inputs : { ...inputs, labels: make(labels, examples, inputs.inputIds.shape) };
+  };
 
 /** All of them, or none. */
 function answers<T>(all: readonly (T | undefined)[]): T[] | undefined {

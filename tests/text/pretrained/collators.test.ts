@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Tensor } from "../../../src/index.ts";
 import {
+  dataCollatorForSeq2Seq,
   dataCollatorForTokenClassification,
   dataCollatorWithPadding,
   PreTrainedTokenizer,
@@ -54,4 +55,23 @@ test("what does not fit is refused", () => {
   const [a, b] = texts.map((text) => right.encode(text));
   expect(() => dataCollatorWithPadding(right)([{ ...a, label: 1 }, b])).toThrow("example 1 of the batch has no label");
   expect(() => dataCollatorForTokenClassification(right)([{ ...a, labels: [1] }])).toThrow(/1 labels for \d tokens/);
+});
+
+// DataCollatorForSeq2Seq(tokenizer)([{"input_ids": [2, 7, 3], "attention_mask": [1, 1, 1], "labels": [5]}, {…, "labels": [6, 7, 3]}]):
+// labels [[5, -100, -100], [6, 7, 3]]; [[-100, -100, 5], [6, 7, 3]] where the tokenizer pads on the left
+test("texts to be written are filled up with -100 to the longest of them", () => {
+  for (const [tokenizer, first] of [
+    [right, [5, -100, -100]],
+    [left, [-100, -100, 5]],
+  ] as const) {
+    const labels = [[5], [6, 7, 3]];
+    const collate = dataCollatorForSeq2Seq(tokenizer);
+    const encoded = texts.map((text, i) => ({ ...tokenizer.encode(text), labels: labels[i] }));
+    const batch = collate(encoded);
+    expect(batch.inputIds.shape[0]).toBe(2);
+    expect((batch.labels as Tensor).dtype).toBe("int32");
+    expect((batch.labels as Tensor).toArray()).toEqual([[...first], [6, 7, 3]]);
+    expect(collate(texts.map((text) => tokenizer.encode(text))).labels).toBeUndefined();
+    expect(() => collate([encoded[0], tokenizer.encode("a")])).toThrow(/example 1 of the batch has no label/);
+  }
 });
