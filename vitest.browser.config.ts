@@ -41,6 +41,7 @@ export default defineConfig({
   optimizeDeps: {
     include: [
       "fast-check",
+      "fastest-levenshtein",
       "fflate",
       "zod",
       "csv-parse/browser/esm/sync",

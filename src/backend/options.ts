@@ -1,0 +1,53 @@
+import { closest, distance } from "fastest-levenshtein";
+import { ShoshinError } from "./errors.ts";
+
+/** An option has a name that nobody knows, or one that is known elsewhere and not done here. */
+export class OptionError extends ShoshinError {}
+
+/** The names of T's properties, all of them: `const KNOWN: Known<LinearOptions> = { bias: true }` fails to compile when one is missing. */
+export type Known<T> = { readonly [K in keyof Required<T>]: true };
+
+const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+/** The known name that `name` was most likely meant to be; undefined if none is near. Case, `-` and `_` do not count. */
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  const names = [...known];
+  if (names.length === 0) return undefined;
+  const wanted = plain(name);
+  const best = closest(wanted, names.map(plain));
+  const near = distance(wanted, best) <= Math.max(1, Math.floor(Math.max(wanted.length, best.length) / 3));
+  const holds = (other: string) =>
+    wanted.length >= 4 && (plain(other).includes(wanted) || wanted.includes(plain(other)));
+  return near ? names.find((other) => plain(other) === best) : names.find(holds);
+}
+
+/**
+ * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
+ * @param where the door, as the user called it: `Linear`, `Trainer: args`.
+ * @param refused names of the field that are not done here, with what to do instead; wins over `known`.
+ * @throws OptionError that names the option, the nearest known one, and all that there are.
+ */
+export function checkOptions(
+  where: string,
+  given: unknown,
+  known: Readonly<Record<string, true>>,
+  refused: Readonly<Record<string, string>> = {},
+): void {
+  if (given === undefined) return;
+  if (given === null || typeof given !== "object" || Array.isArray(given)) {
+    throw new OptionError(
+      `${where}: expected an object of options, found ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`,
+    );
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (Object.hasOwn(refused, name)) throw new OptionError(`${where}: ${name} is not supported`, refused[name]);
+    if (Object.hasOwn(known, name)) continue;
+    const names = Object.keys(known);
+    const near = nearestName(name, names);
+    throw new OptionError(
+      `${where}: unknown option ${name}`,
+      `${near === undefined ? "" : `Did you mean ${near}? `}${names.length === 0 ? "There are none." : `There are: ${names.join(", ")}.`}`,
+    );
+  }
+}
