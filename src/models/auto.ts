@@ -1,4 +1,6 @@
-import { type HubOptions, resolveModel } from "../hub/index.ts";
+import { join } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
+import { type HubOptions, type HubPurpose, resolveModel } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bert } from "./bert/index.ts";
@@ -8,7 +10,7 @@ import { electra } from "./electra/index.ts";
 import { gpt2 } from "./gpt2/index.ts";
 import { llama, mistral, qwen2 } from "./llama/index.ts";
 import { marian } from "./marian/index.ts";
-import { AutoModels, type FromPretrainedOptions } from "./pretrained/auto.ts";
+import { AutoModels, FROM_PRETRAINED, type FromPretrainedOptions, NOT_LOADED } from "./pretrained/auto.ts";
 import type { PretrainedConfig } from "./pretrained/config.ts";
 import type { LabelledDecoderInputs } from "./pretrained/decoder.ts";
 import type { Head } from "./pretrained/head-of.ts";
@@ -20,7 +22,7 @@ import type {
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./pretrained/inputs.ts";
-import type { PreTrainedModel } from "./pretrained/model.ts";
+import type { LoadReport, PreTrainedModel } from "./pretrained/model.ts";
 import type { Seq2SeqInputs, Seq2SeqLm, Seq2SeqOutput } from "./pretrained/seq2seq.ts";
 import { lstmAttention } from "./rnn-seq2seq/index.ts";
 import { roberta, xlmRoberta } from "./roberta/index.ts";
@@ -49,22 +51,73 @@ export type CausalLmModel = Pretrained<LabelledDecoderInputs, HeadOutput> & Caus
 /** A model that reads one text and writes another; `generateSeq2Seq` takes it as it is. */
 export type Seq2SeqModel = Pretrained<Seq2SeqInputs, Seq2SeqOutput> & Seq2SeqLm;
 
-const auto = <M>(head: Head) => ({
+/** What {@link AutoModel} and its kin take: how the checkpoint is read, and how it is fetched. */
+export interface AutoOptions extends FromPretrainedOptions, HubOptions {
+  /** Of the hub: a branch, tag or commit. */
+  revision?: string;
+  /** A folder in the folder or repository. */
+  subfolder?: string;
+  /** Gives back the model and the report, as `[model, report]`. */
+  outputLoadingInfo?: boolean;
+}
+const HUB: Known<HubOptions & { revision?: string; subfolder?: string }> = {
+  endpoint: true,
+  cacheDir: true,
+  token: true,
+  localFilesOnly: true,
+  onProgress: true,
+  say: true,
+  signal: true,
+  retryDelay: true,
+  timeout: true,
+  revision: true,
+  subfolder: true,
+};
+const AUTO: Known<AutoOptions> = { ...FROM_PRETRAINED, ...HUB, outputLoadingInfo: true };
+
+/** The local folder of a name, options apart that are not the hub's. */
+async function folderOf(name: string, options: AutoOptions, purpose?: HubPurpose): Promise<string> {
+  const given = Object.entries(options).filter(([key]) => key in HUB && key !== "subfolder");
+  const folder = await resolveModel(name, { ...Object.fromEntries(given), purpose });
+  return options.subfolder === undefined ? folder : join(folder, options.subfolder);
+}
+
+interface Auto<M> {
   /**
    * Opens a folder in Hugging Face's layout, config.json and the weights, or a model of the hub (`OWNER/NAME`). What the
-   * checkpoint lacks, a new head say, starts with random values.
-   * @throws ConfigError for an unknown architecture, StateDictError, WeightsError or the format's own for weights that do not
-   * fit, HubError for what cannot be fetched.
+   * checkpoint lacks, a new head say, starts with random values; a report of what does not fit is printed unless `quiet`.
+   * @throws ConfigError for an unknown architecture or a key that asks for what is not done here, StateDictError for an
+   * unfinished checkpoint, WeightsError or the format's own for weights that do not fit, HubError for what cannot be fetched,
+   * OptionError for options that are not known.
    */
-  async fromPretrained(name: string, options: FromPretrainedOptions & HubOptions = {}): Promise<M> {
-    return autoModels.load(await resolveModel(name, options), head, options).model as M;
+  fromPretrained(name: string, options: AutoOptions & { outputLoadingInfo: true }): Promise<[M, LoadReport]>;
+  fromPretrained(name: string, options?: AutoOptions): Promise<M>;
+}
+const auto = <M>(head: Head): Auto<M> => ({
+  async fromPretrained(name: string, options: AutoOptions = {}) {
+    checkOptions("fromPretrained", options, AUTO, NOT_LOADED);
+    const own = Object.entries(options).filter(([key]) => key in FROM_PRETRAINED);
+    const { model, report } = autoModels.load(await folderOf(name, options), head, Object.fromEntries(own));
+    // biome-ignore lint/suspicious/noExplicitAny: which of both, the signatures above say
+    return (options.outputLoadingInfo ? [model, report] : model) as any;
   },
 });
 
 export const AutoConfig = {
-  /** The configuration of a folder. Throws {@link ConfigError}. */
-  fromPretrained: async (name: string, options: HubOptions = {}): Promise<PretrainedConfig> =>
-    autoModels.config(await resolveModel(name, { ...options, purpose: "config" })),
+  /**
+   * The configuration of a folder. Keys that nobody knows are told unless `quiet`. Throws {@link ConfigError}, OptionError.
+   */
+  async fromPretrained(
+    name: string,
+    options: Pick<AutoOptions, keyof typeof HUB | "quiet" | "warn"> = {},
+  ): Promise<PretrainedConfig> {
+    checkOptions("AutoConfig.fromPretrained", options, { ...HUB, quiet: true, warn: true }, NOT_LOADED);
+    const folder = await folderOf(name, options, "config");
+    const config = autoModels.config(folder);
+    const strange = options.quiet ? [] : autoModels.strangeKeys(folder);
+    if (strange.length > 0) (options.warn ?? console.warn)(strange.join("\n"));
+    return config;
+  },
 };
 export const AutoModel = auto<Encoder>("base");
 export const AutoModelForSequenceClassification = auto<SequenceClassifier>("sequenceClassification");

@@ -57,6 +57,8 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
 
 export const uniform_ = (t: Tensor, low = 0, high = 1): Tensor => set(t, () => uniform(t.numel, low, high));
 export const normal_ = (t: Tensor, mean = 0, std = 1): Tensor => set(t, () => normal(t.numel, mean, std));
+/** Values that are computed when they are wanted: not for what a checkpoint has. */
+export const filled_ = (t: Tensor, values: () => Float64Array): Tensor => set(t, values);
 export function constant_(t: Tensor, value: number): Tensor {
   deferred?.delete(t);
   return noGrad(() => t.fill_(value));

@@ -2,7 +2,8 @@ import * as nn from "../../nn/index.ts";
 import { arange, zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { ACTIVATIONS, type EncoderInputs } from "../pretrained/inputs.ts";
+import { activated } from "../pretrained/activations.ts";
+import type { EncoderInputs } from "../pretrained/inputs.ts";
 import { bertLinear, plainTable } from "../pretrained/layers.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
 import type { BertConfig } from "./config.ts";
@@ -26,11 +27,12 @@ export class BertEmbeddings extends nn.Module {
   readonly dropout: nn.Dropout;
   readonly #positions: Tensor;
 
-  constructor(config: EmbeddingsConfig, size: number) {
+  /** @param padding the position whose row does not learn */
+  constructor(config: EmbeddingsConfig, size: number, padding?: number) {
     super();
     const std = config.initializerRange;
     this.word_embeddings = plainTable(config.vocabSize, size, std, config.padTokenId);
-    this.position_embeddings = plainTable(config.maxPositionEmbeddings, size, std);
+    this.position_embeddings = plainTable(config.maxPositionEmbeddings, size, std, padding);
     if (config.typeVocabSize !== undefined) this.token_type_embeddings = plainTable(config.typeVocabSize, size, std);
     this.LayerNorm = new nn.LayerNorm(size, { eps: config.layerNormEps });
     this.dropout = new nn.Dropout(config.hiddenDropoutProb);
@@ -117,7 +119,7 @@ class BertIntermediate extends nn.Module {
     this.#activation = config.hiddenAct;
   }
   forward(x: Tensor): Tensor {
-    return this.dense.forward(x, ACTIVATIONS[this.#activation]);
+    return activated(this.dense, x, this.#activation);
   }
 }
 

@@ -1,12 +1,13 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { VocabularyDecoder } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
 import { named } from "../pretrained/headed.ts";
 import { encoderHeads } from "../pretrained/heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { bertLinear, zeroBias } from "../pretrained/layers.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { type BertConfig, bertConfig, dropoutOf, KIN } from "./config.ts";
@@ -15,7 +16,8 @@ import { BertEmbeddings, BertLayer, BertPooler } from "./encoder.ts";
 const BERT = {
   configKind: bertConfig,
   baseModelPrefix: "bert",
-  ignored: [/embeddings\.position_ids$/, /^cls\.seq_relationship\./, /^cls\.predictions\.decoder\.bias$/],
+  ignored: [/embeddings\.(position|token_type)_ids$/],
+  optional: [/(^|\.)pooler\./],
 } as const;
 
 /** BERT (Devlin et al., 2019), bare: hidden states, and the pooler's view of the first token. */
@@ -41,6 +43,8 @@ export class BertModel extends named(PreTrainedModel<BertConfig>, "BertModel", B
 
 const heads = encoderHeads("Bert", {
   ...BERT,
+  // Version 4 of Transformers has one bias where the weights are not tied.
+  fallbacks: { "cls.predictions.decoder.bias": "cls.predictions.bias" },
   ...KIN,
   base: (config: BertConfig) => new BertModel(config, { addPoolingLayer: false }),
 });
@@ -73,22 +77,22 @@ class BertPredictionHeadTransform extends nn.Module {
     this.#activation = config.hiddenAct;
   }
   forward(x: Tensor): Tensor {
-    return this.LayerNorm.forward(this.dense.forward(x, ACTIVATIONS[this.#activation]));
+    return this.LayerNorm.forward(activated(this.dense, x, this.#activation));
   }
 }
 
 class BertLMPredictionHead extends nn.Module {
   readonly transform: BertPredictionHeadTransform;
-  readonly decoder: VocabularyDecoder;
   readonly bias: nn.Parameter;
+  readonly decoder: VocabularyDecoder;
   constructor(config: BertConfig, words: nn.Parameter) {
     super();
     this.transform = new BertPredictionHeadTransform(config);
-    this.decoder = new VocabularyDecoder(config, config.hiddenSize, words);
     this.bias = zeroBias(config.vocabSize);
+    this.decoder = new VocabularyDecoder(config, config.hiddenSize, words, this.bias);
   }
   forward(x: Tensor): Tensor {
-    return this.decoder.forward(this.transform.forward(x), this.bias);
+    return this.decoder.forward(this.transform.forward(x));
   }
 }
 

@@ -2,13 +2,15 @@ import { z } from "zod";
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { BertEmbeddings } from "../bert/encoder.ts";
+import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { type ConfigOf, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
+import { type ConfigOf, checkPadding, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
+import { ENCODER_REFUSED } from "../pretrained/config-keys.ts";
 import { VocabularyHead } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
 import { named } from "../pretrained/headed.ts";
 import { encoderHeads } from "../pretrained/heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { bertLinear } from "../pretrained/layers.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 import { multiHead } from "../pretrained/multi-head.ts";
@@ -23,16 +25,19 @@ const KEYS = {
   hiddenDim: kinds.width.default(3072),
   dropout: kinds.share.default(0.1),
   attentionDropout: kinds.share.default(0.1),
-  activation: kinds.activation.default("gelu"),
+  activation: kinds.anyActivation.default("gelu"),
   initializerRange: kinds.deviation.default(0.02),
   qaDropout: kinds.share.default(0.1),
   seqClassifDropout: kinds.share.default(0.2),
   padTokenId: kinds.tokenId.nullish().default(0),
 };
 export type DistilBertConfig = ConfigOf<typeof KEYS>;
-export const distilBertConfig = defineConfig("distilbert", KEYS, ({ dim, nHeads }) =>
-  dim % nHeads === 0 ? undefined : `n_heads ${nHeads} does not divide dim ${dim}`,
-);
+export const distilBertConfig = defineConfig("distilbert", KEYS, {
+  aliases: { hiddenSize: "dim", numAttentionHeads: "nHeads", numHiddenLayers: "nLayers" },
+  refused: ENCODER_REFUSED,
+  check: ({ dim, nHeads, padTokenId, vocabSize }) =>
+    dim % nHeads === 0 ? checkPadding(padTokenId, vocabSize) : `n_heads ${nHeads} does not divide dim ${dim}`,
+});
 
 const EPS = 1e-12;
 const DISTILBERT = {
@@ -75,7 +80,7 @@ class FeedForward extends nn.Module {
     this.#activation = config.activation;
   }
   forward(x: Tensor): Tensor {
-    return this.dropout.forward(this.lin2.forward(this.lin1.forward(x, ACTIVATIONS[this.#activation])));
+    return this.dropout.forward(this.lin2.forward(activated(this.lin1, x, this.#activation)));
   }
 }
 
@@ -105,6 +110,12 @@ export class DistilBertModel extends named(PreTrainedModel<DistilBertConfig>, "D
     super(config);
     const { dim, dropout, nLayers, ...rest } = config;
     this.embeddings = new BertEmbeddings({ ...rest, layerNormEps: EPS, hiddenDropoutProb: dropout }, dim);
+    // They begin so, and learn as others do.
+    if (config.sinusoidalPosEmbds) {
+      const { weight } = this.embeddings.position_embeddings;
+      const [length, size] = weight.shape;
+      nn.init.filled_(weight, () => Float64Array.from(nn.sinusoidalPositions(length, size).data()));
+    }
     this.transformer = new EncoderLayers(nLayers, () => new TransformerBlock(config));
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
@@ -160,7 +171,7 @@ export class DistilBertForMaskedLM extends heads.ForMaskedLM {
     this.vocab_projector = new VocabularyHead(config, config.dim, this.distilbert.embeddings.word_embeddings.weight);
   }
   protected predict(x: Tensor): Tensor {
-    const y = this.vocab_transform.forward(x, ACTIVATIONS[this.config.activation]);
+    const y = activated(this.vocab_transform, x, this.config.activation);
     return this.vocab_projector.forward(this.vocab_layer_norm.forward(y));
   }
 }

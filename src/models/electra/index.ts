@@ -1,6 +1,6 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { BERT_KEYS, checkHeads, dropoutOf, KIN } from "../bert/config.ts";
+import { BERT_KEYS, BERT_RULES, dropoutOf, KIN } from "../bert/config.ts";
 import { BertEmbeddings, BertLayer } from "../bert/encoder.ts";
 import { familyOf } from "../pretrained/auto.ts";
 import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
@@ -8,7 +8,7 @@ import { FirstTokenClassifier, VocabularyHead } from "../pretrained/encoder-head
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
 import { named } from "../pretrained/headed.ts";
 import { encoderHeads } from "../pretrained/heads.ts";
-import { ACTIVATIONS, type EncoderInputs, type EncoderOutput } from "../pretrained/inputs.ts";
+import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { bertLinear } from "../pretrained/layers.ts";
 import { PreTrainedModel } from "../pretrained/model.ts";
 
@@ -20,12 +20,19 @@ const KEYS = {
   intermediateSize: kinds.width.default(1024),
 };
 export type ElectraConfig = ConfigOf<typeof KEYS>;
-export const electraConfig = defineConfig("electra", KEYS, checkHeads);
+export const electraConfig = defineConfig("electra", KEYS, {
+  ...BERT_RULES,
+  // Of the model for multiple choice alone.
+  harmless: [
+    ...BERT_RULES.harmless,
+    ...["summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "generator_size"],
+  ],
+});
 
 const ELECTRA = {
   configKind: electraConfig,
   baseModelPrefix: "electra",
-  ignored: [/embeddings\.position_ids$/, /^discriminator_predictions\./, /^generator_/],
+  ignored: [/embeddings\.(position|token_type)_ids$/],
 } as const;
 
 /** ELECTRA (Clark et al., 2020), bare: BERT whose table of words may be narrower than its layers. */
@@ -68,18 +75,17 @@ export class ElectraForTokenClassification extends heads.ForTokenClassification 
 
 export class ElectraForQuestionAnswering extends heads.ForQuestionAnswering {}
 
+/** Always with `gelu`, whatever `hidden_act` says. */
 class ElectraGeneratorPredictions extends nn.Module {
   readonly LayerNorm: nn.LayerNorm;
   readonly dense: nn.Linear;
-  readonly #activation: string;
   constructor(config: ElectraConfig) {
     super();
     this.LayerNorm = new nn.LayerNorm(config.embeddingSize, { eps: config.layerNormEps });
     this.dense = bertLinear(config.hiddenSize, config.embeddingSize, config);
-    this.#activation = config.hiddenAct;
   }
   forward(x: Tensor): Tensor {
-    return this.LayerNorm.forward(this.dense.forward(x, ACTIVATIONS[this.#activation]));
+    return this.LayerNorm.forward(this.dense.forward(x, "gelu"));
   }
 }
 

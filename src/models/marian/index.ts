@@ -10,28 +10,40 @@ import { MarianStack } from "./stack.ts";
 
 export { type MarianConfig, marianConfig } from "./config.ts";
 
+/**
+ * Encoder and decoder on one table of words, on two, or where nothing is tied on two beside a third that nobody looks into
+ * (Transformers 5 has it so).
+ */
 class MarianModel extends nn.Module {
   readonly shared: nn.Embedding | undefined;
   readonly encoder: MarianStack;
   readonly decoder: MarianStack;
   constructor(config: MarianConfig) {
     super();
+    const { vocabSize, decoderVocabSize, shareEncoderDecoderEmbeddings: shares, tieWordEmbeddings: ties } = config;
     const table = (rows: number) => plainTable(rows, config.dModel, config.initStd, config.padTokenId);
-    const words = table(config.vocabSize);
-    const shares = config.shareEncoderDecoderEmbeddings;
-    if (shares) this.shared = words;
-    this.encoder = new MarianStack(config, words, false);
-    this.decoder = new MarianStack(config, shares ? words : table(config.decoderVocabSize ?? config.vocabSize), true);
+    if (shares) this.shared = table(vocabSize);
+    const one = ties ? this.shared : undefined;
+    this.encoder = new MarianStack(config, one ?? table(vocabSize), false);
+    this.decoder = new MarianStack(config, one ?? table(decoderVocabSize ?? vocabSize), true);
   }
   forward(ids: Tensor, mask: Tensor | undefined): Tensor {
     return this.encoder.forward(ids, mask);
   }
 }
 
+const SHARED = "model.shared.weight";
 const MARIAN = {
   configKind: marianConfig,
   baseModelPrefix: "model",
   ignored: [/embed_positions\.weight$/],
+  zeros: [/^final_logits_bias$/],
+  // Version 4 of Transformers shares tables wherever the configuration says so.
+  fallbacks: {
+    "model.encoder.embed_tokens.weight": SHARED,
+    "model.decoder.embed_tokens.weight": SHARED,
+    [SHARED]: "model.encoder.embed_tokens.weight",
+  },
 } as const;
 
 /** Marian's translation models (Junczys-Dowmunt et al., 2018), as OPUS-MT publishes them. */

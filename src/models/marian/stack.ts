@@ -3,8 +3,8 @@ import { dropout, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
+import { activated } from "../pretrained/activations.ts";
 import { checkPositions } from "../pretrained/decoder.ts";
-import { ACTIVATIONS } from "../pretrained/inputs.ts";
 import { plainLinear } from "../pretrained/layers.ts";
 import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
@@ -82,7 +82,7 @@ class MarianLayer extends nn.Module {
   }
   #feedForward(x: Tensor): Tensor {
     const { activationFunction, activationDropout } = this.#config;
-    const h = this.#drop(this.fc1.forward(x, ACTIVATIONS[activationFunction]), activationDropout);
+    const h = this.#drop(activated(this.fc1, x, activationFunction), activationDropout);
     return this.final_layer_norm.forward(x.add(this.#drop(this.fc2.forward(h))));
   }
   forward(x: Tensor, attnMask: Tensor | undefined): Tensor {

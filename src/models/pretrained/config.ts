@@ -1,13 +1,18 @@
 import { z } from "zod";
 import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
+import { nearestName, OptionError } from "../../backend/options.ts";
+import { ACTIVATION_NAMES, ACTIVATIONS } from "./activations.ts";
+import { configJson } from "./config-json.ts";
+import { HARMLESS, isAllowed, REFUSED, type Refusal } from "./config-keys.ts";
 
 /** A config.json cannot be used. The message names the file and the key. */
 export class ConfigError extends ShoshinError {}
 
 export type JsonObject = Record<string, unknown>;
 
-const tokenId = z.number().int().min(0);
+/** Some checkpoints say −1 where they mean none; PyTorch takes it as the last row of a table, and so do these models. */
+const tokenId = z.number().int();
 const size = (most: number) => z.number().int().min(1).max(most);
 
 /** Kinds of values in configurations. The limits stop a damaged file from asking for absurd amounts of memory. */
@@ -24,7 +29,10 @@ export const kinds = {
   tokenIds: z.union([tokenId, z.array(tokenId)]),
   /** Of normal values. */
   deviation: z.number().min(0),
-  activation: z.enum(["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "gelu_fast"]),
+  /** Those that kernels apply on the way. */
+  activation: z.enum(Object.keys(ACTIVATIONS) as [string, ...string[]]),
+  /** All that `activated` knows. */
+  anyActivation: z.enum(ACTIVATION_NAMES),
 };
 
 /** Keys of every configuration (Hugging Face's PretrainedConfig), in camelCase. */
@@ -32,6 +40,12 @@ const COMMON = {
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   label2id: z.record(z.string(), z.number().int()).nullish(),
+  numLabels: z
+    .number()
+    .int()
+    .min(0)
+    .max(1 << 20)
+    .nullish(),
   problemType: z.enum(["regression", "single_label_classification", "multi_label_classification"]).nullish(),
   padTokenId: tokenId.nullish(),
   bosTokenId: tokenId.nullish(),
@@ -52,64 +66,165 @@ export type ConfigOf<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>> & Pretra
 /** How the configurations of one kind of model are read and written. */
 export interface ConfigKind<C extends PretrainedConfig> {
   readonly modelType: string;
-  /** From config.json's keys; defaults are Hugging Face's. Throws {@link ConfigError} that names the key. */
+  /** Keys that are used, in camelCase. */
+  readonly keys: ReadonlySet<string>;
+  /**
+   * From config.json's keys; defaults are Hugging Face's.
+   * @throws ConfigError that names the key: a value of another kind, or one that asks for what is not done here.
+   */
   parse(json: JsonObject, source?: string): C;
-  /** From camelCase keys. */
-  make(values?: Partial<Omit<C, "modelType" | "rest">>): C;
+  /** From camelCase keys. Throws {@link ConfigError} for values, OptionError for names that are not known. */
+  make(values?: Partial<Omit<C, "modelType">>): C;
   /** With config.json's keys. */
   toJson(config: C): JsonObject;
+  /** Text of config.json's keys, those of fractions always with a point (`1.0`), which strict readers want. */
+  text(json: JsonObject): string;
+  /** Keys of config.json that nobody knows, each with the known one that was most likely meant. */
+  unknownKeys(json: JsonObject): { key: string; near?: string }[];
+}
+
+/** What else there is to say about the keys of a kind of model. */
+export interface ConfigRules<C> {
+  /** What is wrong with values that are right one by one, or undefined. */
+  readonly check?: (config: C) => string | undefined;
+  /** Other names, in camelCase, that mean a key and win over it (Transformers' `attribute_map`). */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Keys of config.json that change nothing here. */
+  readonly harmless?: readonly string[];
+  /** Keys of config.json that are not done here, but for some values. */
+  readonly refused?: Readonly<Record<string, Refusal>>;
+  /**
+   * Fills in values that follow from others; gets what was given, by camelCase keys, and may change it. Keys that another name
+   * will give a value are listed apart, and have it not yet.
+   */
+  readonly prepare?: (values: JsonObject, later: readonly string[]) => void;
 }
 
 const camel = (key: string) => key.replace(/_([a-z])/g, (_, c) => c.toUpperCase());
 const snake = (key: string) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+const shown = (value: unknown) => (JSON.stringify(value) ?? "nothing").slice(0, 60);
+
+/** `num_labels` without names means `LABEL_0` …; with them, they win, as in Transformers. */
+function settleLabels(values: JsonObject): void {
+  const { numLabels } = values;
+  delete values.numLabels;
+  if (values.id2label != null || typeof numLabels !== "number" || !Number.isInteger(numLabels)) return;
+  Object.assign(values, labelMaps(Array.from({ length: numLabels }, (_, i) => `LABEL_${i}`)));
+}
 
 /**
- * Declares the keys of a kind of model, in camelCase (`hiddenSize` is `hidden_size` in the file).
- * @param check returns what is wrong with values that are right one by one, or undefined.
+ * Declares the keys of a kind of model, in camelCase (`hiddenSize` is `hidden_size` in the file). Keys that Transformers'
+ * own base class has are known for every kind: see `config-keys.ts`.
+ * @param more a check of the values together, or all that there is to say about keys.
  */
 export function defineConfig<S extends z.ZodRawShape>(
   modelType: string,
   shape: S,
-  check?: (config: ConfigOf<S>) => string | undefined,
+  more: ConfigRules<ConfigOf<S>> | ((config: ConfigOf<S>) => string | undefined) = {},
 ): ConfigKind<ConfigOf<S>> {
+  const {
+    check,
+    aliases = {},
+    harmless = [],
+    refused: own = {},
+    prepare,
+  } = typeof more === "function" ? ({ check: more } as ConfigRules<ConfigOf<S>>) : more;
   const schema = z.object({ ...COMMON, ...shape });
-  const known = new Set(Object.keys(schema.shape));
-  const finish = (values: JsonObject, rest: JsonObject, source: string): ConfigOf<S> => {
-    const parsed = schema.safeParse(values);
+  const keys = new Set(Object.keys(schema.shape));
+  const refused = { ...REFUSED, ...own };
+  const isHarmless = (key: string) => HARMLESS.has(key) || harmless.includes(key);
+  const isKnown = (key: string) =>
+    keys.has(camel(key)) || Object.hasOwn(aliases, camel(key)) || Object.hasOwn(refused, key) || isHarmless(key);
+
+  const finish = (given: JsonObject, rest: JsonObject, source: string): ConfigOf<S> => {
+    for (const [key, rule] of Object.entries(refused)) {
+      const value = rest[key] ?? (keys.has(camel(key)) ? given[camel(key)] : undefined);
+      if (!isAllowed(rule, value))
+        throw new ConfigError(`${source}: ${key}: ${shown(value)} is not supported`, rule.hint);
+    }
+    const values: JsonObject = { ...given };
+    const named = Object.entries(aliases).filter(([alias]) => given[alias] !== undefined);
+    for (const [alias] of named) delete values[alias];
+    prepare?.(
+      values,
+      named.map(([, key]) => key),
+    );
+    for (const [alias, key] of named) values[key] = given[alias];
+    const labels = values.numLabels;
+    settleLabels(values);
+    const parsed = schema.safeParse({ ...values, ...(typeof labels === "number" ? {} : { numLabels: labels }) });
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       const [key, ...inner] = issue.path.map(String);
-      const found = JSON.stringify(values[key]) ?? "nothing";
       throw new ConfigError(
-        `${source}: ${[snake(key ?? ""), ...inner].join(".")}: found ${found.slice(0, 60)}; ${issue.message}`,
+        `${source}: ${[snake(key ?? ""), ...inner].join(".")}: found ${shown(values[key])}; ${issue.message}`,
         "The file is damaged, or written for another kind of model.",
       );
     }
-    const config = { ...parsed.data, modelType, rest } as unknown as ConfigOf<S>;
-    const wrong = check?.(config);
+    const { numLabels: _, ...settled } = parsed.data as JsonObject;
+    const config = { ...settled, modelType, rest } as unknown as ConfigOf<S>;
+    const wrong = checkLabels(config) ?? check?.(config);
     if (wrong !== undefined) throw new ConfigError(`${source}: ${wrong}`);
     return config;
   };
+
   return {
     modelType,
+    keys,
     parse(json, source = "config.json") {
       const values: JsonObject = {};
       const rest: JsonObject = {};
       for (const [key, value] of Object.entries(json)) {
-        if (known.has(camel(key))) values[camel(key)] = value;
+        if (keys.has(camel(key)) || Object.hasOwn(aliases, camel(key))) values[camel(key)] = value;
         else rest[key] = value;
       }
       return finish(values, rest, source);
     },
-    make: (values = {}) => finish(values as JsonObject, {}, modelType),
+    make(given = {}) {
+      const { modelType: type, rest = {}, ...values } = given as JsonObject & { rest?: JsonObject };
+      if (type !== undefined && type !== modelType)
+        throw new ConfigError(`${modelType}: these are the values of another kind of model, ${shown(type)}`);
+      const kept: JsonObject = { ...rest };
+      for (const [name, value] of Object.entries(values)) {
+        if (keys.has(name) || Object.hasOwn(aliases, name)) continue;
+        delete values[name];
+        if (value === undefined) continue;
+        if (!isKnown(snake(name)) || name !== camel(snake(name))) {
+          const near = nearestName(name, [...keys, ...Object.keys(aliases)]);
+          throw new OptionError(
+            `${modelType}: unknown key ${name}`,
+            `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${[...keys].sort().join(", ")}.`,
+          );
+        }
+        kept[snake(name)] = value;
+      }
+      return finish(values, kept, modelType);
+    },
     toJson(config) {
       const own = Object.entries(config as JsonObject)
-        .filter(([key, value]) => known.has(key) && value !== undefined)
+        .filter(([key, value]) => keys.has(key) && value !== undefined)
         .map(([key, value]) => [snake(key), value]);
       return { ...config.rest, ...Object.fromEntries(own), model_type: modelType };
     },
+    text: (json) => configJson(json, (key) => (schema.shape as Readonly<Record<string, z.ZodType>>)[camel(key)]),
+    unknownKeys: (json) =>
+      Object.keys(json)
+        .filter((key) => !isKnown(key))
+        .map((key) => ({ key, near: nearestName(key, [...keys, ...Object.keys(aliases)].map(snake)) })),
   };
 }
+
+/** As in Transformers: one class has nothing to be told apart from. */
+function checkLabels(config: PretrainedConfig): string | undefined {
+  const { problemType, id2label } = config;
+  if (problemType !== "single_label_classification" || id2label == null || Object.keys(id2label).length !== 1)
+    return undefined;
+  return 'problem_type "single_label_classification" needs two labels or more; one is "regression"';
+}
+
+/** What is wrong with a padding token whose row of a table of `rows` stays as it is; −1 is the last, as in PyTorch. */
+export const checkPadding = (id: number | null | undefined, rows: number, key = "vocab_size"): string | undefined =>
+  id == null || (id < rows && id >= -rows) ? undefined : `pad_token_id ${id} is outside ${key} ${rows}`;
 
 /** Labels by id; `LABEL_0`, `LABEL_1` … where the configuration has none (two, as in Hugging Face's). Throws {@link ConfigError}. */
 export function labelsOf(config: PretrainedConfig): string[] {

@@ -1,7 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import { embedding } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type InitialisedConfig, labelsOf } from "./config.ts";
+import { type InitialisedConfig, labelsOf, withLabels } from "./config.ts";
 import { HeadedModel, type HeadTraits } from "./headed.ts";
 import type {
   EncoderInputs,
@@ -11,7 +11,7 @@ import type {
   QuestionAnsweringInputs,
   QuestionAnsweringOutput,
 } from "./inputs.ts";
-import { bertLinear, LmHead, zeroBias } from "./layers.ts";
+import { bertLinear, LmHead, plainWeight, zeroBias } from "./layers.ts";
 import { classificationLoss, spanLoss, tokenLoss } from "./losses.ts";
 
 export type Encoder = nn.Module & { forward(inputs: EncoderInputs): EncoderOutput };
@@ -58,7 +58,8 @@ export class EncoderForTokenClassification<C extends InitialisedConfig> extends 
 export class EncoderForQuestionAnswering<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
   readonly qa_outputs: nn.Linear;
   constructor(config: C) {
-    super(config);
+    // Where an answer begins and ends, whatever the labels of another head were.
+    super(labelsOf(config).length === 2 ? config : withLabels(config, 2));
     const { base, width } = new.target.traits;
     this.qa_outputs = bertLinear(width(config), 2, config);
     this.attach(base(config));
@@ -111,21 +112,30 @@ export class FirstTokenClassifier extends nn.Module {
   }
 }
 
-/** An output layer over the vocabulary whose weight is the table of words, unless the configuration unties it. */
+/**
+ * An output layer over the vocabulary. Its weight is the table of words and its bias the one beside it, unless the configuration
+ * unties both.
+ */
 export class VocabularyDecoder extends LmHead {
-  constructor(config: InitialisedConfig & { vocabSize: number }, size: number, words: nn.Parameter) {
-    super(config.tieWordEmbeddings ? words : bertLinear(size, config.vocabSize, config).weight);
+  readonly bias: nn.Parameter;
+  constructor(
+    config: InitialisedConfig & { vocabSize: number },
+    size: number,
+    words: nn.Parameter,
+    bias: nn.Parameter,
+  ) {
+    const tied = config.tieWordEmbeddings;
+    super(tied ? words : plainWeight(config.vocabSize, size, config.initializerRange));
+    this.bias = tied ? bias : zeroBias(config.vocabSize);
+  }
+  override forward(x: Tensor): Tensor {
+    return super.forward(x, this.bias);
   }
 }
 
 /** The same with a bias of its own. */
 export class VocabularyHead extends VocabularyDecoder {
-  readonly bias: nn.Parameter;
   constructor(config: InitialisedConfig & { vocabSize: number }, size: number, words: nn.Parameter) {
-    super(config, size, words);
-    this.bias = zeroBias(config.vocabSize);
-  }
-  override forward(x: Tensor): Tensor {
-    return super.forward(x, this.bias);
+    super(config, size, words, zeroBias(config.vocabSize));
   }
 }

@@ -1,3 +1,4 @@
+import type { WeightsFile } from "../../formats/index.ts";
 import type { Module } from "../../nn/index.ts";
 import type { ConfigKind, PretrainedConfig } from "./config.ts";
 import { PreTrainedModel } from "./model.ts";
@@ -11,6 +12,11 @@ export interface FamilyTraits {
   readonly configKind: ConfigKind<any>;
   readonly baseModelPrefix?: string;
   readonly ignored?: readonly RegExp[];
+  readonly optional?: readonly RegExp[];
+  readonly zeros?: readonly RegExp[];
+  readonly fallbacks?: Readonly<Record<string, string>>;
+  // biome-ignore lint/suspicious/noExplicitAny: every kind of model has keys of its own
+  readonly fitted?: (config: any, file: WeightsFile) => any;
 }
 
 /** `Base` as the class of a family, to be extended; traits that are left out are those of `Base`. */

@@ -1,4 +1,3 @@
-import type { Activation } from "../../backend/codes.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What an encoder reads; made by a tokenizer. */
@@ -28,17 +27,7 @@ export interface HeadOutput {
   logits: Tensor;
 }
 
-/** Hugging Face's names of activations, as the kernels call them. */
-export const ACTIVATIONS: Record<string, Activation> = {
-  gelu: "gelu",
-  gelu_new: "geluTanh",
-  gelu_pytorch_tanh: "geluTanh",
-  gelu_fast: "geluTanh",
-  relu: "relu",
-  silu: "silu",
-  swish: "silu",
-  tanh: "tanh",
-};
+export { ACTIVATIONS } from "./activations.ts";
 
 export interface MaskedLmInputs extends EncoderInputs {
   /** int32 [n]: places among all batch · T tokens; only their logits are computed, [n, vocab]. */

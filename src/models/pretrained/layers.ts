@@ -1,5 +1,6 @@
 import * as nn from "../../nn/index.ts";
 import { linear } from "../../ops/index.ts";
+import { normal } from "../../tensor/random.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 
 /** A linear layer of normal values; a bias begins at 0. */
@@ -14,10 +15,15 @@ export function plainLinear(input: number, output: number, std: number, { bias =
 export const bertLinear = (input: number, output: number, config: { initializerRange: number }): nn.Linear =>
   plainLinear(input, output, config.initializerRange, { bias: true });
 
-/** A table of normal values. */
-export function plainTable(rows: number, size: number, std: number, paddingIdx?: number | null): nn.Embedding {
-  const table = new nn.Embedding(rows, size, { paddingIdx: paddingIdx ?? undefined });
-  nn.init.normal_(table.weight, 0, std);
+/** A table of normal values; the row of padding is 0 and does not learn, −1 the last. */
+export function plainTable(rows: number, size: number, std: number, padding?: number | null): nn.Embedding {
+  const paddingIdx = padding == null ? undefined : padding < 0 ? rows + padding : padding;
+  const table = new nn.Embedding(rows, size, { paddingIdx });
+  nn.init.filled_(table.weight, () => {
+    const values = normal(rows * size, 0, std);
+    if (paddingIdx !== undefined) values.fill(0, paddingIdx * size, (paddingIdx + 1) * size);
+    return values;
+  });
   return table;
 }
 

@@ -1,3 +1,4 @@
+import type { WeightsFile } from "../../formats/index.ts";
 import type * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { familyOf } from "../pretrained/auto.ts";
@@ -35,10 +36,12 @@ export class T5EncoderModel extends named(PreTrainedModel<T5Config>, "T5EncoderM
 const T5 = {
   configKind: t5Config,
   ignored: [/^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/],
+  fitted: (config: T5Config, file: WeightsFile): T5Config =>
+    file.has("lm_head.weight") ? config : { ...config, tieWordEmbeddings: true },
 };
 /**
- * T5 (Raffel et al., 2020) with its output layer: the table of words, scaled by $1/\sqrt{d}$ before it, or one of its own
- * (T5 1.1, mT5).
+ * T5 (Raffel et al., 2020) with its output layer: the table of words, what comes to it scaled by $1/\sqrt{d}$, or one of its own
+ * (T5 1.1, mT5). A file that has `lm_head.weight` decides which, as in Transformers 5, whose configurations always say tied.
  */
 export class T5ForConditionalGeneration extends named(Seq2SeqModel<T5Config>, "T5ForConditionalGeneration", T5) {
   readonly shared: nn.Embedding;
@@ -63,7 +66,7 @@ export class T5ForConditionalGeneration extends named(Seq2SeqModel<T5Config>, "T
     return this;
   }
   protected logits(x: Tensor): Tensor {
-    return this.lm_head.forward(this.config.tieWordEmbeddings ? x.mul(this.config.dModel ** -0.5) : x);
+    return this.lm_head.forward(this.config.scaleDecoderOutputs ? x.mul(this.config.dModel ** -0.5) : x);
   }
 }
 

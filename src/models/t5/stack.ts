@@ -3,7 +3,7 @@ import { embedding, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
-import { ACTIVATIONS } from "../pretrained/inputs.ts";
+import { activated } from "../pretrained/activations.ts";
 import { plainLinear } from "../pretrained/layers.ts";
 import { keyMask } from "../pretrained/masks.ts";
 import { runLayer } from "../pretrained/model.ts";
@@ -37,6 +37,12 @@ export function hidingBias(mask: Tensor | undefined, batch: number, keys: number
   const shown = keyMask(mask, batch, keys);
   const values = shown && Float32Array.from(shown.data(), (m) => (m === 0 ? Number.NEGATIVE_INFINITY : 0));
   return values && tensor(values, [batch, 1, 1, keys]);
+}
+
+function scaleNorm({ dModel, layerNormEpsilon, initializerFactor }: T5Config): nn.RMSNorm {
+  const norm = new nn.RMSNorm(dModel, { eps: layerNormEpsilon });
+  nn.init.constant_(norm.weight as nn.Parameter, initializerFactor);
+  return norm;
 }
 
 /** Attention without scaling and biases; the first of a stack holds the learned distances of all. */
@@ -98,7 +104,7 @@ class T5LayerSelfAttention extends nn.Module {
   constructor(config: T5Config, hasRelativeAttentionBias: boolean) {
     super();
     this.SelfAttention = new T5Attention(config, hasRelativeAttentionBias);
-    this.layer_norm = new nn.RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
+    this.layer_norm = scaleNorm(config);
     this.dropout = new nn.Dropout(config.dropoutRate);
   }
   /** `cache` turns the new keys and values into all of them. */
@@ -120,7 +126,7 @@ class T5LayerCrossAttention extends nn.Module {
   constructor(config: T5Config) {
     super();
     this.EncDecAttention = new T5Attention(config, false);
-    this.layer_norm = new nn.RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
+    this.layer_norm = scaleNorm(config);
     this.dropout = new nn.Dropout(config.dropoutRate);
   }
   forward(x: Tensor, k: Tensor, v: Tensor, attnMask: Tensor | undefined): Tensor {
@@ -149,7 +155,7 @@ class T5Dense extends nn.Module {
     this.#activation = activation;
   }
   forward(x: Tensor): Tensor {
-    const first = ((this.wi ?? this.wi_0) as nn.Linear).forward(x, ACTIVATIONS[this.#activation]);
+    const first = activated((this.wi ?? this.wi_0) as nn.Linear, x, this.#activation);
     const h = this.wi_1 === undefined ? first : first.mul(this.wi_1.forward(x));
     return this.wo.forward(this.dropout.forward(h));
   }
@@ -162,7 +168,7 @@ class T5LayerFF extends nn.Module {
   constructor(config: T5Config) {
     super();
     this.DenseReluDense = new T5Dense(config);
-    this.layer_norm = new nn.RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
+    this.layer_norm = scaleNorm(config);
     this.dropout = new nn.Dropout(config.dropoutRate);
   }
   forward(x: Tensor): Tensor {
@@ -215,7 +221,7 @@ export class T5Stack extends nn.Module {
     this.embed_tokens = words;
     const layers = isDecoder ? (config.numDecoderLayers ?? config.numLayers) : config.numLayers;
     this.block = Array.from({ length: layers }, (_, i) => new T5Block(config, isDecoder, i));
-    this.final_layer_norm = new nn.RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
+    this.final_layer_norm = scaleNorm(config);
     this.dropout = new nn.Dropout(config.dropoutRate);
   }
   /** What is added to the scores; undefined where there are no layers. */
