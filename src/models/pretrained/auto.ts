@@ -219,7 +219,11 @@ export class AutoModels {
       if (!(error instanceof TiedError) || fitted.tieWordEmbeddings === false) throw error;
       const [one, other] = error.names;
       warnings.push(`${one} and ${other} differ, so they are not tied, whatever tie_word_embeddings says.`);
-      built = build({ ...fitted, tieWordEmbeddings: false }, file);
+      try {
+        built = build({ ...fitted, tieWordEmbeddings: false }, file);
+      } catch {
+        throw error;
+      }
     }
     const { model, report } = built;
     report.warnings.push(...warnings);
