@@ -64,12 +64,24 @@ function exportGraphs(folder: string, { output, cache }: ExportOptions, asFile: 
   return { paths: written.map(({ path }) => path), ...(parts.length > 1 ? { graphs } : { inputs, outputs }) };
 }
 
-/** T5's config.json may leave out that the decoder has as many layers as the encoder; transformers.js reads it there. */
-function stateDecoderLayers(folder: string): void {
+/**
+ * What config.json has to say of what was written: the type of the weights, and of T5 that the decoder has as many layers as the
+ * encoder, which the file may leave out; transformers.js reads it there.
+ */
+function restate(folder: string, dtype: WeightsDType | undefined, { onnx = false } = {}): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path)) return;
   const json = readConfigJson(folder);
-  if (json.num_layers === undefined || json.num_decoder_layers != null) return;
-  const stated = { ...json, num_decoder_layers: json.num_layers };
-  writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(stated, null, 2)}\n`);
+  const stated = { ...json };
+  if (onnx && json.num_layers !== undefined && json.num_decoder_layers == null)
+    stated.num_decoder_layers = json.num_layers;
+  if (dtype !== undefined) {
+    const keys = ["torch_dtype", "dtype"].filter((key) => key in json);
+    for (const key of keys.length > 0 || dtype === "float32" ? keys : ["dtype"]) stated[key] = dtype;
+  }
+  if (JSON.stringify(stated) === JSON.stringify(json)) return;
+  const kind = autoModels.knows(json) ? autoModels.family(json, path).config : undefined;
+  writeFileAtomic(path, kind?.text(stated) ?? `${JSON.stringify(stated, null, 2)}\n`);
 }
 
 async function exportModel(model: string, options: ExportOptions): Promise<Record<string, unknown>> {
@@ -89,7 +101,7 @@ async function exportModel(model: string, options: ExportOptions): Promise<Recor
   };
   const { paths, ...facts } = format === "onnx" ? exportGraphs(folder, options, asFile) : weights(format);
   const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output, { always: format === "onnx" });
-  if (!asFile && format === "onnx") stateDecoderLayers(output);
+  if (!asFile) restate(output, format === "onnx" ? "float32" : dtype, { onnx: format === "onnx" });
   const files = [...paths, ...beside.map((name) => join(output, name))];
   const bytes = paths.reduce((n, path) => n + statSync(path).size, 0);
   return { format, output, files, bytes, ...facts };
@@ -137,6 +149,7 @@ export function addExportCommands(cli: Command, print: Print): void {
       const path = toFolder ? join(output, "model.safetensors") : output;
       const { tensors, elements } = convertWeights(from, path, options);
       const beside = toFolder ? await copyBeside(from, output) : [];
+      if (toFolder) restate(output, options.dtype);
       const report = {
         ...{ input, output, files: [path, ...beside.map((name) => join(output, name))] },
         ...{ tensors, parameters: elements, bytes: statSync(path).size },

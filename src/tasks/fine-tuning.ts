@@ -8,6 +8,7 @@ import {
   type PreTrainedModel,
   type PretrainedConfig,
   type SequenceClassifier,
+  someOf,
   type TokenClassifier,
 } from "../models/index.ts";
 import { manualSeed } from "../tensor/random.ts";
@@ -58,10 +59,12 @@ export function labelsFor(own: readonly string[], names: readonly string[]): rea
   return own.length === names.length && names.every((name) => own.includes(name)) ? own : names;
 }
 
-/** Tells which parameters the checkpoint did not have. */
-function sayNew({ say }: TaskOptions, { missing, mismatched }: LoadReport): void {
+/** Tells which parameters the checkpoint did not have, and which of its own are not used. */
+function sayReport({ say }: TaskOptions, { missing, mismatched, unexpected, warnings }: LoadReport): void {
+  for (const line of warnings) say?.(line);
   if (missing.length + mismatched.length > 0)
     say?.(`new, with random values: ${[...missing, ...mismatched].join(", ")}`);
+  if (unexpected.length > 0) say?.(`in the checkpoint, and not used: ${someOf(unexpected)}`);
 }
 
 /** The folder of a fine-tuned model, in Hugging Face's form with its tokenizer. */
@@ -99,9 +102,10 @@ export function openToTune(
   manualSeed(options.args?.seed ?? DEFAULTS.seed);
   const { model, report } = autoModels.load(folder, head, {
     ...more,
+    quiet: true,
     config: { ...config, ...dropoutOf(autoModels.config(folder), options.dropout) },
   });
-  sayNew(options, report);
+  sayReport(options, report);
   return { model, adapting: adapt(model, [...report.missing, ...report.mismatched], options) };
 }
 

@@ -1,8 +1,24 @@
-import type { OnnxAttribute, OnnxAxis, OnnxGraph } from "../../formats/index.ts";
+import { type OnnxAttribute, type OnnxAxis, OnnxError, type OnnxGraph } from "../../formats/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { ACTIVATIONS } from "../pretrained/activations.ts";
 
 /** The least float32: what is added to a score, or stands in its place, that shall not count. */
 const HIDDEN = -3.4028234663852886e38;
+
+/** Activations that are neither a node nor a form of GELU. */
+const APART: Readonly<Record<string, (b: OnnxBuilder, x: string) => string>> = {
+  linear: (_, x) => x,
+  sigmoid: (b, x) => b.op("Sigmoid", [x]),
+  leaky_relu: (b, x) => b.op("LeakyRelu", [x], { alpha: 0.01 }),
+  relu2: (b, x) => b.op("Pow", [b.op("Relu", [x]), b.float(2)]),
+  relu6: (b, x) => b.op("Min", [b.op("Relu", [x]), b.float(6)]),
+  quick_gelu: (b, x) => b.op("Mul", [x, b.op("Sigmoid", [b.op("Mul", [x, b.float(1.702)])])]),
+  mish: (b, x) => b.op("Mul", [x, b.op("Tanh", [b.op("Softplus", [x])])]),
+  hardswish: (b, x) => {
+    const gate = b.op("Add", [b.op("Div", [x, b.float(6)]), b.float(0.5)]);
+    return b.op("Mul", [x, b.op("Min", [b.op("Relu", [gate]), b.float(1)])]);
+  },
+};
 
 /** A graph that is built as a model's forward is written: layers by the names of their parameters. */
 export class OnnxBuilder {
@@ -77,14 +93,16 @@ export class OnnxBuilder {
   /** By Hugging Face's names; in operators that runtimes recognise and fuse. */
   activation(x: string, name: string): string {
     const op = (kind: string, ...inputs: string[]) => this.op(kind, inputs);
+    const own = APART[name]?.(this, x);
+    if (own !== undefined) return own;
     if (name === "relu") return op("Relu", x);
     if (name === "tanh") return op("Tanh", x);
     if (name === "silu" || name === "swish") return op("Mul", x, op("Sigmoid", x));
-    if (name === "gelu") {
+    if (name === "gelu" || name === "gelu_python") {
       const erf = op("Erf", op("Div", x, this.float(Math.SQRT2)));
       return op("Mul", op("Mul", x, op("Add", erf, this.float(1))), this.float(0.5));
     }
-    // The tanh form: gelu_new, gelu_pytorch_tanh, gelu_fast.
+    if (ACTIVATIONS[name] !== "geluTanh") throw new OnnxError(`the activation ${name} is not written to ONNX`);
     const cube = op("Mul", op("Pow", x, this.float(3)), this.float(0.044715));
     const inner = op("Mul", op("Add", x, cube), this.float(Math.sqrt(2 / Math.PI)));
     return op("Mul", op("Mul", x, this.float(0.5)), op("Add", op("Tanh", inner), this.float(1)));

@@ -105,18 +105,18 @@ function maskedLm(b: OnnxBuilder, config: PretrainedConfig, x: string, e: Encode
   if (config.modelType === "bert") {
     const at = "cls.predictions";
     const y = b.activation(b.linear(x, `${at}.transform.dense`), e.activation);
-    return b.linear(b.layerNorm(y, `${at}.transform.LayerNorm`, e.eps), `${at}.decoder`, `${at}.bias`);
+    return b.linear(b.layerNorm(y, `${at}.transform.LayerNorm`, e.eps), `${at}.decoder`);
   }
   if (config.modelType === "distilbert") {
     const y = b.activation(b.linear(x, "vocab_transform"), e.activation);
     return b.linear(b.layerNorm(y, "vocab_layer_norm", e.eps), "vocab_projector");
   }
   if (config.modelType === "electra") {
-    const y = b.activation(b.linear(x, "generator_predictions.dense"), e.activation);
+    const y = b.activation(b.linear(x, "generator_predictions.dense"), "gelu");
     return b.linear(b.layerNorm(y, "generator_predictions.LayerNorm", e.eps), "generator_lm_head");
   }
   const y = b.activation(b.linear(x, "lm_head.dense"), "gelu");
-  return b.linear(b.layerNorm(y, "lm_head.layer_norm", e.eps), "lm_head.decoder", "lm_head.bias");
+  return b.linear(b.layerNorm(y, "lm_head.layer_norm", e.eps), "lm_head.decoder");
 }
 
 /** Logits from the first token. */

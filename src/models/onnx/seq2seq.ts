@@ -188,7 +188,7 @@ const t5 = (b: OnnxBuilder, c: T5Config): Family => ({
       x = t5Dense(b, c, x, `${at}.2`);
     }
     x = b.rmsNorm(x, "decoder.final_layer_norm", c.layerNormEpsilon);
-    return b.linear(c.tieWordEmbeddings ? b.op("Mul", [x, b.float(c.dModel ** -0.5)]) : x, "lm_head");
+    return b.linear(c.scaleDecoderOutputs ? b.op("Mul", [x, b.float(c.dModel ** -0.5)]) : x, "lm_head");
   },
 });
 

@@ -77,8 +77,8 @@ export interface ConfigKind<C extends PretrainedConfig> {
   make(values?: Partial<Omit<C, "modelType">>): C;
   /** With config.json's keys. */
   toJson(config: C): JsonObject;
-  /** config.json's text: {@link toJson}, and keys of fractions always with a point. `more` goes over it. */
-  toText(config: C, more?: JsonObject): string;
+  /** Text of config.json's keys, those of fractions always with a point (`1.0`), which strict readers want. */
+  text(json: JsonObject): string;
   /** Keys of config.json that nobody knows, each with the known one that was most likely meant. */
   unknownKeys(json: JsonObject): { key: string; near?: string }[];
 }
@@ -93,8 +93,11 @@ export interface ConfigRules<C> {
   readonly harmless?: readonly string[];
   /** Keys of config.json that are not done here, but for some values. */
   readonly refused?: Readonly<Record<string, Refusal>>;
-  /** Fills in values that follow from others; gets what was given, by camelCase keys, aliases apart, and may change it. */
-  readonly prepare?: (values: JsonObject) => void;
+  /**
+   * Fills in values that follow from others; gets what was given, by camelCase keys, and may change it. Keys that another name
+   * will give a value are listed apart, and have it not yet.
+   */
+  readonly prepare?: (values: JsonObject, later: readonly string[]) => void;
 }
 
 const camel = (key: string) => key.replace(/_([a-z])/g, (_, c) => c.toUpperCase());
@@ -142,7 +145,10 @@ export function defineConfig<S extends z.ZodRawShape>(
     const values: JsonObject = { ...given };
     const named = Object.entries(aliases).filter(([alias]) => given[alias] !== undefined);
     for (const [alias] of named) delete values[alias];
-    prepare?.(values);
+    prepare?.(
+      values,
+      named.map(([, key]) => key),
+    );
     for (const [alias, key] of named) values[key] = given[alias];
     const labels = values.numLabels;
     settleLabels(values);
@@ -200,10 +206,7 @@ export function defineConfig<S extends z.ZodRawShape>(
         .map(([key, value]) => [snake(key), value]);
       return { ...config.rest, ...Object.fromEntries(own), model_type: modelType };
     },
-    toText(config, more = {}) {
-      const shapes = schema.shape as Readonly<Record<string, z.ZodType>>;
-      return configJson({ ...this.toJson(config), ...more }, (key) => shapes[camel(key)]);
-    },
+    text: (json) => configJson(json, (key) => (schema.shape as Readonly<Record<string, z.ZodType>>)[camel(key)]),
     unknownKeys: (json) =>
       Object.keys(json)
         .filter((key) => !isKnown(key))

@@ -227,11 +227,9 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     writeSafetensors(join(folder, "model.safetensors"), weightsOf(this, dtype), { format: "pt" });
     // Version 4 of Transformers calls it `torch_dtype`.
     const key = "torch_dtype" in this.config.rest && !("dtype" in this.config.rest) ? "torch_dtype" : "dtype";
-    const json = configKind.toText(
-      { ...this.config, rest: { ...this.config.rest, torch_dtype: undefined } },
-      { architectures: [architecture], [key]: dtype },
-    );
-    writeFileAtomic(join(folder, "config.json"), json);
+    const { torch_dtype: _, ...json } = configKind.toJson(this.config);
+    const text = configKind.text({ ...json, architectures: [architecture], [key]: dtype });
+    writeFileAtomic(join(folder, "config.json"), text);
   }
 }
 

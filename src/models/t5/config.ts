@@ -18,8 +18,8 @@ const T5_KEYS = {
   dKv: kinds.width.default(64),
   dFf: kinds.width.default(2048),
   numLayers: kinds.layers.default(6),
-  /** numLayers where left out. */
-  numDecoderLayers: kinds.layers,
+  /** numLayers where null. */
+  numDecoderLayers: kinds.layers.nullish(),
   numHeads: kinds.heads.default(8),
   relativeAttentionNumBuckets: z.number().int().min(4).max(4096).default(32),
   relativeAttentionMaxDistance: kinds.rows.default(128),
@@ -54,9 +54,9 @@ const check = (c: T5Config) =>
     : `relative_attention_max_distance ${c.relativeAttentionMaxDistance} is too small for ${c.relativeAttentionNumBuckets} buckets`;
 
 /** What follows from other keys, as Transformers has it. */
-function prepare(values: JsonObject, layers: number, projection: string): void {
-  // Before other names of `numLayers` are looked at.
-  values.numDecoderLayers ??= values.numLayers ?? layers;
+function prepare(values: JsonObject, later: readonly string[], layers: number, projection: string): void {
+  // There, decoders do not hear of `num_hidden_layers`.
+  if (later.includes("numLayers")) values.numDecoderLayers ??= values.numLayers ?? layers;
   const name = values.feedForwardProj ?? projection;
   if (typeof name !== "string") return;
   // The first configurations of T5 1.1 mean the approximation.
@@ -73,8 +73,8 @@ const RULES = {
 
 export const t5Config = defineConfig("t5", T5_KEYS, {
   ...RULES,
-  prepare(values) {
-    prepare(values, 6, "relu");
+  prepare(values, later) {
+    prepare(values, later, 6, "relu");
     values.scaleDecoderOutputs ??= values.tieWordEmbeddings !== false;
   },
 });
@@ -91,8 +91,8 @@ export const mt5Config = defineConfig(
   },
   {
     ...RULES,
-    prepare(values) {
-      prepare(values, 8, "gated-gelu");
+    prepare(values, later) {
+      prepare(values, later, 8, "gated-gelu");
       // Never, whatever the file says: Transformers 5's mT5 does not look at it.
       values.scaleDecoderOutputs = false;
     },
