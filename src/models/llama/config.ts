@@ -1,8 +1,16 @@
 import { z } from "zod";
+import {
+  attentionFactor,
+  contextLength,
+  frequenciesAt,
+  type RopeConfig,
+  ropeConfigOf,
+  ropeProblem,
+} from "../../formats/rope-angles.ts";
+import { ROPE_HARMLESS, ROPE_PARAMETERS } from "../../formats/rope-parameters.ts";
 import { type ConfigKind, type ConfigOf, checkPadding, defineConfig, kinds } from "../pretrained/config.ts";
 import { only, type Refusal } from "../pretrained/config-keys.ts";
-import { attentionFactor, contextLength, frequenciesAt, type RopeConfig, ropeConfigOf, ropeProblem } from "./rope.ts";
-import { ROPE_HARMLESS, ROPE_PARAMETERS, withRope } from "./rope-config.ts";
+import { withRope } from "./rope-config.ts";
 
 /** Keys of Llama and of what follows it. */
 const SHARED_KEYS = {

@@ -1,6 +1,6 @@
+import { attentionFactor, type RopeConfig } from "../../formats/rope-angles.ts";
 import type { GPT2Config } from "../gpt2/config.ts";
 import { headSize, keyValueHeads, type LlamaConfig, ropeConfig, ropeFrequencies, windowOf } from "../llama/config.ts";
-import { attentionFactor, type RopeConfig } from "../llama/rope.ts";
 import type { PretrainedConfig } from "../pretrained/config.ts";
 import type { Head } from "../pretrained/head-of.ts";
 import type { OnnxBuilder } from "./builder.ts";
