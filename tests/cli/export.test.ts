@@ -172,7 +172,7 @@ describe("a GGUF file as a folder", () => {
     expect((await run("export", from, "--format", "gguf", "--output", at("r.gguf"))).status).toBe(0);
     expect((await run("convert", at("r.gguf"), at("from-gguf"))).status).toBe(0);
     const config = JSON.parse(readFileSync(at("from-gguf/config.json"), "utf8"));
-    expect(config).toMatchObject({ rope_theta: 500, rope_scaling: { ...parameters, rope_theta: undefined } });
+    expect(config).toMatchObject({ rope_theta: 500, rope_scaling: { rope_type: "llama3", factor: 8 } });
     expectSame(from, at("from-gguf"));
     await AutoModelForCausalLM.fromPretrained(at("from-gguf"));
     io.err = "";
