@@ -115,7 +115,10 @@ const define = (
   return withRope(kind as unknown as ConfigKind<LlamaConfig>, most, (c) => attentionFactor(ropeConfig(c)));
 };
 
-export const llamaConfig = define("llama", 2048, BIASES);
+// Without a window these say nothing; folders saved by earlier versions have them.
+const NO_WINDOW = ["use_sliding_window", "max_window_layers"];
+
+export const llamaConfig = define("llama", 2048, BIASES, {}, NO_WINDOW);
 export const qwen2Config = define(
   "qwen2",
   32768,
@@ -140,4 +143,5 @@ export const mistralConfig = define(
     numKeyValueHeads: kinds.heads.nullish().default(8),
   },
   NO_BIAS,
+  ["max_window_layers"],
 );
