@@ -108,7 +108,7 @@ function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype
     for (const [key, value] of ggufTokenizerValues(json, Number(config.vocab_size), ids)) values.set(key, value);
   }
   writeGguf(output, values, all);
-  return ggufWarnings(config);
+  return ggufWarnings(config, all.has("output.weight"));
 }
 
 /** Kinds of weights files that are written, by their endings. */

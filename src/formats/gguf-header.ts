@@ -77,12 +77,20 @@ function windowIn(config: ModelConfig, layers: number): number | undefined {
   return slides ? window : undefined;
 }
 
-/** What llama.cpp will compute in another way than the model does, for a message each. */
-export function ggufWarnings(config: ModelConfig): string[] {
+/**
+ * What llama.cpp will compute in another way than the model does, for a message each.
+ * @param output whether there is an output layer among the tensors.
+ */
+export function ggufWarnings(config: ModelConfig, output: boolean): string[] {
   const architecture = ggufArchitecture(config);
+  const tied = config.tie_word_embeddings ?? architecture === "gpt2";
+  const none =
+    "there is no output layer, and tie_word_embeddings is false; llama.cpp takes the table of tokens, which tells of no next token";
   const window = architecture === "gpt2" ? undefined : windowIn(config, Number(config.num_hidden_layers));
-  if (window === undefined || window >= positionsOf(config)) return [];
+  const warnings = output || tied === true ? [] : [none];
+  if (window === undefined || window >= positionsOf(config)) return warnings;
   return [
+    ...warnings,
     `a token looks back on ${window} tokens at most; llama.cpp's ${architecture} takes all, so that longer texts give other results there`,
   ];
 }

@@ -211,6 +211,14 @@ describe("the header of a GGUF file", () => {
     expect(() => readGgufConfig(path)).toThrow(GgufError);
     expect(() => readGgufConfig(path)).toThrow(message);
   });
+  it("is warned of where there is no output layer", () => {
+    const from = join(folder, "bare");
+    const { config: kind, heads } = autoModels.family(config, "llama");
+    const Bare = heads.base as NonNullable<typeof heads.base>;
+    new Bare(kind.parse({ ...config, tie_word_embeddings: false })).savePretrained(from);
+    const { warnings } = convertWeights(from, join(from, "m.gguf"));
+    expect(warnings).toEqual([expect.stringMatching(/no output layer/)]);
+  });
   it("is read wherever a decimal was written as float32", () => {
     expect(readGgufConfig(write({ rope_theta: 1e6 }))).toMatchObject({ rms_norm_eps: 1e-5, rope_theta: 1e6 });
     expect(JSON.parse(readFileSync(join(folder, "header", "config.json"), "utf8")).rope_theta).toBe(1e6);
