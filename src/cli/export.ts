@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { convertWeights, isWeightsFile, type WeightsDType, writeFileAtomic } from "../formats/index.ts";
+import { convertWeights, isWeightsFile, readGgufConfig, type WeightsDType, writeFileAtomic } from "../formats/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, exportOnnx, headOf, onnxParts, readConfigJson } from "../models/index.ts";
 import { AutoTokenizer } from "../text/index.ts";
@@ -97,7 +97,9 @@ async function exportModel(model: string, options: ExportOptions): Promise<Recor
   const folder = await resolveModel(model);
   const weights = (kind: "gguf" | "pytorch") => {
     const path = asFile ? output : join(output, IN_FOLDER[kind]);
-    return { paths: [path], tensors: convertWeights(folder, path, { dtype }).tensors };
+    const { tensors, warnings } = convertWeights(folder, path, { dtype });
+    warn(warnings);
+    return { paths: [path], tensors };
   };
   const { paths, ...facts } = format === "onnx" ? exportGraphs(folder, options, asFile) : weights(format);
   const beside = asFile || format === "gguf" ? [] : await copyBeside(folder, output, { always: format === "onnx" });
@@ -107,6 +109,9 @@ async function exportModel(model: string, options: ExportOptions): Promise<Recor
   return { format, output, files, bytes, ...facts };
 }
 
+const warn = (warnings: readonly string[]) => {
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+};
 const megabytes = (bytes: unknown) => `${(Number(bytes) / 1e6).toFixed(1)} MB`;
 const dtypeOption = () =>
   new Option("--dtype <type>", "of the weights; their own by default").choices(["float32", "float16", "bfloat16"]);
@@ -141,14 +146,19 @@ export function addExportCommands(cli: Command, print: Print): void {
       applyCommon(options);
       const from = existsSync(input) ? input : await resolveModel(input);
       const toFolder = !isWeightsFile(output);
-      if (toFolder && (!statSync(from).isDirectory() || /\.\w+$/.test(output)))
+      const gguf = /\.gguf$/i.test(from);
+      if (toFolder && (!(statSync(from).isDirectory() || gguf) || /\.\w+$/.test(output)))
         throw new UsageError(
           `${output}: unknown kind of file`,
           "The ending says what is written: .safetensors, .bin, .pt, .pth, .npz or .gguf; a folder becomes a folder.",
         );
       const path = toFolder ? join(output, "model.safetensors") : output;
-      const { tensors, elements } = convertWeights(from, path, options);
-      const beside = toFolder ? await copyBeside(from, output) : [];
+      const config = toFolder && gguf ? readGgufConfig(from) : undefined;
+      if (config !== undefined) mkdirSync(output, { recursive: true });
+      const { tensors, elements, warnings } = convertWeights(from, path, options);
+      if (config === undefined) warn(warnings);
+      else writeFileAtomic(join(output, "config.json"), autoModels.family(config, from).config.text(config));
+      const beside = config !== undefined ? ["config.json"] : toFolder ? await copyBeside(from, output) : [];
       if (toFolder) restate(output, options.dtype);
       const report = {
         ...{ input, output, files: [path, ...beside.map((name) => join(output, name))] },

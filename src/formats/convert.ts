@@ -1,8 +1,17 @@
 import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
 import { asFloats, DTYPE_BYTES, type SafetensorsDType, type TensorSource } from "./dtype.ts";
 import { GgufError, writeGguf } from "./gguf.ts";
-import { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";
-import { ggufTensors } from "./gguf-names.ts";
+import { ggufLosses } from "./gguf-config.ts";
+import {
+  ggufArchitecture,
+  ggufHeads,
+  ggufModelValues,
+  ggufTokenizerValues,
+  ggufWarnings,
+  type TokenizerJson,
+} from "./gguf-header.ts";
+import { GgufWeights, ggufTensors } from "./gguf-names.ts";
+import { ggufRope, ggufRopeValues } from "./gguf-rope.ts";
 import type { WeightsDType } from "./module-weights.ts";
 import { writeNpz } from "./npy.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -28,6 +37,8 @@ export interface ConvertReport {
   tensors: number;
   /** Elements of all tensors. */
   elements: number;
+  /** What programs that read the file will compute in another way than the model does. */
+  warnings: string[];
 }
 
 /** A file's tensors for a writer, each read when its turn comes. */
@@ -57,7 +68,7 @@ function readObject(path: string): Json {
 }
 
 /** Writes a GGUF file of weights whose folder says what they are: config.json, and tokenizer.json for the tokens. */
-function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype: WeightsDType | undefined): void {
+function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype: WeightsDType | undefined): string[] {
   const path = join(folder, "config.json");
   if (!existsSync(path)) {
     throw new GgufError(
@@ -72,19 +83,16 @@ function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype
   const [first] = [...tensors.values()].filter((t) => t.shape.length > 1);
   const type = dtype === undefined ? first?.dtype : FLOATS[dtype];
   const kind = type === "F16" || type === "BF16" ? type : "F32";
-  const heads = Number(config.num_attention_heads ?? config.n_head);
-  const named = ggufTensors(
-    architecture,
-    tensors,
-    { numAttentionHeads: heads, numKeyValueHeads: Number(config.num_key_value_heads ?? heads) },
-    kind,
-  );
   const values = ggufModelValues(config, basename(folder) || architecture, kind);
+  const named = ggufTensors(architecture, tensors, ggufHeads(config), kind);
+  const rope = architecture === "gpt2" ? [] : ggufRopeValues(architecture, ggufRope(config)).tensors;
+  // llama.cpp looks for them before the layers.
+  const all = new Map([...rope, ...named]);
   const tokenizer = join(folder, "tokenizer.json");
   if (existsSync(tokenizer)) {
     const json = readObject(tokenizer) as unknown as TokenizerJson;
     const settings = join(folder, "tokenizer_config.json");
-    const template = existsSync(settings) ? readObject(settings).chat_template : undefined;
+    const { chat_template: template, add_bos_token, add_eos_token } = existsSync(settings) ? readObject(settings) : {};
     // A list of several that end a text: GGUF has room for one.
     const idOf = (value: unknown): number | undefined =>
       [value].flat().find((id): id is number => typeof id === "number");
@@ -94,23 +102,23 @@ function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype
       padTokenId: idOf(config.pad_token_id),
       unkTokenId: json.model.vocab[json.model.unk_token ?? ""],
       chatTemplate: typeof template === "string" ? template : undefined,
+      addBosToken: typeof add_bos_token === "boolean" ? add_bos_token : undefined,
+      addEosToken: typeof add_eos_token === "boolean" ? add_eos_token : undefined,
     };
     for (const [key, value] of ggufTokenizerValues(json, Number(config.vocab_size), ids)) values.set(key, value);
   }
-  writeGguf(output, values, named);
+  writeGguf(output, values, all);
+  return ggufWarnings(config, all.has("output.weight"));
 }
 
 /** Kinds of weights files that are written, by their endings. */
-const WRITE: readonly [RegExp, (output: string, file: WeightsFile, folder: string, options: ConvertOptions) => void][] =
-  [
-    [
-      /\.safetensors$/i,
-      (output, file, _, { dtype }) => writeSafetensors(output, sources(file, dtype), { format: "pt" }),
-    ],
-    [/\.(bin|pt|pth)$/i, (output, file, _, { dtype }) => writePyTorch(output, sources(file, dtype))],
-    [/\.npz$/i, (output, file, _, { dtype }) => writeNpz(output, sources(file, dtype, false))],
-    [/\.gguf$/i, (output, file, folder, { dtype }) => writeGgufModel(output, file, folder, dtype)],
-  ];
+type Write = (output: string, file: WeightsFile, folder: string, options: ConvertOptions) => string[] | void;
+const WRITE: readonly [RegExp, Write][] = [
+  [/\.safetensors$/i, (output, file, _, { dtype }) => writeSafetensors(output, sources(file, dtype), { format: "pt" })],
+  [/\.(bin|pt|pth)$/i, (output, file, _, { dtype }) => writePyTorch(output, sources(file, dtype))],
+  [/\.npz$/i, (output, file, _, { dtype }) => writeNpz(output, sources(file, dtype, false))],
+  [/\.gguf$/i, (output, file, folder, { dtype }) => writeGgufModel(output, file, folder, dtype)],
+];
 
 /** Whether a path names a kind of weights file that {@link convertWeights} writes. */
 export const isWeightsFile = (path: string): boolean => WRITE.some(([ending]) => ending.test(path));
@@ -131,7 +139,8 @@ export function convertWeights(input: string, output: string, options: ConvertOp
   }
   using file = openWeights(input);
   const folder = statSync(input).isDirectory() ? input : dirname(input);
-  write(output, file, folder, options);
+  const warnings = [...(write(output, file, folder, options) ?? [])];
+  if (file instanceof GgufWeights && !/\.gguf$/i.test(output)) warnings.push(...ggufLosses(file.file));
   const elements = file.names().reduce((n, name) => n + file.info(name).shape.reduce((m, s) => m * s, 1), 0);
-  return { output, tensors: file.names().length, elements };
+  return { output, tensors: file.names().length, elements, warnings };
 }

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { asFloats, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";
 import { GgufError, GgufFile } from "./gguf.ts";
+import { ROPE_TENSORS } from "./gguf-rope.ts";
 import type { WeightsFile } from "./weights-file.ts";
 
 /** Architectures of llama.cpp whose parameters have Hugging Face names here; Mistral's files are `llama` too. */
@@ -25,6 +26,9 @@ const LLAMA: readonly Row[] = [
   ["model.layers.N.mlp.gate_proj.weight", "blk.N.ffn_gate.weight"],
   ["model.layers.N.mlp.up_proj.weight", "blk.N.ffn_up.weight"],
   ["model.layers.N.mlp.down_proj.weight", "blk.N.ffn_down.weight"],
+  ["model.layers.N.mlp.gate_proj.bias", "blk.N.ffn_gate.bias"],
+  ["model.layers.N.mlp.up_proj.bias", "blk.N.ffn_up.bias"],
+  ["model.layers.N.mlp.down_proj.bias", "blk.N.ffn_down.bias"],
 ];
 const GPT2: readonly Row[] = [
   ["transformer.wte.weight", "token_embd.weight"],
@@ -66,11 +70,16 @@ function find(architecture: GgufArchitecture, name: string, side: 0 | 1): { name
   };
 }
 
-/** llama.cpp's name of a Hugging Face parameter (with or without GPT-2's `transformer.`); undefined if it has none. */
-export function toGgufName(architecture: GgufArchitecture, name: string): string | undefined {
-  const full = architecture === "gpt2" && /^(wte|wpe|ln_f|h)\./.test(name) ? `transformer.${name}` : name;
-  return find(architecture, full, 0)?.name;
+/** A name as the language model has it; a bare model's lack `transformer.` or `model.`. */
+function fullName(architecture: GgufArchitecture, name: string): string {
+  if (architecture === "gpt2") return /^(wte|wpe|ln_f|h)\./.test(name) ? `transformer.${name}` : name;
+  return /^(embed_tokens|norm|layers)\./.test(name) ? `model.${name}` : name;
 }
+
+/** llama.cpp's name of a Hugging Face parameter (with or without the prefix of the language model); undefined if it has none. */
+export const toGgufName = (architecture: GgufArchitecture, name: string): string | undefined =>
+  find(architecture, fullName(architecture, name), 0)?.name;
+
 /** Hugging Face's name of a parameter of llama.cpp; undefined if it has none. */
 export function fromGgufName(architecture: GgufArchitecture, name: string): string | undefined {
   return find(architecture, name, 1)?.name;
@@ -124,8 +133,7 @@ export function ggufTensors(
 ): Map<string, TensorSource> {
   const out = new Map<string, TensorSource>();
   for (const [name, source] of tensors) {
-    const full = architecture === "gpt2" && /^(wte|wpe|ln_f|h)\./.test(name) ? `transformer.${name}` : name;
-    const found = find(architecture, full, 0);
+    const found = find(architecture, fullName(architecture, name), 0);
     if (found === undefined) {
       if (COMPUTED.test(name)) continue;
       throw new GgufError(`${name}: llama.cpp's ${architecture} has no such parameter`);
@@ -185,7 +193,8 @@ export class GgufWeights implements WeightsFile {
     for (const inner of file.names()) {
       const found = find(this.architecture, inner, 1);
       if (found !== undefined) this.#names.set(found.name, { inner, change: found.change });
-      else if (!/^rope_freqs\./.test(inner))
+      // Factors of frequencies: a matter of the configuration, see gguf-config.ts.
+      else if (!ROPE_TENSORS.includes(inner))
         throw new GgufError(`${file.path}: ${inner} is no parameter of ${architecture}`);
     }
   }

@@ -2,6 +2,7 @@ export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "
 export { type ConvertOptions, type ConvertReport, convertWeights, isWeightsFile } from "./convert.ts";
 export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
 export { GgufError, GgufFile, writeGguf } from "./gguf.ts";
+export { readGgufConfig } from "./gguf-config.ts";
 export { ggufArchitecture, ggufModelValues, ggufTokenizerValues, type TokenizerJson } from "./gguf-header.ts";
 export {
   fromGgufName,

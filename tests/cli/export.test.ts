@@ -159,3 +159,24 @@ describe("shoshin export", () => {
     expect((await refused("onnx", "--output", at("x.onnx"))).err).toMatch(/the architecture "t9" is not known here/);
   });
 });
+
+describe("a GGUF file as a folder", () => {
+  it("gets a config.json and opens, rotary positions included", async () => {
+    const from = save("llama", "causalLm");
+    const path = join(from, "config.json");
+    const rope = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, rope_theta: 500 };
+    const json = JSON.parse(readFileSync(path, "utf8"));
+    const { rope_scaling: _, rope_theta: __, ...rest } = json;
+    const parameters = { ...rope, original_max_position_embeddings: 8192 };
+    writeFileSync(path, JSON.stringify({ ...rest, rope_parameters: parameters }));
+    expect((await run("export", from, "--format", "gguf", "--output", at("r.gguf"))).status).toBe(0);
+    expect((await run("convert", at("r.gguf"), at("from-gguf"))).status).toBe(0);
+    const config = JSON.parse(readFileSync(at("from-gguf/config.json"), "utf8"));
+    expect(config).toMatchObject({ rope_theta: 500, rope_scaling: { rope_type: "llama3", factor: 8 } });
+    expectSame(from, at("from-gguf"));
+    await AutoModelForCausalLM.fromPretrained(at("from-gguf"));
+    io.err = "";
+    expect((await run("convert", at("r.gguf"), at("alone.safetensors"))).status).toBe(0);
+    expect(io.err).toMatch(/warning: rope_freqs.weight belongs into the model's config.json/);
+  });
+});

@@ -9,7 +9,7 @@ const GPT2_KEYS = {
   nHead: kinds.heads.default(12),
   /** 4 · nEmbd where null. */
   nInner: kinds.width.nullish(),
-  activationFunction: kinds.activation.default("gelu_new"),
+  activationFunction: kinds.anyActivation.default("gelu_new"),
   residPdrop: kinds.share.default(0.1),
   embdPdrop: kinds.share.default(0.1),
   attnPdrop: kinds.share.default(0.1),
@@ -23,7 +23,18 @@ const GPT2_KEYS = {
   classifierDropout: kinds.share.nullish(),
 };
 
-export const gpt2Config = defineConfig("gpt2", GPT2_KEYS, ({ nEmbd, nHead }) =>
-  nEmbd % nHead === 0 ? undefined : `n_head ${nHead} does not divide n_embd ${nEmbd}`,
-);
+/** Of a model with a head that is not here, of older versions, and of float32, which all is computed in here. */
+const HARMLESS = [
+  ...["summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"],
+  ...["n_ctx", "reorder_and_upcast_attn", "predict_special_tokens", "afn"],
+];
+
+export const gpt2Config = defineConfig("gpt2", GPT2_KEYS, {
+  check: ({ nEmbd, nHead }) => (nEmbd % nHead === 0 ? undefined : `n_head ${nHead} does not divide n_embd ${nEmbd}`),
+  aliases: {
+    ...{ hiddenSize: "nEmbd", maxPositionEmbeddings: "nPositions" },
+    ...{ numAttentionHeads: "nHead", numHiddenLayers: "nLayer" },
+  },
+  harmless: HARMLESS,
+});
 export type GPT2Config = ConfigOf<typeof GPT2_KEYS>;

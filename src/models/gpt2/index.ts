@@ -4,6 +4,7 @@ import { arange } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { extend } from "../key-value-cache.ts";
+import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
@@ -12,11 +13,12 @@ import {
   type DecoderInputs,
   type LabelledDecoderInputs,
   nextLayers,
+  pastTokens,
   readLayers,
 } from "../pretrained/decoder.ts";
 import { HeadedModel, headed, named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
-import { ACTIVATIONS, type EncoderOutput, type HeadOutput } from "../pretrained/inputs.ts";
+import type { EncoderOutput, HeadOutput } from "../pretrained/inputs.ts";
 import { bertLinear } from "../pretrained/layers.ts";
 import { tokenLoss } from "../pretrained/losses.ts";
 import { keyMask, paddedPositions, paddingMask } from "../pretrained/masks.ts";
@@ -74,15 +76,17 @@ class GPT2MLP extends nn.Module {
   readonly c_fc: Conv1D;
   readonly c_proj: Conv1D;
   readonly dropout: nn.Dropout;
+  readonly #activation: string;
   constructor(config: GPT2Config) {
     super();
+    this.#activation = config.activationFunction;
     const inner = config.nInner ?? 4 * config.nEmbd;
-    this.c_fc = new Conv1D(config.nEmbd, inner, config.initializerRange, ACTIVATIONS[config.activationFunction]);
+    this.c_fc = new Conv1D(config.nEmbd, inner, config.initializerRange);
     this.c_proj = new Conv1D(inner, config.nEmbd, residualStd(config));
     this.dropout = new nn.Dropout(config.residPdrop);
   }
   forward(x: Tensor): Tensor {
-    return this.dropout.forward(this.c_proj.forward(this.c_fc.forward(x)));
+    return this.dropout.forward(this.c_proj.forward(activated(this.c_fc, x, this.#activation)));
   }
 }
 
@@ -148,7 +152,7 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const [batch, t] = ids.shape;
-    const before = past === undefined ? 0 : past[0].shape[2];
+    const before = pastTokens(past);
     const mask = keyMask(padding && paddingMask(padding, before + t), batch, before + t);
     const x = this.#embed(ids, padding && paddedPositions(padding, before, t), before, padding);
     return nextLayers(this.h, this.ln_f, x, past, (block, h, own) => block.next(h, own, mask));

@@ -3,6 +3,7 @@ import { rotary, scaledDotProductAttention } from "../../ops/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { extend } from "../key-value-cache.ts";
+import { activated } from "../pretrained/activations.ts";
 import { plainLinear } from "../pretrained/layers.ts";
 import { keyMask } from "../pretrained/masks.ts";
 import { joinHeads } from "../pretrained/multi-head.ts";
@@ -52,11 +53,12 @@ class LlamaAttention extends nn.Module {
     super();
     const { hiddenSize, numAttentionHeads, initializerRange } = config;
     const [wide, narrow] = [numAttentionHeads, keyValueHeads(config)].map((n) => n * headSize(config));
-    const bias = config.attentionBias || config.modelType === "qwen2";
+    const outBias = config.modelType === "llama" && config.attentionBias;
+    const bias = outBias || config.modelType === "qwen2";
     this.q_proj = plainLinear(hiddenSize, wide, initializerRange, { bias });
     this.k_proj = plainLinear(hiddenSize, narrow, initializerRange, { bias });
     this.v_proj = plainLinear(hiddenSize, narrow, initializerRange, { bias });
-    this.o_proj = plainLinear(wide, hiddenSize, initializerRange, { bias: config.attentionBias });
+    this.o_proj = plainLinear(wide, hiddenSize, initializerRange, { bias: outBias });
     this.#config = config;
     this.#window = window;
   }
@@ -86,16 +88,28 @@ class LlamaAttention extends nn.Module {
   }
 }
 
+/** {@link nn.SwiGLU} with any activation in SiLU's place. */
+class LlamaMLP extends nn.SwiGLU {
+  readonly #activation: string;
+  constructor(config: LlamaConfig) {
+    super(config.hiddenSize, config.intermediateSize, { bias: config.modelType === "llama" && config.mlpBias });
+    this.#activation = config.hiddenAct;
+  }
+  override forward(x: Tensor): Tensor {
+    return this.down_proj.forward(activated(this.gate_proj, x, this.#activation).mul(this.up_proj.forward(x)));
+  }
+}
+
 export class LlamaDecoderLayer extends nn.Module {
   readonly self_attn: LlamaAttention;
-  readonly mlp: nn.SwiGLU;
+  readonly mlp: LlamaMLP;
   readonly input_layernorm: nn.RMSNorm;
   readonly post_attention_layernorm: nn.RMSNorm;
   constructor(config: LlamaConfig, window: number | undefined) {
     super();
     const { hiddenSize, initializerRange, rmsNormEps } = config;
     this.self_attn = new LlamaAttention(config, window);
-    this.mlp = new nn.SwiGLU(hiddenSize, config.intermediateSize, { bias: config.mlpBias });
+    this.mlp = new LlamaMLP(config);
     for (const { weight, bias } of [this.mlp.gate_proj, this.mlp.up_proj, this.mlp.down_proj]) {
       nn.init.normal_(weight, 0, initializerRange);
       if (bias) nn.init.zeros_(bias);

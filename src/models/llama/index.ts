@@ -2,7 +2,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkPositions, type DecoderInputs, nextLayers, readLayers } from "../pretrained/decoder.ts";
+import { checkPositions, type DecoderInputs, nextLayers, pastTokens, readLayers } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
 import type { EncoderOutput } from "../pretrained/inputs.ts";
@@ -10,15 +10,17 @@ import { plainTable } from "../pretrained/layers.ts";
 import { paddedPositions, paddingMask } from "../pretrained/masks.ts";
 import { PreTrainedModel, runLayer } from "../pretrained/model.ts";
 import {
-  headSize,
   type LlamaConfig,
   llamaConfig,
+  longestText,
   mistralConfig,
+  paddingRow,
   qwen2Config,
-  ropeFrequencies,
+  ropeConfig,
   windowOf,
 } from "./config.ts";
 import { type LlamaContext, LlamaDecoderLayer, windowMask } from "./decoder.ts";
+import { RotaryTables } from "./rope.ts";
 
 export { type LlamaConfig, llamaConfig, mistralConfig, qwen2Config } from "./config.ts";
 
@@ -36,22 +38,23 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
   readonly layers: LlamaDecoderLayer[];
   readonly norm: nn.RMSNorm;
   checkpoints = false;
-  readonly #rotary: nn.RotaryEmbedding;
+  readonly #rotary: RotaryTables;
 
   constructor(config: LlamaConfig) {
     super(config);
-    const { vocabSize, hiddenSize, padTokenId, maxPositionEmbeddings } = config;
-    this.embed_tokens = plainTable(vocabSize, hiddenSize, config.initializerRange, padTokenId);
+    const { vocabSize, hiddenSize } = config;
+    this.embed_tokens = plainTable(vocabSize, hiddenSize, config.initializerRange, paddingRow(config));
     this.layers = Array.from(
       { length: config.numHiddenLayers },
       (_, i) => new LlamaDecoderLayer(config, windowOf(config, i)),
     );
     this.norm = new nn.RMSNorm(hiddenSize, { eps: config.rmsNormEps });
-    this.#rotary = new nn.RotaryEmbedding(headSize(config), maxPositionEmbeddings, {
-      frequencies: ropeFrequencies(config),
-    });
+    this.#rotary = new RotaryTables(ropeConfig(config));
   }
-  /** Throws ShapeError for more tokens than `maxPositionEmbeddings`, or a mask of another shape. */
+  /**
+   * Throws ShapeError for a mask of another shape, or more tokens than the model is made for: `maxPositionEmbeddings`, as often as
+   * the scaling of its positions stretches them; there is no end with `dynamic`.
+   */
   forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
     const context = this.#context(inputIds, 0, attentionMask, positionIds);
     const run = (layer: LlamaDecoderLayer, x: Tensor) => runLayer(this, (h) => layer.forward(h, context).x, x);
@@ -59,7 +62,7 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const t = ids.shape[1];
-    const before = past === undefined ? 0 : past[0].shape[2];
+    const before = pastTokens(past);
     const mask = padding && paddingMask(padding, before + t);
     const context = this.#context(ids, before, mask, padding && paddedPositions(padding, before, t), padding);
     const x = this.embed_tokens.forward(ids);
@@ -73,11 +76,9 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
     padding: readonly number[] = [0],
   ): LlamaContext {
     const [batch, t] = ids.shape;
-    checkPositions("LlamaModel", before + t - Math.min(...padding), this.config.maxPositionEmbeddings);
+    checkPositions("LlamaModel", before + t - Math.min(...padding), longestText(this.config));
     const { cos, sin } =
-      positionIds === undefined
-        ? this.#rotary.angles(t, before)
-        : this.#rotary.anglesAt(positionIds, 1 + Math.max(0, ...positionIds.data()));
+      positionIds === undefined ? this.#rotary.angles(t, before) : this.#rotary.anglesAt(positionIds);
     const grow = (a: Tensor) => a.reshape([a.ndim === 3 ? batch : 1, t, 1, -1]);
     const windows = new Set(this.layers.map((_, i) => windowOf(this.config, i)));
     const masks = [...windows].map((w) => [w, windowMask(mask, [batch, t, before + t], w)] as const);
@@ -90,14 +91,22 @@ const heads = decoderHeads("Llama", {
   base: (config: LlamaConfig) => new LlamaModel(config),
   width: (config) => config.hiddenSize,
   words: (model: LlamaModel) => model.embed_tokens.weight,
-  positions: (config) => config.maxPositionEmbeddings,
+  positions: longestText,
 });
 
 export class LlamaForCausalLM extends heads.ForCausalLM {}
 
 export class LlamaForSequenceClassification extends heads.ForSequenceClassification {}
 
-export const llama = familyOf(llamaConfig, LlamaModel, LlamaForCausalLM, LlamaForSequenceClassification);
+export class LlamaForTokenClassification extends heads.ForTokenClassification {}
+
+export const llama = familyOf(
+  llamaConfig,
+  LlamaModel,
+  LlamaForCausalLM,
+  LlamaForSequenceClassification,
+  LlamaForTokenClassification,
+);
 
 const QWEN2 = { configKind: qwen2Config };
 /** Qwen2 (Yang et al., 2024): Llama with biases of queries, keys and values. */
@@ -108,8 +117,19 @@ export class Qwen2ForSequenceClassification extends named(
   "Qwen2ForSequenceClassification",
   QWEN2,
 ) {}
+export class Qwen2ForTokenClassification extends named(
+  LlamaForTokenClassification,
+  "Qwen2ForTokenClassification",
+  QWEN2,
+) {}
 
-export const qwen2 = familyOf(qwen2Config, Qwen2Model, Qwen2ForCausalLM, Qwen2ForSequenceClassification);
+export const qwen2 = familyOf(
+  qwen2Config,
+  Qwen2Model,
+  Qwen2ForCausalLM,
+  Qwen2ForSequenceClassification,
+  Qwen2ForTokenClassification,
+);
 
 const MISTRAL = { configKind: mistralConfig };
 /** Mistral (Jiang et al., 2023): Llama that looks back on a sliding window. */
@@ -120,5 +140,16 @@ export class MistralForSequenceClassification extends named(
   "MistralForSequenceClassification",
   MISTRAL,
 ) {}
+export class MistralForTokenClassification extends named(
+  LlamaForTokenClassification,
+  "MistralForTokenClassification",
+  MISTRAL,
+) {}
 
-export const mistral = familyOf(mistralConfig, MistralModel, MistralForCausalLM, MistralForSequenceClassification);
+export const mistral = familyOf(
+  mistralConfig,
+  MistralModel,
+  MistralForCausalLM,
+  MistralForSequenceClassification,
+  MistralForTokenClassification,
+);

@@ -9,7 +9,7 @@ const HIDDEN = -3.4028234663852886e38;
 const APART: Readonly<Record<string, (b: OnnxBuilder, x: string) => string>> = {
   linear: (_, x) => x,
   sigmoid: (b, x) => b.op("Sigmoid", [x]),
-  leaky_relu: (b, x) => b.op("LeakyRelu", [x], { alpha: 0.01 }),
+  leaky_relu: (b, x) => b.op("LeakyRelu", [x], { alpha: { float: 0.01 } }),
   relu2: (b, x) => b.op("Pow", [b.op("Relu", [x]), b.float(2)]),
   relu6: (b, x) => b.op("Min", [b.op("Relu", [x]), b.float(6)]),
   quick_gelu: (b, x) => b.op("Mul", [x, b.op("Sigmoid", [b.op("Mul", [x, b.float(1.702)])])]),

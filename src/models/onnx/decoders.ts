@@ -1,5 +1,6 @@
+import { attentionFactor, type RopeConfig } from "../../formats/rope-angles.ts";
 import type { GPT2Config } from "../gpt2/config.ts";
-import { headSize, keyValueHeads, type LlamaConfig, ropeFrequencies, windowOf } from "../llama/config.ts";
+import { headSize, keyValueHeads, type LlamaConfig, ropeConfig, ropeFrequencies, windowOf } from "../llama/config.ts";
 import type { PretrainedConfig } from "../pretrained/config.ts";
 import type { Head } from "../pretrained/head-of.ts";
 import type { OnnxBuilder } from "./builder.ts";
@@ -111,6 +112,25 @@ function repeat(b: OnnxBuilder, x: string, heads: number, groups: number, size: 
   return b.op("Reshape", [all, b.ints([0, heads, -1, size])]);
 }
 
+/** Angles per position, float32 [size / 2]; of some types they depend on how far `positions`, float32, of a run reach. */
+function frequencies(b: OnnxBuilder, c: LlamaConfig, positions: string): string {
+  const config: RopeConfig = ropeConfig(c);
+  const { rope, maxPositionEmbeddings: most, headDim } = config;
+  if (rope.rope_type !== "dynamic" && rope.rope_type !== "longrope") return b.float(ropeFrequencies(c));
+  const reach = b.op("Add", [b.op("ReduceMax", [positions], { keepdims: 0 }), b.float(1)]);
+  if (rope.rope_type === "longrope") {
+    const original = rope.original_max_position_embeddings;
+    const [short, long] = [original, original + 1].map((length) => b.float(ropeFrequencies(c, length)));
+    return b.op("Where", [b.op("Greater", [reach, b.float(original)]), long, short]);
+  }
+  const length = b.op("Max", [reach, b.float(most)]);
+  const times = b.op("Div", [b.op("Mul", [length, b.float(rope.factor)]), b.float(most)]);
+  const grown = b.op("Pow", [b.op("Sub", [times, b.float(rope.factor - 1)]), b.float(headDim / (headDim - 2))]);
+  const exponents = Array.from({ length: headDim / 2 }, (_, i) => (2 * i) / headDim);
+  const powers = b.op("Pow", [b.op("Mul", [grown, b.float(c.ropeTheta)]), b.float(exponents)]);
+  return b.op("Reciprocal", [powers]);
+}
+
 function llama(
   b: OnnxBuilder,
   c: LlamaConfig,
@@ -121,8 +141,12 @@ function llama(
   const context = new Context(b, c.numHiddenLayers, groups, size, options);
   const positions = b.op("Cast", [b.op("Unsqueeze", [context.positions, b.ints([1, 3])])], { to: 1 });
   // [batch, 1, T, size / 2]
-  const angles = b.op("Mul", [positions, b.float(ropeFrequencies(c))]);
-  const turns = [b.op("Cos", [angles]), b.op("Sin", [angles])];
+  const angles = b.op("Mul", [positions, frequencies(b, c, positions)]);
+  const scale = attentionFactor(ropeConfig(c));
+  const turns = ["Cos", "Sin"].map((op) => {
+    const turn = b.op(op, [angles]);
+    return scale === 1 ? turn : b.op("Mul", [turn, b.float(scale)]);
+  });
   let x = b.embedding(context.ids, `${prefix}embed_tokens`);
   for (let i = 0; i < c.numHiddenLayers; i++) {
     const at = `${prefix}layers.${i}`;
@@ -135,7 +159,7 @@ function llama(
     const y = b.join(b.attend(q, k, v, context.mask(windowOf(c, i)), Math.sqrt(size)), heads * size);
     const h = b.op("Add", [x, b.linear(y, `${at}.self_attn.o_proj`)]);
     const inner = b.rmsNorm(h, `${at}.post_attention_layernorm`, c.rmsNormEps);
-    const gate = b.activation(b.linear(inner, `${at}.mlp.gate_proj`), "silu");
+    const gate = b.activation(b.linear(inner, `${at}.mlp.gate_proj`), c.hiddenAct);
     const gated = b.op("Mul", [gate, b.linear(inner, `${at}.mlp.up_proj`)]);
     x = b.op("Add", [h, b.linear(gated, `${at}.mlp.down_proj`)]);
   }

@@ -209,7 +209,7 @@ export function defineConfig<S extends z.ZodRawShape>(
     text: (json) => configJson(json, (key) => (schema.shape as Readonly<Record<string, z.ZodType>>)[camel(key)]),
     unknownKeys: (json) =>
       Object.keys(json)
-        .filter((key) => !isKnown(key))
+        .filter((key) => json[key] != null && !isKnown(key))
         .map((key) => ({ key, near: nearestName(key, [...keys, ...Object.keys(aliases)].map(snake)) })),
   };
 }

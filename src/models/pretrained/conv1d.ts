@@ -9,15 +9,13 @@ import { plainWeight } from "./layers.ts";
 export class Conv1D extends nn.Module {
   readonly weight: nn.Parameter;
   readonly bias: nn.Parameter;
-  readonly activation: Activation;
-  constructor(input: number, output: number, std: number, activation: Activation = "none") {
+  constructor(input: number, output: number, std: number) {
     super();
     this.weight = plainWeight(input, output, std);
     this.bias = new nn.Parameter(zeros([output]));
-    this.activation = activation;
   }
   /** x [..., in] → [..., out] */
-  forward(x: Tensor): Tensor {
-    return affine(x, this.weight, this.bias, this.activation);
+  forward(x: Tensor, activation: Activation = "none"): Tensor {
+    return affine(x, this.weight, this.bias, activation);
   }
 }

@@ -1,4 +1,4 @@
-import type * as nn from "../../nn/index.ts";
+import * as nn from "../../nn/index.ts";
 import { concat, embedding } from "../../ops/index.ts";
 import { full, tensor } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
@@ -76,6 +76,25 @@ export class DecoderForSequenceClassification<C extends InitialisedConfig> exten
     const x = this.base.forward(inputs).lastHiddenState;
     const logits = this.score.forward(lastTokens(x, inputs, this.config));
     return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
+  }
+}
+
+/** One answer for each token. */
+export class DecoderForTokenClassification<
+  C extends InitialisedConfig & { classifierDropout?: number | null },
+> extends HeadedModel<C, Decoder> {
+  readonly dropout: nn.Dropout;
+  readonly score: nn.Linear;
+  constructor(config: C) {
+    const { base, width } = new.target.traits;
+    super(config, base(config));
+    this.dropout = new nn.Dropout(config.classifierDropout ?? 0.1);
+    this.score = plainLinear(width(config), labelsOf(config).length, config.initializerRange, { bias: true });
+  }
+  /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
+  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+    const logits = this.score.forward(this.dropout.forward(this.base.forward(inputs).lastHiddenState));
+    return { logits, loss: labels && tokenLoss(logits, labels) };
   }
 }
 

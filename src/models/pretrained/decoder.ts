@@ -1,4 +1,5 @@
 import type { Module } from "../../nn/index.ts";
+import { zeros } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
@@ -47,7 +48,13 @@ export function readLayers<L>(
   return { lastHiddenState, hiddenStates };
 }
 
-/** The same on tokens after those whose keys and values `past` holds, of every layer in turn. */
+/** Tokens that `past` holds. */
+export const pastTokens = (past: LmState | undefined): number => past?.[0].shape[2] ?? 0;
+
+/**
+ * The same on tokens after those whose keys and values `past` holds, of every layer in turn. Without layers the state counts the
+ * tokens alone.
+ */
 export function nextLayers<L>(
   layers: readonly L[],
   norm: Norm,
@@ -61,5 +68,7 @@ export function nextLayers<L>(
     x = out.x;
     kept.push(...out.past);
   });
+  const [batch, t] = x.shape;
+  if (layers.length === 0) kept.push(zeros([batch, 1, pastTokens(past) + t, 0]));
   return { x: norm.forward(x), past: kept };
 }

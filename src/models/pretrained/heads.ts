@@ -3,6 +3,7 @@ import {
   type Decoder,
   DecoderForCausalLM,
   DecoderForSequenceClassification,
+  DecoderForTokenClassification,
   type DecoderTraits,
 } from "./decoder-heads.ts";
 import {
@@ -27,11 +28,16 @@ export const encoderHeads = <C extends InitialisedConfig, P extends string, E ex
 });
 
 /** The classes of a family of decoders for each use, to be extended. `languageModel`: the name of one of them. */
-export const decoderHeads = <C extends InitialisedConfig & { vocabSize: number }, P extends string, D extends Decoder>(
+export const decoderHeads = <
+  C extends InitialisedConfig & { vocabSize: number; classifierDropout?: number | null },
+  P extends string,
+  D extends Decoder,
+>(
   family: string,
   traits: DecoderTraits<C, P, D>,
   languageModel = `${family}ForCausalLM`,
 ) => ({
   ForCausalLM: headed(DecoderForCausalLM<C>, languageModel, traits),
   ForSequenceClassification: headed(DecoderForSequenceClassification<C>, `${family}ForSequenceClassification`, traits),
+  ForTokenClassification: headed(DecoderForTokenClassification<C>, `${family}ForTokenClassification`, traits),
 });

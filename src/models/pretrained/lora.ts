@@ -47,10 +47,10 @@ class LoraLayer extends nn.Module {
     this.scale = scale;
     this.#dropout = p;
   }
-  forward(x: Tensor, activation?: Activation): Tensor {
+  forward(x: Tensor, activation: Activation = "none"): Tensor {
     const { base_layer: base, scale } = this;
     const inFirst = base instanceof Conv1D;
-    const act = ACTIVATE[activation ?? (inFirst ? base.activation : "none")];
+    const act = ACTIVATE[activation];
     const [a, b] = [this.lora_A.weight, this.lora_B.weight];
     if (!this.training || this.#dropout === 0) return act(lora(x, base.weight, a, b, base.bias, { scale, inFirst }));
     const change = linear(linear(dropout(x, this.#dropout, true), a).mul(scale), b);

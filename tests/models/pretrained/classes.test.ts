@@ -20,6 +20,7 @@ it("classes have Transformers' names, kin their own", () => {
     ["base", `${family}Model`],
     ["causalLm", `${family}ForCausalLM`],
     ["sequenceClassification", `${family}ForSequenceClassification`],
+    ["tokenClassification", `${family}ForTokenClassification`],
   ];
   expect(names(bert)).toEqual(encoder("Bert"));
   expect(names(roberta)).toEqual(encoder("Roberta"));

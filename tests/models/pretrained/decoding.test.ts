@@ -3,18 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { manualSeed, noGrad, type Tensor, tensor } from "../../../src/index.ts";
+import { manualSeed, noGrad, type Tensor, tensor, zeros } from "../../../src/index.ts";
 import type { LmState } from "../../../src/models/causal-lm.ts";
 import {
   AutoModelForCausalLM,
   type CausalLmModel,
   GPT2ForSequenceClassification,
   GPT2LMHeadModel,
+  generate,
   gpt2Config,
   LlamaForCausalLM,
   llamaConfig,
   MistralForCausalLM,
   mistralConfig,
+  qwen2Config,
 } from "../../../src/models/index.ts";
 
 const VOCAB = 13;
@@ -142,14 +144,105 @@ it("a classifier of several texts must know what is padding", () => {
   });
 });
 
+const HEADS = { hidden_size: 16, num_attention_heads: 4 };
 it.each([
-  [{ rope_scaling: { rope_type: "yarn", factor: 2 } }, /the type "yarn" is not known here; known are default, linear/],
+  [{ rope_scaling: { rope_type: "yam", factor: 2 } }, /rope_scaling: the type "yam" is not known here/],
+  [{ rope_parameters: { rope_type: "Yarn", factor: 2 } }, /rope_parameters: the type "Yarn" is not known here/],
+  [{ rope_parameters: { rope_type: "linear", factr: 2 } }, /rope_parameters: the key factr is not known/],
+  [{ rope_parameters: { mrope_section: [1, 1, 2] } }, /mrope_section is not supported/],
+  [{ rope_parameters: { full_attention: { rope_type: "default" } } }, /full_attention is not supported/],
+  [{ rope_parameters: [1] }, /rope_parameters: found \[1\]; expected an object/],
+  [{ rope_parameters: { rope_theta: 0 } }, /rope_theta: found 0/],
   [{ rope_scaling: { type: "linear" } }, /rope_scaling\.factor/],
+  [{ rope_scaling: { type: "linear", factor: 0 } }, /rope_scaling\.factor: found 0/],
+  [{ rope_scaling: { type: "yarn", original_max_position_embeddings: 4 } }, /rope_scaling\.factor: found nothing/],
   [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, /rope_scaling\.low_freq_factor/],
+  [
+    { ...HEADS, rope_scaling: { rope_type: "longrope", short_factor: [1], long_factor: [1, 2] } },
+    /short_factor has 1 entries; heads of 4 have 2 pairs/,
+  ],
+  [
+    { ...HEADS, partial_rotary_factor: 0.5, rope_scaling: { rope_type: "linear", factor: 2 } },
+    /partial_rotary_factor 0.5 turns 2 elements of a head of 4/,
+  ],
   [{ num_attention_heads: 4, num_key_value_heads: 3 }, /num_key_value_heads 3 does not divide/],
   [{ hidden_size: 12, num_attention_heads: 4 }, /the size of a head is 3/],
   [{ hidden_size: 10, num_attention_heads: 4 }, /num_attention_heads 4 does not divide hidden_size 10/],
-  [{ hidden_act: "gelu" }, /hidden_act/],
+  [{ hidden_act: "prelu" }, /hidden_act/],
+  [{ quantization_config: { bits: 4 } }, /quantization_config/],
+  [{ per_layer_config: { 0: { intermediate_size: 8 } } }, /per_layer_config/],
 ])("refuses Llama's %j", (json, message) => {
   expect(() => llamaConfig.parse(json)).toThrow(message);
+});
+
+it("refuses layer types of Qwen2 that slide without a window", () => {
+  const json = { ...HEADS, num_hidden_layers: 1, num_key_value_heads: 4, layer_types: ["sliding_attention"] };
+  expect(() => qwen2Config.parse(json)).toThrow(/use_sliding_window is false/);
+  expect(() => qwen2Config.parse({ ...json, layer_types: ["chunked_attention"] })).toThrow(/layer_types/);
+});
+
+describe("layouts of rotary positions", () => {
+  const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 8 };
+  it("are read into one", () => {
+    const want = { ropeTheta: 500, ropeScaling: yarn };
+    const old = { ...HEADS, rope_theta: 500, rope_scaling: { type: "yarn", ...yarn, rope_type: undefined } };
+    expect(llamaConfig.parse(JSON.parse(JSON.stringify(old)))).toMatchObject(want);
+    expect(llamaConfig.parse({ ...HEADS, rope_parameters: { ...yarn, rope_theta: 500 } })).toMatchObject(want);
+    // As `standardize_rope_params`: older keys win, the file's own first length wins, and it is the whole length where nothing is said.
+    const both = { ...old, rope_parameters: { rope_type: "linear", factor: 2, rope_theta: 7 } };
+    expect(llamaConfig.parse(JSON.parse(JSON.stringify(both)))).toMatchObject(want);
+    const { ropeScaling } = llamaConfig.parse({
+      ...{ ...HEADS, original_max_position_embeddings: 6 },
+      rope_parameters: yarn,
+    });
+    expect(ropeScaling).toMatchObject({ original_max_position_embeddings: 6 });
+    const bare = llamaConfig.parse({ ...HEADS, rope_parameters: { rope_type: "yarn", factor: 2 } });
+    expect(bare.ropeScaling).toMatchObject({ original_max_position_embeddings: 2048 });
+    expect(bare.ropeTheta).toBe(10000);
+  });
+  it("are written both, which versions 4 and 5 of Transformers read alike", () => {
+    const json = llamaConfig.toJson(llamaConfig.parse({ ...HEADS, rope_parameters: { ...yarn, rope_theta: 500 } }));
+    expect(json).toMatchObject({ rope_theta: 500, rope_scaling: yarn, rope_parameters: { ...yarn, rope_theta: 500 } });
+    expect(llamaConfig.toJson(llamaConfig.make({ hiddenSize: 16, numAttentionHeads: 4 }))).toMatchObject({
+      ...{ rope_theta: 10000, rope_scaling: null },
+      rope_parameters: { rope_theta: 10000, rope_type: "default" },
+    });
+    const long = { rope_type: "longrope", short_factor: [1, 2], long_factor: [3, 4] };
+    const config = llamaConfig.parse({ ...HEADS, original_max_position_embeddings: 512, rope_scaling: long });
+    const factor = Math.sqrt(1 + Math.log(4) / Math.log(512));
+    expect(llamaConfig.toJson(config)).toMatchObject({
+      original_max_position_embeddings: 512,
+      rope_scaling: { ...long, original_max_position_embeddings: 512, attention_factor: factor },
+    });
+  });
+  it("can be changed by the keys of either", () => {
+    const config = llamaConfig.parse({ ...HEADS, rope_parameters: { ...yarn, rope_theta: 500 } });
+    const linear = { rope_type: "linear", factor: 3 };
+    expect(llamaConfig.make({ ...config, ropeScaling: { type: "linear", factor: 3 } as never })).toMatchObject({
+      ...{ ropeTheta: 500, ropeScaling: linear },
+    });
+    expect(llamaConfig.make({ ...config, ropeParameters: { ...linear, rope_theta: 9 } })).toMatchObject({
+      ...{ ropeTheta: 9, ropeScaling: linear },
+    });
+  });
+});
+
+it("a base that grows with the text has no end; scaled positions reach as far as their factor", () => {
+  const positions = (rope: object) =>
+    new LlamaForCausalLM(
+      llamaConfig.parse({
+        ...{ ...HEADS, vocab_size: 8, intermediate_size: 8, num_hidden_layers: 1, max_position_embeddings: 6 },
+        rope_parameters: rope,
+      }),
+    );
+  expect(positions({ rope_type: "default" }).maxPositions).toBe(6);
+  expect(positions({ rope_type: "linear", factor: 2.5 }).maxPositions).toBe(15);
+  const dynamic = positions({ rope_type: "dynamic", factor: 2 }).eval();
+  expect(dynamic.maxPositions).toBe(Number.POSITIVE_INFINITY);
+  // Texts go on past what was trained, alone and together.
+  const [one] = generate(dynamic, [[1, 2, 3]], { temperature: 0, maxNewTokens: 12 } as never);
+  expect(one).toHaveLength(12);
+  expect(() => positions({ rope_type: "default" }).forward({ inputIds: zeros([1, 7], { dtype: "int32" }) })).toThrow(
+    /7 tokens, but the model has 6 positions/,
+  );
 });
