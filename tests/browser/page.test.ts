@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
+import { door } from "../../src/backend/door-browser.ts";
 import { backend, ready } from "../../src/index.ts";
 
+declare const location: { href: string };
 const env = (import.meta as unknown as { env: Record<string, string> }).env;
 
 it("runs on the kernels that fit this page", () => {
@@ -17,4 +19,13 @@ it("ready refuses what it does not know, and an address that comes too late", as
   await expect(ready({ kernel: "/x" } as never)).rejects.toMatchObject({ hint: expect.stringMatching(/kernels/) });
   await expect(ready({ kernels: "/elsewhere" })).rejects.toThrow(/loaded already/);
   expect(await ready()).toBe(backend());
+});
+
+it("kernels come from the address that is named", async () => {
+  for (const address of ["/assets/wasm", "../assets/wasm/", new URL("/assets/wasm", location.href)]) {
+    door.useKernels(address);
+    expect([...(await door.fetchWasm("simd128")).subarray(0, 4)]).toEqual([0, 97, 115, 109]);
+  }
+  door.useKernels("/nowhere/");
+  await expect(door.fetchWasm("simd128")).rejects.toThrow();
 });
