@@ -1,15 +1,18 @@
-// The suite in headless Chromium: `npm run test:browser`, once in a page that may share memory and once in one that may not.
+// The suite in a headless browser: `npm run test:browser`, in Chromium once in a page that may share memory and once in one that
+// may not, and `npm run test:firefox`.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { firefox } from "./vitest.firefox.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const isolated = process.env.SHOSHIN_ISOLATED !== "0";
 
-function chromium(): string | undefined {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+const browser = process.env.SHOSHIN_BROWSER ?? "chromium";
+
+function installed(...names: string[]): string | undefined {
+  for (const name of names) {
     try {
       return execFileSync("which", [name], { encoding: "utf8" }).trim();
     } catch {
@@ -52,7 +55,7 @@ export default defineConfig({
     ],
   },
   test: {
-    name: isolated ? "chromium, isolated" : "chromium",
+    name: isolated ? `${browser}, isolated` : browser,
     // What starts processes or needs a disk, a compiler or Python's files stays in Node.
     include: [
       "tests/{backend,models,nn,ops,optim,tensor,train,formats,text,browser}/**/*.test.ts",
@@ -67,13 +70,21 @@ export default defineConfig({
     ],
     setupFiles: ["tests/browser/setup.ts"],
     testTimeout: 60_000,
-    env: { SHOSHIN_ISOLATED: isolated ? "1" : "0" },
+    env: { SHOSHIN_ISOLATED: isolated ? "1" : "0", SHOSHIN_BROWSER: browser },
     browser: {
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions: { executablePath: chromium(), args: ["--no-sandbox"] } }),
-      instances: [{ browser: "chromium" }],
+      provider:
+        browser === "firefox"
+          ? firefox(process.env.FIREFOX ?? installed("firefox-esr", "firefox") ?? "firefox")
+          : playwright({
+              launchOptions: {
+                executablePath: process.env.CHROMIUM ?? installed("chromium", "chromium-browser", "google-chrome"),
+                args: ["--no-sandbox"],
+              },
+            }),
+      instances: [{ browser: browser as "chromium" }],
     },
   },
 });

@@ -10,6 +10,9 @@ const FILES: Record<WasmFile, () => URL> = {
 
 interface Page {
   crossOriginIsolated?: boolean;
+  SharedArrayBuffer?: unknown;
+  document?: { baseURI: string };
+  location?: { href: string };
   navigator?: { hardwareConcurrency?: number };
   Worker?: new (
     url: string,
@@ -17,20 +20,28 @@ interface Page {
   URL: typeof URL;
 }
 const page = globalThis as unknown as Page;
+/** The folder that `useKernels` named, with a slash at its end. */
+let folder: string | undefined;
 
 export const door: Door = {
   env: () => undefined,
   warn: (text) => console.warn(text),
+  note: (text) => console.info(text),
+  useKernels(address) {
+    const base = page.document?.baseURI ?? page.location?.href;
+    folder = new URL(String(address).replace(/\/?$/, "/"), base).href;
+  },
+  takesAddons: false,
   cores: page.navigator?.hardwareConcurrency ?? 1,
   loadNative: () => ({ reason: "a page has no compiled addon" }),
   readWasm: () => undefined,
   async fetchWasm(name) {
-    const url = FILES[name]();
+    const url = folder === undefined ? FILES[name]() : new URL(`${name}.wasm`, folder);
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`${url}: ${answer.status} ${answer.statusText}`);
     return new Uint8Array(await answer.arrayBuffer());
   },
-  canShare: page.crossOriginIsolated === true && page.Worker !== undefined,
+  canShare: page.crossOriginIsolated === true && page.SharedArrayBuffer !== undefined && page.Worker !== undefined,
   startThread(script, data, failed) {
     const code = `onmessage = ({ data }) => {\n${script}\n};`;
     const url = page.URL.createObjectURL(new Blob([code], { type: "text/javascript" }));

@@ -5,6 +5,12 @@ export interface Door {
   /** An environment variable; a page has none. */
   env(name: string): string | undefined;
   warn(text: string): void;
+  /** Says what is worth knowing and no fault. */
+  note(text: string): void;
+  /** Where the kernels' files lie, in place of where the package has them: a folder, in a page its address. */
+  useKernels(address: string | URL): void;
+  /** Whether an addon could be here, so that its absence is worth a warning. */
+  readonly takesAddons: boolean;
   /** Processors. */
   readonly cores: number;
   /** The addon, or why there is none. */

@@ -2,8 +2,9 @@ import { door } from "#door";
 import type { Backend, BackendName, Precision } from "./backend.ts";
 import { BackendError } from "./errors.ts";
 import { KernelBackend } from "./kernels.ts";
+import { checkOptions, type Known } from "./options.ts";
 import { ReferenceBackend } from "./reference.ts";
-import { chooseFile, openWasm } from "./wasm.ts";
+import { chooseFile, NoMemoryError, openWasm } from "./wasm.ts";
 
 let current: Backend | undefined;
 let native: KernelBackend | undefined;
@@ -13,6 +14,9 @@ let precision: Precision = "float32";
 
 const REBUILD =
   "For full speed install g++ or clang++ and run `npm rebuild shoshin` (in the repository: `node native/build.mjs`).";
+
+const warnSlow = (reason: string | undefined) =>
+  door.warn(`warning: ${reason}; the kernels run as WebAssembly, several times slower.\nhint: ${REBUILD}`);
 
 /** Why the addon is not there; undefined when it is. */
 export const nativeProblem = (): string | undefined => door.loadNative().reason;
@@ -30,29 +34,49 @@ export function backend(): Backend {
       if (exports !== undefined) current = open("native");
       else {
         current = open("wasm");
-        door.warn(`warning: ${reason}; the kernels run as WebAssembly, several times slower.\nhint: ${REBUILD}`);
+        warnSlow(reason);
       }
     }
   }
   return current;
 }
 
+export interface ReadyOptions {
+  /**
+   * Where the kernels' files lie, for bundlers that move the code away from them: a folder with the files of the package's
+   * assets/wasm (in Node also `shoshin.node`, the addon); in a page its address, taken relative to the page. Left out: the package's.
+   */
+  kernels?: string | URL;
+}
+const READY: Known<ReadyOptions> = { kernels: true };
+let kernelsFrom: string | undefined;
+
 /**
  * Fetches and compiles the kernels where that takes time, as in a page; in Node they are there already. Call it once before
- * the first tensor. Without WebAssembly SIMD the slow reference backend serves, with a warning.
- * @throws BackendError when the file cannot be fetched or is of another version.
+ * the first tensor. A page that may not share memory gets one thread, and is told; without WebAssembly SIMD the slow reference
+ * backend serves, with a warning.
+ * @throws BackendError when a file cannot be fetched or is of another version, or `kernels` comes after they were loaded.
  */
-export async function ready(): Promise<Backend> {
+export async function ready(options: ReadyOptions = {}): Promise<Backend> {
+  checkOptions("ready", options, READY);
+  const { kernels } = options;
+  if (kernels !== undefined) {
+    if (typeof kernels !== "string" && !(kernels instanceof URL))
+      throw new BackendError(`ready: kernels must be an address or a folder, found ${typeof kernels}`);
+    if (current !== undefined && kernelsFrom !== String(kernels))
+      throw new BackendError("ready: the kernels have been loaded already", "Call it before the first tensor is made.");
+    kernelsFrom = String(kernels);
+    if (current === undefined) door.useKernels(kernels);
+  }
   if (current !== undefined || door.loadNative().exports !== undefined) return backend();
   try {
-    const file = chooseFile(door);
-    wasm ??= new KernelBackend(openWasm(await WebAssembly.compile(await door.fetchWasm(file)), file, door), "wasm");
-    current = wasm;
+    current = await openFetched();
+    if (door.takesAddons) warnSlow(door.loadNative().reason);
   } catch (error) {
     if (!(error instanceof BackendError)) {
       throw new BackendError(
         `the kernels cannot be loaded: ${(error as Error).message}`,
-        "Serve assets/wasm beside the code.",
+        "Serve the files of the package's assets/wasm and say where: await ready({ kernels: address }).",
       );
     }
     if (!error.message.includes("SIMD")) throw error;
@@ -60,6 +84,32 @@ export async function ready(): Promise<Backend> {
     current = open("reference");
   }
   return current;
+}
+
+const ONE_THREAD =
+  "For more serve the page with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.";
+
+async function openFetched(): Promise<KernelBackend> {
+  const fetched = async (shared: boolean) => {
+    const file = chooseFile(door, shared);
+    return new KernelBackend(openWasm(await WebAssembly.compile(await door.fetchWasm(file)), file, door), "wasm");
+  };
+  const alone = (why: string) => {
+    door.note(`shoshin: ${why}: the kernels run on one thread.\nhint: ${ONE_THREAD}`);
+    return fetched(false);
+  };
+  if (wasm === undefined) {
+    if (!door.canShare) wasm = await alone("this page may not share memory between threads");
+    else {
+      try {
+        wasm = await fetched(true);
+      } catch (error) {
+        if (!(error instanceof NoMemoryError)) throw error;
+        wasm = await alone(`no shared memory is to be had (${error.message})`);
+      }
+    }
+  }
+  return wasm;
 }
 
 /** Chooses the backend of new tensors, by name or as one that exists; returns it. Throws {@link BackendError}. */

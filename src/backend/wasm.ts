@@ -12,7 +12,7 @@ const has = (module: number[]) => typeof WebAssembly !== "undefined" && WebAssem
  * The file for this engine: relaxed SIMD where it has it, threads where memory can be shared.
  * @throws BackendError where there is no WebAssembly SIMD.
  */
-export function chooseFile(door: Door): WasmFile {
+export function chooseFile(door: Door, shared = door.canShare): WasmFile {
   if (!has(SIMD)) {
     throw new BackendError(
       "this engine has no WebAssembly SIMD",
@@ -20,8 +20,11 @@ export function chooseFile(door: Door): WasmFile {
     );
   }
   const relaxed = has(RELAXED) && door.env("SHOSHIN_ISA") !== "simd128";
-  return `${relaxed ? "relaxed-simd" : "simd128"}${door.canShare ? "-threads" : ""}`;
+  return `${relaxed ? "relaxed-simd" : "simd128"}${shared ? "-threads" : ""}`;
 }
+
+/** The engine gives no memory at all, shared or not as was asked. */
+export class NoMemoryError extends BackendError {}
 
 const PAGE = 65536;
 const INITIAL = 256;
@@ -38,7 +41,7 @@ function makeMemory(shared: boolean): { memory: WebAssembly.Memory; bytes: numbe
       refused = error;
     }
   }
-  throw new BackendError(`the engine grants no memory for WebAssembly: ${(refused as Error).message}`);
+  throw new NoMemoryError(`the engine grants no memory for WebAssembly: ${(refused as Error).message}`);
 }
 
 // Text, because a thread of Node, of a page and of a bundle would each look for a file in another place.
@@ -55,7 +58,7 @@ type Exports = Record<string, ((...args: number[]) => number) & WebAssembly.Glob
 /**
  * Opens the kernels as WebAssembly. The memory is the library's own; what is read is copied out of it, so growth detaches
  * nothing that a caller holds.
- * @throws BackendError for a file of another version, or when the engine grants no memory.
+ * @throws BackendError for a file of another version, NoMemoryError when the engine grants no memory.
  */
 export function openWasm(module: WebAssembly.Module, file: WasmFile, door: Door): NativeExports {
   const shared = file.endsWith("-threads");

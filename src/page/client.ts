@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import type { ReadyOptions } from "../backend/index.ts";
 import type { EvaluateReport, TaskReport } from "../tasks/index.ts";
 import type { Files } from "./files.ts";
 import type { Answer, Calls, Port, TrainEvent, TrainOptions, WorkerFacts } from "./protocol.ts";
@@ -7,7 +8,11 @@ import type { Answer, Calls, Port, TrainEvent, TrainOptions, WorkerFacts } from 
 export class WorkerError extends ShoshinError {}
 
 type WorkerLike = Port & { terminate?(): void; onerror?: ((event: { message?: string }) => void) | null };
-type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => void };
+type Waiting = {
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+  onEvent?: (event: TrainEvent) => void;
+};
 
 /**
  * A model that lives in a web worker: the page stays free while it trains.
@@ -28,10 +33,16 @@ export class ModelWorker {
     this.facts = facts;
   }
 
-  /** Loads the kernels in the worker. Throws {@link WorkerError} when its script or the kernels cannot be loaded. */
-  static async start(worker: unknown): Promise<ModelWorker> {
+  /**
+   * Loads the kernels in the worker, as `ready` does there.
+   * @param options as of `ready`; `kernels` is taken relative to the page.
+   * @throws WorkerError when its script or the kernels cannot be loaded.
+   */
+  static async start(worker: unknown, { kernels, ...options }: ReadyOptions = {}): Promise<ModelWorker> {
     const link = new Link(worker as WorkerLike);
-    return new ModelWorker(link, await link.call("start"));
+    const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI;
+    const address = kernels === undefined || base === undefined ? kernels : new URL(kernels, base);
+    return new ModelWorker(link, await link.call("start", { ...options, kernels: address && String(address) }));
   }
 
   /** Puts data files where `train` and `evaluate` find them by name. */
@@ -45,17 +56,19 @@ export class ModelWorker {
   }
   /**
    * Trains and keeps the model in the worker. Throws {@link WorkerError} with the task's message for bad data or settings, or
-   * while another training is under way.
+   * while another training is under way; the model that was there, and its files, stay then.
    */
   async train(options: TrainOptions, onEvent?: (event: TrainEvent) => void): Promise<TaskReport> {
-    this.#link.onEvent = onEvent;
-    return this.#link.call("train", options);
+    return this.#link.callWith(onEvent, "train", options);
   }
   /** Ends a training after the step in progress; `train` then answers with what was reached. */
   async stop(): Promise<void> {
     await this.#link.call("stop");
   }
-  /** Takes a model folder, trained here or in Node. */
+  /**
+   * Takes a model folder, trained here or in Node. Throws {@link WorkerError} for files that are no model, and while a training
+   * is under way; the model that was there stays then.
+   */
   open(files: Files): Promise<{ task: string }> {
     return this.#link.call("open", files);
   }
@@ -78,7 +91,6 @@ export class ModelWorker {
 }
 
 class Link {
-  onEvent: ((event: TrainEvent) => void) | undefined;
   readonly #worker: WorkerLike;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
@@ -91,11 +103,25 @@ class Link {
   }
 
   call<K extends keyof Calls>(call: K, ...args: Parameters<Calls[K]>): Promise<ReturnType<Calls[K]>> {
+    return this.callWith(undefined, call, ...args);
+  }
+  /** With what is told of this call's events. */
+  callWith<K extends keyof Calls>(
+    onEvent: Waiting["onEvent"],
+    call: K,
+    ...args: Parameters<Calls[K]>
+  ): Promise<ReturnType<Calls[K]>> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      this.#worker.postMessage({ id, call, args });
+      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, onEvent });
+      try {
+        this.#worker.postMessage({ id, call, args });
+      } catch (error) {
+        // A function among the options, for instance: it cannot be sent to a worker.
+        this.#waiting.delete(id);
+        reject(new WorkerError(`${call}: ${(error as Error).message}`, "Options must be plain values."));
+      }
     });
   }
   end(): void {
@@ -104,11 +130,11 @@ class Link {
   }
 
   #receive(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id);
     if ("event" in answer) {
-      this.onEvent?.(answer.event);
+      waiting?.onEvent?.(answer.event);
       return;
     }
-    const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     if ("error" in answer) waiting?.reject(new WorkerError(answer.error.message, answer.error.hint));
     else waiting?.resolve(answer.value);

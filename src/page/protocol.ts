@@ -1,3 +1,4 @@
+import type { ReadyOptions } from "../backend/index.ts";
 import type { EvaluateReport, TaskOptions, TaskReport } from "../tasks/index.ts";
 import type { TrainingArguments } from "../train/index.ts";
 import type { Files } from "./files.ts";
@@ -22,7 +23,7 @@ export interface WorkerFacts {
 
 /** What the worker answers to. */
 export interface Calls {
-  start(): WorkerFacts;
+  start(options?: ReadyOptions): WorkerFacts;
   write(files: Files): void;
   train(options: TrainOptions): TaskReport;
   stop(): void;
@@ -36,7 +37,7 @@ export type Request = { id: number; call: keyof Calls; args: unknown[] };
 export type Answer =
   | { id: number; value: unknown }
   | { id: number; error: { message: string; hint?: string } }
-  | { event: TrainEvent };
+  | { id: number; event: TrainEvent };
 
 /** A worker, or anything else that exchanges messages as one does. */
 export interface Port {

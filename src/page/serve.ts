@@ -1,46 +1,68 @@
-import { rmSync } from "#platform";
+import { join, rmSync, scratchFolder } from "#platform";
 import { ready } from "../backend/index.ts";
 import { getTask, loadModel, type Predictor, TaskError } from "../tasks/index.ts";
 import { readFiles, writeFiles } from "./files.ts";
 import type { Calls, Port, Request, TrainEvent } from "./protocol.ts";
 
-const MODEL = "/model";
-const DATA = "/data";
 /** Events of steps are sent this often at most, in milliseconds. */
 const EVERY = 50;
 
-/** Answers a {@link ModelWorker} on the other side of the port; one training at a time. */
+/** Answers a {@link ModelWorker} on the other side of the port; one training at a time. What fails leaves the model that was there. */
 export function serve(port: Port): void {
-  let predictor: Predictor | undefined;
-  let training = false;
+  const home = scratchFolder();
+  const data = join(home, "data");
+  let model: { predictor: Predictor; folder: string } | undefined;
+  let made = 0;
+  let busy: string | undefined;
   let stopping = false;
-  const tell = (event: TrainEvent) => port.postMessage({ event });
   const opened = () => {
-    if (predictor === undefined) throw new TaskError("there is no model yet", "First: train(…) or open(files).");
-    return predictor;
+    if (model === undefined) throw new TaskError("there is no model yet", "First: train(…) or open(files).");
+    return model;
+  };
+  /** What fills a new folder with a model; it takes the old one's place only when it opens. */
+  const replace = async <T>(what: string, fill: (folder: string) => T | Promise<T>): Promise<T> => {
+    if (busy !== undefined) throw new TaskError(`${busy} in this worker`, "Stop it, or start another worker.");
+    busy = what;
+    const folder = join(home, `model-${made++}`);
+    try {
+      const result = await fill(folder);
+      const predictor = await loadModel(folder);
+      if (model !== undefined) rmSync(model.folder, { recursive: true, force: true });
+      model = { predictor, folder };
+      return result;
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    } finally {
+      busy = undefined;
+    }
   };
 
-  const calls: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => Promise<ReturnType<Calls[K]>> } = {
-    async start() {
-      const { name, instructionSet, threads } = await ready();
+  type Call<K extends keyof Calls> = (id: number, ...args: Parameters<Calls[K]>) => Promise<ReturnType<Calls[K]>>;
+  const calls: { [K in keyof Calls]: Call<K> } = {
+    async start(_id, options) {
+      const { name, instructionSet, threads } = await ready(options);
       return { backend: name, instructionSet, threads };
     },
-    async write(files) {
-      writeFiles(DATA, files);
+    async write(_id, files) {
+      writeFiles(data, files);
     },
-    async train({ task, data, validation, args, ...options }) {
-      if (training) throw new TaskError("a training is under way in this worker", "Stop it, or start another worker.");
-      training = true;
-      stopping = false;
-      let last = 0;
-      const inside = (source: string) => (source === "none" || Number(source) > 0 ? source : `${DATA}/${source}`);
-      try {
-        rmSync(MODEL, { recursive: true, force: true });
-        const report = await getTask(task).train({
+    async train(id, settings) {
+      if (settings === null || typeof settings !== "object")
+        throw new TaskError("train: expected an object of options");
+      const { task, data: source, validation, args, ...options } = settings;
+      if (typeof source !== "string")
+        throw new TaskError("train: data must be the name of a file", "First: write(files).");
+      const tell = (event: TrainEvent) => port.postMessage({ id, event });
+      const inside = (name: string) => (name === "none" || Number(name) > 0 ? name : join(data, name));
+      return replace("a training is under way", (folder) => {
+        stopping = false;
+        let last = 0;
+        return getTask(task).train({
           ...options,
-          data: inside(data),
+          data: inside(source),
           validation: validation === undefined ? undefined : inside(validation),
-          output: MODEL,
+          output: folder,
           // A page has no use for checkpoints between; saveSteps beyond the end writes none.
           args: { saveSteps: Number.MAX_SAFE_INTEGER, ...args, quiet: true },
           say: (text) => tell({ type: "note", text }),
@@ -57,33 +79,25 @@ export function serve(port: Port): void {
             },
           ],
         });
-        predictor = await loadModel(MODEL);
-        return report;
-      } finally {
-        training = false;
-      }
+      });
     },
     async stop() {
       stopping = true;
     },
-    async open(files) {
-      rmSync(MODEL, { recursive: true, force: true });
-      writeFiles(MODEL, files);
-      predictor = await loadModel(MODEL);
-      return { task: predictor.task };
+    async open(_id, files) {
+      await replace("a model is being opened", (folder) => writeFiles(folder, files));
+      return { task: opened().predictor.task };
     },
-    predict: async (inputs) => opened().predict(inputs),
-    evaluate: async (data) => opened().evaluate({ data: `${DATA}/${data}` }),
-    async files() {
-      opened();
-      return readFiles(MODEL);
-    },
+    predict: async (_id, inputs) => opened().predictor.predict(inputs),
+    evaluate: async (_id, source) => opened().predictor.evaluate({ data: join(data, source) }),
+    files: async () => readFiles(opened().folder),
   };
 
-  port.onmessage = async ({ data }) => {
-    const { id, call, args } = data as Request;
+  port.onmessage = async ({ data: request }) => {
+    const { id, call, args } = request as Request;
     try {
-      const value = await (calls[call] as (...a: unknown[]) => Promise<unknown>)(...args);
+      if (!Object.hasOwn(calls, call)) throw new TaskError(`this worker knows no ${call}`);
+      const value = await (calls[call] as (id: number, ...a: unknown[]) => Promise<unknown>)(id, ...args);
       const moved =
         value instanceof Map ? [...value.values()].map((bytes: Uint8Array<ArrayBuffer>) => bytes.buffer) : [];
       port.postMessage({ id, value }, moved);

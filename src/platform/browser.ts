@@ -23,6 +23,9 @@ export {
 } from "./memory-fs.ts";
 export { basename, dirname, join } from "./paths.ts";
 
+let scratch = 0;
+export const scratchFolder: Platform["scratchFolder"] = () => `/tmp/shoshin-${scratch++}`;
+
 export async function* fileStream(path: string, gunzip: boolean): ReturnType<Platform["fileStream"]> {
   const bytes = readFileSync(path);
   if (!gunzip) {

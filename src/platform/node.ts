@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync as makeFolder, statfsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync as makeFolder,
+  mkdtempSync,
+  rmSync as removeFolder,
+  statfsSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -47,6 +56,12 @@ export const mkdirSync: Platform["mkdirSync"] = (path, { recursive = false } = {
   }
 };
 
+export const scratchFolder: Platform["scratchFolder"] = () => {
+  const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+  process.on("exit", () => removeFolder(folder, { recursive: true, force: true }));
+  return folder;
+};
+
 export const fileStream: Platform["fileStream"] = (path, gunzip) => {
   const raw = createReadStream(path, { highWaterMark: 1 << 18 });
   if (!gunzip) return raw;
@@ -80,8 +95,10 @@ export const freeSpace: Platform["freeSpace"] = (path) => {
   }
 };
 
+// Kept in a variable: bundlers would take every file that the pattern might mean. A bundle of CommonJS has none.
+const here: string | undefined = import.meta.url;
 export const assetPath: Platform["assetPath"] = (name) =>
-  fileURLToPath(new URL(`../../assets/${name}`, import.meta.url));
+  here === undefined ? `assets/${name}` : fileURLToPath(new URL(`../../assets/${name}`, here));
 
 export const startThread: Platform["startThread"] = (code, data, receive, ended) => {
   const prelude =

@@ -34,6 +34,8 @@ export interface Platform {
   dirname(path: string): string;
   join(...parts: string[]): string;
 
+  /** A new, empty folder for what lives no longer than the process. */
+  scratchFolder(): string;
   /** Bytes of a file in pieces. */
   fileStream(path: string, gunzip: boolean): AsyncIterable<Uint8Array>;
   /** Rows of comma-separated text with the line where each ends. */

@@ -117,7 +117,7 @@ describe("LoRA", () => {
   it("names what does not fit", () => {
     expect(() => new PeftModel(build("bert"), { targetModules: ["q_proj"] })).toThrow('no linear layer ["q_proj"]');
     expect(() => new PeftModel(build("bert"), { r: 0 })).toThrow("rank of 0");
-    expect(() => new PeftModel(build("bert"), { targetModules: "(" })).toThrow("LoRA: Invalid regular expression");
+    expect(() => new PeftModel(build("bert"), { targetModules: "(" })).toThrow(/LoRA: .*(regular expression|parenthe)/);
     const open = (name: Name, change?: object) => () => {
       writeAdapter("bert", change);
       return PeftModel.fromPretrained(build(name), folder);
