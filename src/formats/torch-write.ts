@@ -10,7 +10,7 @@ class PickleWriter {
   #memo = 0;
 
   op(...bytes: number[]): this {
-    this.#parts.push(...bytes);
+    for (const byte of bytes) this.#parts.push(byte);
     return this;
   }
   #uint32(n: number): this {

@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { HubError } from "./settings.ts";
 
 /** What a model is fetched for: all of it, its tokenizer, or its configuration. */
@@ -34,7 +35,7 @@ function weights(names: readonly string[]): string[] {
       if (names.includes(`${base}.${end}`)) return [[`${base}.${end}`]];
       return names.includes(index) && shards.length > 0 ? [[index, ...shards]] : [];
     });
-    out.push(...(found[0] ?? []));
+    pushAll(out, found[0] ?? []);
   }
   return out;
 }

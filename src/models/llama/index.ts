@@ -1,3 +1,4 @@
+import { maximum, minimum } from "../../backend/arrays.ts";
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
@@ -73,11 +74,11 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
     padding: readonly number[] = [0],
   ): LlamaContext {
     const [batch, t] = ids.shape;
-    checkPositions("LlamaModel", before + t - Math.min(...padding), this.config.maxPositionEmbeddings);
+    checkPositions("LlamaModel", before + t - minimum(padding), this.config.maxPositionEmbeddings);
     const { cos, sin } =
       positionIds === undefined
         ? this.#rotary.angles(t, before)
-        : this.#rotary.anglesAt(positionIds, 1 + Math.max(0, ...positionIds.data()));
+        : this.#rotary.anglesAt(positionIds, 1 + maximum(positionIds.data(), 0));
     const grow = (a: Tensor) => a.reshape([a.ndim === 3 ? batch : 1, t, 1, -1]);
     const windows = new Set(this.layers.map((_, i) => windowOf(this.config, i)));
     const masks = [...windows].map((w) => [w, windowMask(mask, [batch, t, before + t], w)] as const);
