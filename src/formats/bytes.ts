@@ -4,8 +4,8 @@ import { ShoshinError } from "../backend/errors.ts";
 /** A file is not there, may not be read, or is no file. */
 export class FileError extends ShoshinError {}
 
-/** The file system's errors in words. */
-function openFile(path: string): number {
+/** A descriptor of a file that is open for reading. Throws {@link FileError}: the file system's errors in words. */
+export function openFile(path: string): number {
   try {
     // A pipe would be waited for without end.
     if (statSync(path).isFile()) return openSync(path, "r");
