@@ -3,6 +3,7 @@ import { env, existsSync, join, readFileSync } from "#platform";
 import { pushAll } from "../backend/arrays.ts";
 import { matcher } from "../hub/files.ts";
 import { HubError, type HubOptions, hubFile, listFiles, snapshotDownload } from "../hub/index.ts";
+import { hubOptions } from "../hub/settings.ts";
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
@@ -208,5 +209,5 @@ export async function fetchSource(
   if (!spec.startsWith("hub:")) return resolveSource(source, kind);
   const match = /^hub:([\w.-]+(?:\/[\w.-]+)?)(?::([\w.+-]+))?(?:@(.+))?$/.exec(spec);
   if (match === null) throw new DataError(`${source}: no name of a data set`, "Write hub:OWNER/NAME[:CONFIG].");
-  return hubSource(match[1], match[2], match[3], options);
+  return hubSource(match[1], match[2], match[3], hubOptions(options));
 }

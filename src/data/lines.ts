@@ -1,5 +1,6 @@
 import { closeSync, fileStream, openSync, readSync, statSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import type { Known } from "../backend/options.ts";
 
 /** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
 export class DataError extends ShoshinError {}
@@ -12,6 +13,8 @@ export interface ReadLimits {
    */
   maxUnpacked?: number;
 }
+
+export const KNOWN_LIMITS: Known<ReadLimits> = { maxUnpacked: true };
 
 const MIB = 2 ** 20;
 /** What a packed file of so many bytes may unpack to. */

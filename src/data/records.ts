@@ -1,5 +1,6 @@
 import { basename, csvRows } from "#platform";
-import { DataError, fileError, type ReadLimits, readLines, readText } from "./lines.ts";
+import { checkOptions } from "../backend/options.ts";
+import { DataError, fileError, KNOWN_LIMITS, type ReadLimits, readLines, readText } from "./lines.ts";
 import { parquetRows } from "./parquet.ts";
 
 /** A file of rows as text cells. `names` are known for JSONL and Parquet; elsewhere the first row may be a header. */
@@ -156,6 +157,7 @@ export async function readRecords(
   format = requireFormat(path),
   limits: ReadLimits = {},
 ): Promise<Records> {
+  checkOptions("readRecords", limits, KNOWN_LIMITS);
   const rows: string[][] = [];
   const lines: number[] = [];
   let names: string[] | undefined;
@@ -181,6 +183,7 @@ export async function readRecords(
  * @throws DataError as {@link readRecords}, when the row comes up.
  */
 export async function* streamRecords(path: string, limits: ReadLimits = {}): AsyncGenerator<Row> {
+  checkOptions("streamRecords", limits, KNOWN_LIMITS);
   const format = requireFormat(path);
   let seen = false;
   if (format === "jsonl" || format === "parquet") {

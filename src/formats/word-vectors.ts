@@ -1,4 +1,5 @@
 import { statSync } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { fileError, isGzip, openBytes, unpackedLimit } from "../data/lines.ts";
 import { type KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -36,6 +37,7 @@ const BEGINNING = 1 << 20;
  * DataError for files that cannot be read
  */
 export async function readWordVectors(path: string, options: WordVectorsOptions = {}): Promise<KeyedVectors> {
+  checkOptions("readWordVectors", options, { vocabulary: true, limit: true, encoding: true });
   const reader = new ByteReader(openBytes(path));
   try {
     await reader.fill(8);

@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
 } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { WriteError, writeError, writeFileAtomic } from "../formats/atomic.ts";
 import { downloadBlob, hasSize } from "./download.ts";
 import { type HubPurpose, matcher, missingShard, modelFiles } from "./files.ts";
@@ -41,6 +42,18 @@ export interface SnapshotOptions extends HubOptions {
   /** Of a model, only what this takes: safetensors are preferred to pickles, other forms are left out. */
   purpose?: HubPurpose;
 }
+
+const KNOWN: Known<SnapshotOptions> = {
+  ...({ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true, say: true } as const),
+  ...({ signal: true, retryDelay: true, timeout: true, revision: true, kind: true } as const),
+  ...({ allowPatterns: true, ignorePatterns: true, purpose: true } as const),
+};
+/** Options of Python's huggingface_hub. */
+const REFUSED = {
+  repoType: 'Say { kind: "dataset" }.',
+  localDir: "Files lie in the cache; the folder is what is returned.",
+  forceDownload: "Delete the snapshot from the cache.",
+};
 
 /** Picks paths out of a list; throws where the list has not what is needed. */
 type Pick = (names: readonly string[]) => string[];
@@ -273,6 +286,7 @@ async function snapshot(asked: Asked, options: HubOptions, pick: Pick): Promise<
  * @throws HubError for a repository, revision or file that cannot be had; WriteError for a full disk.
  */
 export async function snapshotDownload(id: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("snapshotDownload", options, KNOWN, REFUSED);
   const { revision = "main", kind = "model", allowPatterns, ignorePatterns = [], purpose } = options;
   const allowed = allowPatterns && matcher(allowPatterns);
   const ignored = matcher(ignorePatterns);
@@ -291,6 +305,7 @@ export async function snapshotDownload(id: string, options: SnapshotOptions = {}
 
 /** Names of the files in a repository, fetching none. Offline: as the cache knows them. Throws {@link HubError}. */
 export async function listFiles(id: string, options: SnapshotOptions = {}): Promise<string[]> {
+  checkOptions("listFiles", options, KNOWN, REFUSED);
   const settings = hubSettings(options);
   const asked: Asked = { kind: options.kind ?? "model", id, revision: options.revision ?? "main" };
   checkId(id);
@@ -309,6 +324,7 @@ export async function listFiles(id: string, options: SnapshotOptions = {}): Prom
 
 /** Fetches one file as {@link snapshotDownload} does and returns its path. Throws {@link HubError}. */
 export async function hubFile(id: string, file: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("hubFile", options, KNOWN, REFUSED);
   checkPath(file, id);
   const { revision = "main", kind = "model" } = options;
   const folder = await snapshot({ kind, id, revision }, options, (names) => {
