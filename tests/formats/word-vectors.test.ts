@@ -149,7 +149,7 @@ describe("fastText's binary files", () => {
     ]);
   });
 
-  // Gensim 4.4, FastText: such a word is decoded with errors="backslashreplace"; its runs are those of its bytes.
+  // Written as Python does with errors="backslashreplace"; the means are worked out by hand from the runs of the bytes.
   it("keeps words that are no UTF-8 apart, with the vectors of their bytes", async () => {
     const names = [
       Uint8Array.of(97, 0xe9, 0xff, 98),
