@@ -1,3 +1,4 @@
+import { maximum } from "../backend/arrays.ts";
 import type { TypedArray } from "../backend/backend.ts";
 import { stack } from "../ops/concat.ts";
 import { tensor } from "../tensor/create.ts";
@@ -37,7 +38,13 @@ export function padSequences(
   sequences: readonly ArrayLike<number>[],
   { padId = 0, maxLength = Number.POSITIVE_INFINITY, multipleOf = 1 } = {},
 ): Tensor {
-  const longest = Math.min(maxLength, Math.max(0, ...sequences.map((s) => s.length)));
+  const longest = Math.min(
+    maxLength,
+    maximum(
+      sequences.map((s) => s.length),
+      0,
+    ),
+  );
   const width = Math.ceil(longest / multipleOf) * multipleOf;
   const out = new Int32Array(sequences.length * width).fill(padId);
   sequences.forEach((s, i) => {

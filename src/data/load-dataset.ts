@@ -1,4 +1,5 @@
 import { env, existsSync, join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import type { HubOptions } from "../hub/index.ts";
 import { ArrayDataset } from "./dataset.ts";
 import { fetchSource } from "./fetch.ts";
@@ -77,7 +78,7 @@ async function loadParts(path: string, name: string | undefined, options: HubOpt
     const files = source.parts[part];
     if (files === undefined) continue;
     const rows: DatasetRow[] = [];
-    for (const file of files) rows.push(...(await readRows(file, source.builtin ? part : undefined)));
+    for (const file of files) pushAll(rows, await readRows(file, source.builtin ? part : undefined));
     parts[part] = new ArrayDataset(rows);
   }
   return new DatasetDict(source.name, parts);

@@ -39,7 +39,8 @@ export class Table implements Iterable<Record<string, string>> {
 
   /** Throws {@link DataError} when a name is given twice. */
   constructor(columns: readonly string[], rows: readonly string[][], path = "the table") {
-    const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+    const seen = new Set<string>();
+    const twice = columns.find((name) => seen.size === seen.add(name).size);
     if (twice !== undefined) throw new DataError(`${path}: two columns are called ${twice}`);
     this.path = path;
     this.columns = columns;

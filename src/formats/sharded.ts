@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { basename, dirname, existsSync, join, mkdirSync, readdirSync, readFileSync, rmSync } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { DTYPE_BYTES, dtypeOf, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -126,8 +127,10 @@ export function writeShardedSafetensors(
   {
     maxShardSize = "5GB",
     metadata = { format: "pt" },
+    ...others
   }: { maxShardSize?: number | string; metadata?: Record<string, string> } = {},
 ): string[] {
+  checkOptions("writeShardedSafetensors", others, { maxShardSize: true, metadata: true });
   const limit = bytesOf(maxShardSize);
   const shards: Map<string, TensorSource>[] = [];
   let [current, size, total, elements] = [new Map<string, TensorSource>(), 0, 0, 0];

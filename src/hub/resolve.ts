@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "#platform";
 import type { HubPurpose } from "./files.ts";
-import { HubError, type HubOptions } from "./settings.ts";
+import { HubError, type HubOptions, hubOptions } from "./settings.ts";
 import { snapshotDownload } from "./snapshot.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function resolveModel(
     throw new HubError(`${spec}: no such folder`, "Name a folder, or a model of the hub: hub:OWNER/NAME[@REVISION].");
   }
   try {
-    return await snapshotDownload(id, { ...options, revision: at ?? revision, purpose });
+    return await snapshotDownload(id, { ...hubOptions(options), revision: at ?? revision, purpose });
   } catch (error) {
     if (prefix !== undefined || !(error instanceof HubError)) throw error;
     throw new HubError(`${spec}: no such folder here, and from the hub: ${error.message}`, error.hint, {

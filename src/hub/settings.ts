@@ -1,5 +1,6 @@
 import { env, existsSync, homedir, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import type { Known } from "../backend/options.ts";
 
 /** A repository, revision or file could not be had from the hub. Nothing half-written is left in the cache's snapshots. */
 export class HubError extends ShoshinError {
@@ -43,6 +44,15 @@ export interface HubOptions {
   /** Milliseconds of silence after which a connection is given up. Default HF_HUB_DOWNLOAD_TIMEOUT (seconds), else 10 s. */
   timeout?: number;
 }
+
+const KEYS: Known<HubOptions> = {
+  ...({ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true } as const),
+  ...({ say: true, signal: true, retryDelay: true, timeout: true } as const),
+};
+
+/** Of the options of a task or model, which has checked its own, those that are for the hub. */
+export const hubOptions = (options: HubOptions): HubOptions =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(KEYS, name)));
 
 export interface HubSettings extends HubOptions {
   endpoint: string;

@@ -13,9 +13,10 @@ import {
   statSync,
   symlinkSync,
 } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { WriteError, writeError, writeFileAtomic } from "../formats/atomic.ts";
 import { downloadBlob, hasSize } from "./download.ts";
-import { type HubPurpose, matches, missingShard, modelFiles } from "./files.ts";
+import { type HubPurpose, matcher, missingShard, modelFiles } from "./files.ts";
 import {
   checkId,
   checkPath,
@@ -41,6 +42,18 @@ export interface SnapshotOptions extends HubOptions {
   /** Of a model, only what this takes: safetensors are preferred to pickles, other forms are left out. */
   purpose?: HubPurpose;
 }
+
+const KNOWN: Known<SnapshotOptions> = {
+  ...({ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true, say: true } as const),
+  ...({ signal: true, retryDelay: true, timeout: true, revision: true, kind: true } as const),
+  ...({ allowPatterns: true, ignorePatterns: true, purpose: true } as const),
+};
+/** Options of Python's huggingface_hub. */
+const REFUSED = {
+  repoType: 'Say { kind: "dataset" }.',
+  localDir: "Files lie in the cache; the folder is what is returned.",
+  forceDownload: "Delete the snapshot from the cache.",
+};
 
 /** Picks paths out of a list; throws where the list has not what is needed. */
 type Pick = (names: readonly string[]) => string[];
@@ -155,12 +168,14 @@ function keep(path: string, text: string): void {
 async function fetchFiles(asked: Asked, listing: Listing, paths: string[], settings: HubSettings): Promise<string> {
   const storage = storageFolder(settings, asked);
   const folder = join(storage, "snapshots", listing.commit);
-  const wanted = listing.files.filter(({ path }) => paths.includes(path));
+  const chosen = new Set(paths);
+  const wanted = listing.files.filter(({ path }) => chosen.has(path));
   const blobOf = (etag: string) => join(storage, "blobs", etag);
   const lacking = wanted.filter(
     ({ path, size, etag }) =>
       !hasSize(join(folder, path), size) && !(etag !== undefined && size !== undefined && hasSize(blobOf(etag), size)),
   );
+  const isLacking = new Set(lacking);
   const progress: HubProgress = {
     repository: asked.id,
     done: 0,
@@ -184,7 +199,7 @@ async function fetchFiles(asked: Asked, listing: Listing, paths: string[], setti
     const { etag, size, path } = await describeFile(asked, listing.commit, file, own);
     if (file.size === undefined) progress.total += size ?? 0;
     const blob = blobOf(etag);
-    const isNew = lacking.includes(file);
+    const isNew = isLacking.has(file);
     if (!(size !== undefined && hasSize(blob, size))) {
       const lock = join(
         settings.cacheDir,
@@ -271,17 +286,16 @@ async function snapshot(asked: Asked, options: HubOptions, pick: Pick): Promise<
  * @throws HubError for a repository, revision or file that cannot be had; WriteError for a full disk.
  */
 export async function snapshotDownload(id: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("snapshotDownload", options, KNOWN, REFUSED);
   const { revision = "main", kind = "model", allowPatterns, ignorePatterns = [], purpose } = options;
+  const allowed = allowPatterns && matcher(allowPatterns);
+  const ignored = matcher(ignorePatterns);
   const pick: Pick = (names) => {
-    const some = names.filter(
-      (name) =>
-        (allowPatterns === undefined || allowPatterns.some((pattern) => matches(name, pattern))) &&
-        !ignorePatterns.some((pattern) => matches(name, pattern)),
-    );
+    const some = names.filter((name) => (allowed?.(name) ?? true) && !ignored(name));
     if (purpose !== undefined) return modelFiles(some, purpose, `${kind} ${id}`);
     if (some.length > 0) return some;
     throw new HubError(
-      `${kind} ${id} has no file like ${allowPatterns?.join(", ") ?? "any"}`,
+      `${kind} ${id} has no file like ${allowPatterns?.slice(0, 12).join(", ") ?? "any"}`,
       `It has: ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", …" : ""}.`,
       { status: 404 },
     );
@@ -291,6 +305,7 @@ export async function snapshotDownload(id: string, options: SnapshotOptions = {}
 
 /** Names of the files in a repository, fetching none. Offline: as the cache knows them. Throws {@link HubError}. */
 export async function listFiles(id: string, options: SnapshotOptions = {}): Promise<string[]> {
+  checkOptions("listFiles", options, KNOWN, REFUSED);
   const settings = hubSettings(options);
   const asked: Asked = { kind: options.kind ?? "model", id, revision: options.revision ?? "main" };
   checkId(id);
@@ -309,6 +324,7 @@ export async function listFiles(id: string, options: SnapshotOptions = {}): Prom
 
 /** Fetches one file as {@link snapshotDownload} does and returns its path. Throws {@link HubError}. */
 export async function hubFile(id: string, file: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("hubFile", options, KNOWN, REFUSED);
   checkPath(file, id);
   const { revision = "main", kind = "model" } = options;
   const folder = await snapshot({ kind, id, revision }, options, (names) => {

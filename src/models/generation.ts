@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
 import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
@@ -61,7 +62,7 @@ export function generate(
     const out: number[][] = [];
     for (let at = 0; at < prompts.length; at += together) {
       const here: Choose = (text, ...rest) => choose(at + text, ...rest);
-      out.push(...continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
+      pushAll(out, continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
     }
     return out;
   });

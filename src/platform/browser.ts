@@ -43,7 +43,12 @@ export async function* fileStream(path: string, gunzip: boolean): ReturnType<Pla
 export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform["csvRows"]> {
   let whole = "";
   for await (const part of text) whole += part;
-  const rows = parse(whole, { relax_column_count: true, skip_empty_lines: true, info: true }) as unknown;
+  const rows = parse(whole, {
+    relax_column_count: true,
+    skip_empty_lines: true,
+    info: true,
+    max_record_size: 64 * 2 ** 20,
+  }) as unknown;
   for (const { record, info } of rows as { record: string[]; info: { lines: number } }[])
     yield { record, line: info.lines };
 }

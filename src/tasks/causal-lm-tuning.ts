@@ -1,4 +1,5 @@
 import { existsSync, join } from "#platform";
+import { maximum } from "../backend/arrays.ts";
 import { ArrayDataset, DataError, DataLoader, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type CausalLmModel } from "../models/index.ts";
@@ -37,7 +38,7 @@ interface ChatBatch {
 
 /** Examples side by side, filled up on the right; what is no answer has the label −100. */
 function collateChats(examples: readonly ChatTokens[], pad: number): ChatBatch {
-  const [rows, t] = [examples.length, Math.max(...examples.map((e) => e.inputIds.length))];
+  const [rows, t] = [examples.length, maximum(examples.map((e) => e.inputIds.length))];
   const make = (fill: number) => new Int32Array(rows * t).fill(fill);
   const [ids, mask, labels] = [make(pad), make(0), make(-100)];
   examples.forEach(({ inputIds, answer }, row) => {

@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { DataError } from "../data/lines.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
@@ -71,8 +72,8 @@ export class ClassificationScorer {
       const logits = forward();
       return { best: logits.argmax(1), loss: crossEntropy(logits, target, { reduction: "sum" }) };
     });
-    this.#predicted.push(...best.data());
-    this.#targets.push(...target.data());
+    pushAll(this.#predicted, best.data());
+    pushAll(this.#targets, target.data());
     this.#loss += loss.item();
     best.dispose();
     loss.dispose();

@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import {
   ArrayDataset,
   DataError,
@@ -222,8 +223,9 @@ async function load(folder: string): Promise<Predictor> {
     const out: unknown[] = [];
     const list = pick(d, rangeOf(d.count, undefined)).map((pixels) => ({ pixels, label: 0 }));
     for await (const { x } of new DataLoader(new ArrayDataset(list), { batchSize: 512, collate })) {
-      out.push(
-        ...bestLabels(
+      pushAll(
+        out,
+        bestLabels(
           noGrad(() => (model.forward(x) as Tensor).softmax()),
           names,
         ),

@@ -1,3 +1,4 @@
+import { maximum, pushAll } from "../backend/arrays.ts";
 import {
   ArrayDataset,
   DataError,
@@ -83,8 +84,8 @@ class Classifier {
         const scores = this.model.forward(batch).logits.squeeze(1);
         return { scores, error: mseLoss(scores, labels, { reduction: "sum" }) };
       });
-      predicted.push(...scores.data());
-      targets.push(...labels.data());
+      pushAll(predicted, scores.data());
+      pushAll(targets, labels.data());
       loss += error.item();
       scores.dispose();
       error.dispose();
@@ -114,7 +115,7 @@ class Classifier {
   predict(inputs: readonly (readonly string[])[]): { label: string; score: number }[] {
     return this.logits(inputs).map((logits) => {
       if (this.regression) return { label: this.names[0], score: logits[0] };
-      const most = Math.max(...logits);
+      const most = maximum(logits);
       const exp = logits.map((x) => Math.exp(x - most));
       const sum = exp.reduce((a, b) => a + b, 0);
       return bestLabel(
@@ -201,7 +202,7 @@ export async function loadClassifier(folder: string): Promise<Predictor> {
         const logits = classifier.logits((await glueTexts(task, part, {})).map((e) => e.texts));
         const values = logits.map((row) => {
           if (classifier.regression) return row[0];
-          const name = classifier.names[row.indexOf(Math.max(...row))];
+          const name = classifier.names[row.indexOf(maximum(row))];
           // A model of other names for the same labels has them in the same order.
           return order.includes(name) ? order.indexOf(name) : classifier.names.indexOf(name);
         });

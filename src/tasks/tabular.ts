@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import type { TypedArray } from "../backend/backend.ts";
 import { splitHeader } from "../data/columns.ts";
 import {
@@ -133,7 +134,11 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
       return scorer.metrics();
     }
     const predicted: number[] = [];
-    for await (const { x } of loader) predicted.push(...valuesOf(() => model.forward(x)));
+    for await (const { x } of loader)
+      pushAll(
+        predicted,
+        valuesOf(() => model.forward(x)),
+      );
     const [mean, std] = [Number(config.target_mean), Number(config.target_std)];
     const own = (v: number) => v * std + mean;
     const [p, t] = [predicted.map(own), data.map((e) => own(e.y))];

@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader, resolveSource, type TextExample } from "../data/index.ts";
 import {
   autoModels,
@@ -243,7 +244,7 @@ async function load(folder: string): Promise<Predictor> {
     for (let at = 0; at < texts.length; at += 256) {
       const list = texts.slice(at, at + 256).map((text) => ({ input: inputs.encode(text), label: 0 }));
       const probabilities = noGrad(() => (model.forward(collateWith(inputs)(list)) as Tensor).softmax());
-      out.push(...bestLabels(probabilities, names));
+      pushAll(out, bestLabels(probabilities, names));
     }
     return out;
   };

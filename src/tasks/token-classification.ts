@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { maximum } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { autoModels } from "../models/index.ts";
 import { labelMaps } from "../models/pretrained/config.ts";
@@ -168,7 +169,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   inputs.save(options.output);
   const counts = new Float64Array(names.length);
   for (const id of allIds) counts[id]++;
-  const common = counts.indexOf(Math.max(...counts));
+  const common = counts.indexOf(maximum(counts));
   const share = (100 * counts[common]) / allIds.length;
   return saveModel(options.output, model, config, {
     task: NAME,

@@ -1,3 +1,4 @@
+import { maximum, pushAll } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
@@ -110,7 +111,7 @@ class PretrainedTagger {
         const tags = piece.first.map((t) => {
           if (t < 0) return { id: this.#otherwise, score: 1 };
           const row = data.subarray((b * longest + shift + t) * classes, (b * longest + shift + t + 1) * classes);
-          const id = row.indexOf(Math.max(...row));
+          const id = row.indexOf(maximum(row));
           return { id, score: row[id] };
         });
         out[index] = { best: tags.map((t) => t.id), scores: tags.map((t) => t.score) };
@@ -118,8 +119,8 @@ class PretrainedTagger {
     }
     const result: Tagged = { best: sentences.map(() => []), scores: sentences.map(() => []), loss };
     pieces.forEach(({ s }, i) => {
-      result.best[s].push(...out[i].best);
-      result.scores[s].push(...out[i].scores);
+      pushAll(result.best[s], out[i].best);
+      pushAll(result.scores[s], out[i].scores);
     });
     return result;
   };
