@@ -35,6 +35,9 @@ type Backward = (ctx: Context, ...dys: (Tensor | undefined)[]) => Gradients;
 let lastId = 0;
 let passes = 0;
 
+/** Number of the operation recorded last; they rise with time. */
+export const lastNode = (): number => lastId;
+
 /** One recorded operation. */
 export class Node implements Context {
   readonly name: string;
