@@ -52,6 +52,9 @@ export class LeakyReLU extends Module {
   forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
   }
+  override printRepr(): string {
+    return `negativeSlope=${this.negativeSlope}`;
+  }
 }
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
@@ -64,6 +67,9 @@ export class GELU extends Module {
   }
   forward(x: Tensor): Tensor {
     return gelu(x, this.approximate);
+  }
+  override printRepr(): string {
+    return `approximate='${this.approximate}'`;
   }
 }
 export class Softplus extends Module {
@@ -81,6 +87,9 @@ export class Softplus extends Module {
   forward(x: Tensor): Tensor {
     return softplus(x, this.beta, this.threshold);
   }
+  override printRepr(): string {
+    return `beta=${this.beta}, threshold=${this.threshold}`;
+  }
 }
 export class ELU extends Module {
   readonly alpha: number;
@@ -93,6 +102,9 @@ export class ELU extends Module {
   forward(x: Tensor): Tensor {
     return elu(x, this.alpha);
   }
+  override printRepr(): string {
+    return `alpha=${this.alpha}`;
+  }
 }
 export class Softmax extends Module {
   readonly dim: number;
@@ -103,6 +115,9 @@ export class Softmax extends Module {
   }
   forward(x: Tensor): Tensor {
     return softmax(x, this.dim);
+  }
+  override printRepr(): string {
+    return `dim=${this.dim}`;
   }
 }
 export class LogSoftmax extends Softmax {
@@ -123,6 +138,9 @@ export class Flatten extends Module {
   }
   forward(x: Tensor): Tensor {
     return x.flatten(this.startDim, this.endDim);
+  }
+  override printRepr(): string {
+    return `startDim=${this.startDim}, endDim=${this.endDim}`;
   }
 }
 export class Identity extends Module {

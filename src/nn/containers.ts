@@ -102,6 +102,8 @@ export abstract class IndexedModules<M extends Module = Module> extends Module {
 
 /** Modules in a list, named 0, 1, 2, … as PyTorch's; loop over it in your own `forward`. */
 export class ModuleList<M extends Module = Module> extends IndexedModules<M> {
+  static override readonly prints = "folded";
+
   constructor(modules: Iterable<M> = []) {
     super();
     this.extend(iterable("ModuleList", modules));
@@ -225,6 +227,8 @@ function asParameter(where: string, value: unknown): Parameter {
 
 /** Parameters by name, as PyTorch's; a tensor becomes a parameter. Keys have no dots. */
 export class ParameterDict extends Dict<Parameter> {
+  static override readonly prints = "parameters";
+
   constructor(parameters: Entries<Tensor> = {}) {
     super();
     this.update(parameters as Entries<Parameter>);
@@ -236,6 +240,8 @@ export class ParameterDict extends Dict<Parameter> {
 
 /** Parameters in a list, named 0, 1, 2, … as PyTorch's; a tensor becomes a parameter. `list[0]` reads and replaces one. */
 export class ParameterList extends Module {
+  static override readonly prints = "parameters";
+
   [index: number]: Parameter;
 
   constructor(parameters: Iterable<Tensor> = []) {

@@ -70,6 +70,9 @@ export class Embedding extends Module {
   forward(index: Tensor): Tensor {
     return embedding(index, this.weight, this.paddingIdx ?? -1);
   }
+  override printRepr(): string {
+    return `${this.weight.shape.join(", ")}${this.paddingIdx === undefined ? "" : `, paddingIdx=${this.paddingIdx}`}`;
+  }
   override extraRepr(): string {
     return this.weight.shape.join(" × ");
   }
@@ -98,6 +101,9 @@ export class EmbeddingBag extends Module {
       perSampleWeights,
       paddingIdx: this.paddingIdx,
     });
+  }
+  override printRepr(): string {
+    return `${this.weight.shape.join(", ")}, mode='${this.mode}'${this.paddingIdx === undefined ? "" : `, paddingIdx=${this.paddingIdx}`}`;
   }
   override extraRepr(): string {
     return `${this.weight.shape.join(" × ")}, ${this.mode}`;

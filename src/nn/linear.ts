@@ -51,6 +51,9 @@ export class Linear extends Module {
     }
     return linear(x, this.weight, this.bias, activation);
   }
+  override printRepr(): string {
+    return `inFeatures=${this.inFeatures}, outFeatures=${this.outFeatures}, bias=${this.bias !== undefined}`;
+  }
   override extraRepr(): string {
     return `${this.inFeatures} → ${this.outFeatures}${this.bias ? "" : ", no bias"}`;
   }

@@ -9,6 +9,7 @@ import { type Shape, sameShape, showShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Callable } from "./callable.ts";
 import { Parameter } from "./parameter.ts";
+import { showModule } from "./print.ts";
 import { BUFFERS, clash, contents, everyName, HELD, StateDictError, type Visited, walk } from "./registry.ts";
 
 export { Parameter, StateDictError };
@@ -37,6 +38,8 @@ export interface Module {
  * Private fields (`#lin`) cannot be seen: what they hold has to be given to {@link registerModule} or {@link registerParameter}.
  */
 export abstract class Module extends Callable {
+  /** @internal How `toString()` shows what a class holds. */
+  static readonly prints: "children" | "folded" | "parameters" = "children";
   /** True while training: dropout drops. Set by `train()` and `eval()`. */
   training = true;
   #buffers = new Map<string, { value: Tensor; persistent: boolean }>();
@@ -285,6 +288,17 @@ export abstract class Module extends Callable {
   /** What `summary()` prints beside the name of the layer, e.g. `784 → 512`. */
   extraRepr(): string {
     return "";
+  }
+  /** What `toString()` and `console.log` show between the brackets, e.g. `inFeatures=784, outFeatures=512, bias=true`. */
+  printRepr(): string {
+    return this.extraRepr();
+  }
+  /** As `print(model)` shows it in PyTorch: the children below it, each under its name. */
+  override toString(): string {
+    return showModule(this);
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 }
 

@@ -68,6 +68,9 @@ export class Perceptron extends Module {
     });
     return mistakes;
   }
+  override printRepr(): string {
+    return `inFeatures=${this.inFeatures}`;
+  }
   override extraRepr(): string {
     return `${this.inFeatures} → 1`;
   }

@@ -1,7 +1,7 @@
 import { checkOptions } from "../backend/options.ts";
 import { layerNorm, rmsNorm } from "../ops/index.ts";
 import { ones, zeros } from "../tensor/create.ts";
-import { ShapeError } from "../tensor/shape.ts";
+import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkNumber, checkSize, ELSEWHERE } from "./check.ts";
 import { Module, Parameter } from "./module.ts";
@@ -12,6 +12,8 @@ function list(where: string, shape: number | readonly number[]): number[] {
   for (const size of sizes) checkSize(where, "normalizedShape", size);
   return sizes;
 }
+
+const small = (n: number) => (n !== 0 && Math.abs(n) < 1e-3 ? n.toExponential() : String(n));
 
 /** Layer normalisation over the last dimensions: `weight` 1 and `bias` 0 of that shape at first. */
 export class LayerNorm extends Module {
@@ -36,6 +38,10 @@ export class LayerNorm extends Module {
   /** [..., *normalizedShape], unchanged in shape. */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.normalizedShape, this.weight, this.bias, this.eps);
+  }
+  override printRepr(): string {
+    const affine = this.weight !== undefined;
+    return `${showShape(this.normalizedShape)}, eps=${small(this.eps)}, elementwiseAffine=${affine}, bias=${this.bias !== undefined}`;
   }
   override extraRepr(): string {
     return `${this.normalizedShape}`;
@@ -64,6 +70,9 @@ export class RMSNorm extends Module {
   /** [..., *normalizedShape], unchanged in shape. */
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.normalizedShape, this.weight, this.eps);
+  }
+  override printRepr(): string {
+    return `${showShape(this.normalizedShape)}, eps=${small(this.eps)}, elementwiseAffine=${this.weight !== undefined}`;
   }
   override extraRepr(): string {
     return `${this.normalizedShape}`;

@@ -11,4 +11,7 @@ export class Parameter extends Tensor {
     super(values.keep().storage, values.shape, values.offset, values.isContiguous ? undefined : values.strides);
     this.requiresGrad = requiresGrad;
   }
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`;
+  }
 }

@@ -104,4 +104,7 @@ export class RotaryEmbedding extends Module {
     const turned = rotary(part, cos.to(x.dtype), sin.to(x.dtype), { interleaved: this.interleaved });
     return width === this.size ? turned : concat([turned, x.slice(-1, this.size, width)], -1);
   }
+  override printRepr(): string {
+    return `${this.size}, maxPositions=${this.maxPositions}`;
+  }
 }

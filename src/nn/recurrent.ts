@@ -170,6 +170,17 @@ abstract class Recurrent extends Module {
     };
   }
 
+  override printRepr(): string {
+    const parts = [`${this.inputSize}, ${this.hiddenSize}`];
+    if (this.numLayers !== 1) parts.push(`numLayers=${this.numLayers}`);
+    if (!this.bias) parts.push("bias=false");
+    if (this.batchFirst) parts.push("batchFirst=true");
+    if (this.dropout !== 0) parts.push(`dropout=${this.dropout}`);
+    if (this.lockedDropout) parts.push("lockedDropout=true");
+    if (this.weightDropout !== 0) parts.push(`weightDropout=${this.weightDropout}`);
+    if (this.bidirectional) parts.push("bidirectional=true");
+    return parts.join(", ");
+  }
   override extraRepr(): string {
     const parts = [`${this.inputSize} → ${this.hiddenSize}`];
     if (this.numLayers > 1) parts.push(`${this.numLayers} layers`);
@@ -216,6 +227,9 @@ export class RNN extends Recurrent {
   forward(x: Tensor, state?: Tensor, options: RecurrentForwardOptions = {}): { output: Tensor; state: Tensor } {
     const { output, states } = this.run(x, state ? [state] : [], options);
     return { output, state: states[0] };
+  }
+  override printRepr(): string {
+    return this.nonlinearity === "relu" ? `${super.printRepr()}, nonlinearity='relu'` : super.printRepr();
   }
   override extraRepr(): string {
     return this.nonlinearity === "relu" ? `${super.extraRepr()}, relu` : super.extraRepr();
