@@ -378,4 +378,53 @@ describe("what cannot be seen", () => {
     new Net()(tensor(new Int32Array([1])), prompt);
     expect(warn).not.toHaveBeenCalled();
   });
+
+  it("a layer that was replaced after the optimizer was made", () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    class Net extends nn.Module {
+      body = new nn.Linear(2, 2);
+      out = new nn.Linear(2, 1);
+      forward(x: Tensor) {
+        return this.out(this.body(x));
+      }
+    }
+    // A part alone is meant.
+    const part = new Net();
+    const head = new SGD(part.out.parameters(), { lr: 0.1 });
+    part(ones([1, 2]))
+      .sum()
+      .backward();
+    head.step();
+    expect(warn).not.toHaveBeenCalled();
+    const net = new Net();
+    const optimizer = new SGD(net.parameters(), { lr: 0.1 });
+    net.out = new nn.Linear(2, 3);
+    for (let i = 0; i < 3; i++) {
+      net(ones([1, 2]))
+        .sum()
+        .backward();
+      optimizer.step();
+    }
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0][0]).toContain("made after the optimizer");
+    // A new optimizer has it.
+    new SGD(net.parameters(), { lr: 0.1 }).step();
+    // Tied after the optimizer was made: the shared one goes on learning.
+    class Tied extends nn.Module {
+      a = new nn.Linear(2, 2, { bias: false });
+      b = new nn.Linear(2, 2, { bias: false });
+      forward(x: Tensor) {
+        return this.b(this.a(x));
+      }
+    }
+    const tied = new Tied();
+    const both = new SGD(tied.parameters(), { lr: 0.1 });
+    tied.b.weight = tied.a.weight;
+    const before = tied.a.weight.data().slice();
+    tied(ones([1, 2]))
+      .sum()
+      .backward();
+    both.step();
+    expect(tied.b.weight.data()).not.toEqual(before);
+  });
 });
