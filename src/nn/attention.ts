@@ -166,8 +166,9 @@ export class MultiheadAttention extends Module {
     const y = linear(x, (part(this.in_proj_weight) ?? own) as Tensor, part(this.in_proj_bias));
     return y.reshape([x.shape[0], x.shape[1], this.numHeads, e / this.numHeads]).transpose(1, 2);
   }
+  /** Nothing, as in PyTorch: its layer says the width. */
   override printRepr(): string {
-    return `embedDim=${this.embedDim}, numHeads=${this.numHeads}`;
+    return "";
   }
   override extraRepr(): string {
     return `${this.embedDim}, heads ${this.numHeads}`;
