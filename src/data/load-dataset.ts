@@ -1,5 +1,6 @@
 import { env, existsSync, join } from "#platform";
 import { pushAll } from "../backend/arrays.ts";
+import { shownAs } from "../backend/inspect.ts";
 import type { HubOptions } from "../hub/index.ts";
 import { ArrayDataset } from "./dataset.ts";
 import { fetchSource } from "./fetch.ts";
@@ -127,3 +128,8 @@ async function readRows(path: string, cut: Part | undefined): Promise<DatasetRow
   }
   return rows;
 }
+
+shownAs(DatasetDict, ({ name, parts }) => {
+  const lines = Object.entries(parts).map(([part, data]) => `  ${part}: ${data}`);
+  return `DatasetDict(${JSON.stringify(name)}, {\n${lines.join("\n")}\n})`;
+});

@@ -1,5 +1,6 @@
 import { nextTurn } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 import type { AnyDataset, BatchOf, ExampleOf } from "./dataset.ts";
@@ -120,3 +121,5 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     }
   }
 }
+
+shownAs(DataLoader, (loader) => named("DataLoader", { batches: loader.length, examples: loader.dataset.length }));

@@ -1,3 +1,4 @@
+import { named, shownAs } from "../backend/inspect.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { TensorDataset } from "./dataset.ts";
@@ -166,3 +167,5 @@ export const readTsv = reader("tsv");
 export const readJsonl = reader("jsonl");
 /** A Parquet file. Throws {@link DataError}. */
 export const readParquet = reader("parquet");
+
+shownAs(Table, ({ length, columns }) => named("Table", { length, columns }));

@@ -3,6 +3,7 @@ import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
 import { own } from "../tensor/memory.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { begin, look } from "./strays.ts";
 
 /** A run of neighbouring parameters that have gradients. */
 export interface Segment {
@@ -24,6 +25,7 @@ export class Arena {
   readonly values: Storage;
   readonly grads: Storage;
   readonly offsets: number[] = [];
+  readonly #begun: number;
 
   constructor(params: readonly Tensor[]) {
     this.params = params;
@@ -41,6 +43,7 @@ export class Arena {
       this.offsets.push(length);
       length += Math.ceil(p.numel / ALIGN) * ALIGN;
     }
+    this.#begun = begin(params);
     this.length = length;
     this.values = this.buffer();
     this.grads = this.buffer();
@@ -72,6 +75,7 @@ export class Arena {
 
   /** Runs of parameters that have a gradient; gaps between neighbours belong to the run (they are 0 everywhere). */
   segments(): Segment[] {
+    look(this.#begun);
     const out: Segment[] = [];
     let open: Segment | undefined;
     this.params.forEach((p, i) => {

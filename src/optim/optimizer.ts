@@ -1,5 +1,6 @@
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
+import { shownAs } from "../backend/inspect.ts";
 import type { Storage } from "../backend/storage.ts";
 import { advanceStep } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -209,3 +210,15 @@ export abstract class Optimizer<O extends GroupOptions> {
     });
   }
 }
+
+// As PyTorch prints them.
+shownAs(Optimizer, (optimizer) => {
+  const groups = optimizer.paramGroups.map(({ params: _params, ...options }, i) => {
+    const lines = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+    const text = lines.map(
+      ([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(", ")}]` : value}\n`,
+    );
+    return `Parameter Group ${i}\n${text.join("")}`;
+  });
+  return `${optimizer.constructor.name} (\n${groups.join("\n")})`;
+});

@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 
 /** A file of word vectors is damaged or of an unknown kind, or a word has no vector. */
@@ -129,3 +130,5 @@ function dot(x: Numbers, table: Numbers, from: number): number {
   return sum;
 }
 const norm = (x: Numbers): number => Math.sqrt(dot(x, x, 0));
+
+shownAs(KeyedVectors, ({ words, vectorSize }) => named("KeyedVectors", { words: words.length, vectorSize }));

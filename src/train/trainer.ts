@@ -2,6 +2,7 @@ import { existsSync, join, mkdirSync, readFileSync, rmSync } from "#platform";
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend, getPrecision, setPrecision } from "../backend/index.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { type AnyDataset, type BatchOf, DataLoader, type ExampleOf } from "../data/index.ts";
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
@@ -440,3 +441,10 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     for (const [name, values] of this.#best ?? []) state.get(name)?.detach().copy_(values);
   }
 }
+
+shownAs(Trainer, ({ args, optimizer }) => {
+  const set = Object.entries(args).filter(
+    ([, value]) => value !== undefined && value !== null && value !== 0 && value !== false,
+  );
+  return named("Trainer", { optimizer: optimizer.constructor.name, ...Object.fromEntries(set) });
+});
