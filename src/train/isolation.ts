@@ -64,16 +64,19 @@ export class Isolation {
     // A method of its own on the very object: nobody else sees another class.
     for (const module of model.modules()) {
       for (const name of methodsOf(module)) {
-        if (Object.hasOwn(module, name)) continue;
-        const own = module as unknown as Record<string, (...args: unknown[]) => unknown>;
-        const method = own[name];
+        const before = Object.getOwnPropertyDescriptor(module, name);
+        const method = (module as unknown as Record<string, unknown>)[name];
+        if (typeof method !== "function" || before?.configurable === false) continue;
         Object.defineProperty(module, name, {
           value: (...args: unknown[]) => withPrecision(precision, () => method.apply(module, args)),
           configurable: true,
-          enumerable: false,
+          enumerable: before?.enumerable ?? false,
           writable: true,
         });
-        changed.push(() => void Reflect.deleteProperty(module, name));
+        changed.push(() => {
+          if (before !== undefined) Object.defineProperty(module, name, before);
+          else Reflect.deleteProperty(module, name);
+        });
       }
     }
     try {
