@@ -78,7 +78,7 @@ export function clipFactor(parameters: readonly Tensor[], maxNorm: number): Tens
 }
 
 /** Multiplies gradients in place: neighbours in an optimizer's buffer by one call. */
-export function scaleGradients(grads: readonly Tensor[], factor: number): void {
+function scaleGradients(grads: readonly Tensor[], factor: number): void {
   const sorted = [...grads].sort((a, b) => a.offset - b.offset);
   for (const storage of new Set(grads.map((g) => g.storage))) {
     storage.check();

@@ -1,11 +1,10 @@
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { AveragedWeights } from "./averaged.ts";
-export { type ClipOptions, clipFactor, clipGradNorm, clipGradValue, scaleGradients } from "./clip.ts";
+export { type ClipOptions, clipGradNorm, clipGradValue } from "./clip.ts";
 export { type GroupOptions, Optimizer, type OptimizerState, type ParamGroup } from "./optimizer.ts";
 export { RMSprop, type RmspropOptions } from "./rmsprop.ts";
 export {
-  checkSchedule,
   getScheduler,
   LRScheduler,
   type PlateauOptions,

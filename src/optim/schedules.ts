@@ -59,7 +59,7 @@ const REFUSED = {
 };
 
 /** Throws OptionError for a schedule or an option that there is not, or a number out of range. */
-export function checkSchedule(name: ScheduleName, options: ScheduleOptions): void {
+function checkSchedule(name: ScheduleName, options: ScheduleOptions): void {
   if (!SCHEDULES.includes(name)) {
     const near = nearestName(String(name), SCHEDULES);
     throw new OptionError(

@@ -2,9 +2,11 @@ import { ShoshinError } from "../backend/errors.ts";
 import { backend, getPrecision } from "../backend/index.ts";
 import { OptionError } from "../backend/options.ts";
 import type { AnyDataset, BatchOf } from "../data/index.ts";
-import { AveragedWeights, clipFactor, getScheduler, type LRScheduler, type Optimizer } from "../optim/index.ts";
+import { clipFactor } from "../optim/clip.ts";
+import { AveragedWeights, getScheduler, type LRScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { tidy } from "../tensor/no-grad.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments.ts";
 import { BestMetric } from "./best.ts";
 import {
@@ -163,9 +165,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   }
 
   /** Clips, in the same pass that updates the weights. */
-  #update(scheduler: LRScheduler): void {
+  #update(scheduler: LRScheduler, parameters: readonly Tensor[]): void {
     const { optimizer, args } = this;
-    const parameters = this.#o.model.parameters().filter((p) => p.requiresGrad);
     const factor = args.maxGradNorm > 0 ? clipFactor(parameters, args.maxGradNorm) : undefined;
     optimizer.scaledStep(factor);
     factor?.dispose();
@@ -215,6 +216,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       Object.assign(run, { bestMetric: undefined, bestLoss: undefined, bestStep: undefined });
     scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
     const log = folder && new RunLog(folder, run.globalStep);
+    const parameters = model.parameters().filter((p) => p.requiresGrad);
     const begin = performance.now();
     const beginStep = run.globalStep;
     let examples = 0;
@@ -278,7 +280,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         const learningRate = optimizer.paramGroups[0].lr;
         const stepLoss = isolation.within(() => {
           const loss = this.#learn(step);
-          if (loss === undefined || Number.isFinite(loss)) this.#update(scheduler);
+          if (loss === undefined || Number.isFinite(loss)) this.#update(scheduler, parameters);
           return loss;
         });
         for (const part of step.parts) examples += part.examples;
