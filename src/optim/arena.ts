@@ -12,7 +12,10 @@ export interface Segment {
 }
 
 /** Elements between segments' beginnings: a cache line, so that no two parameters share one. */
-const ALIGN = 16;
+export const ALIGN = 16;
+
+/** Buffers of gradients, in which what lies between two parameters is nobody's and 0. */
+export const gradientBuffers = new WeakSet<Storage>();
 
 /**
  * The parameters of a group, their gradients and the optimizer's state, each in one buffer with the same layout, so that
@@ -47,6 +50,7 @@ export class Arena {
     this.length = length;
     this.values = this.buffer();
     this.grads = this.buffer();
+    gradientBuffers.add(this.grads);
     params.forEach((p, i) => {
       const offset = this.offsets[i];
       const here = new Tensor(this.values, p.shape, offset);
@@ -60,11 +64,11 @@ export class Arena {
     });
   }
 
-  /** A buffer of the arena's layout, all 0. */
-  buffer(): Storage {
+  /** A buffer of the arena's layout, full of one value. */
+  buffer(value = 0): Storage {
     const storage = this.backend.alloc(this.params[0].dtype, this.length);
     own(storage, undefined);
-    this.backend.fill({ storage, offset: 0 }, this.length, 0);
+    this.backend.fill({ storage, offset: 0 }, this.length, value);
     return storage;
   }
 

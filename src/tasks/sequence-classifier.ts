@@ -156,6 +156,7 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
       collate: classifier.collate,
       evaluate: held.length > 0 ? () => classifier.score(held) : undefined,
       metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
+      classes: regression ? undefined : Int32Array.from(examples, (e) => e.label),
     };
   });
 }

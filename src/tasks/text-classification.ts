@@ -16,7 +16,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
 import {
   labelsOf,
   type ModelConfig,
@@ -32,6 +32,7 @@ import {
   withWeights,
 } from "./common.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { fineTuneClassifier, loadClassifier } from "./sequence-classifier.ts";
 import { readLabelled, readPart, readTexts } from "./text-data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
@@ -151,13 +152,8 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const batch = options.args?.perDeviceTrainBatchSize ?? (inOrder ? batchFor(trainSet.length) : 32);
   const perEpoch = Math.ceil(trainSet.length / batch);
   const most = inOrder ? Math.max(2, Math.ceil(ENOUGH_EXAMPLES / trainSet.length)) : 40;
-  const args = {
-    ...recipe,
-    perDeviceTrainBatchSize: batch,
-    numTrainEpochs: Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch)))),
-    ...options.args,
-    outputDir: options.output,
-  };
+  const numTrainEpochs = Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch))));
+  const args = trainingArgs(options, { ...recipe, perDeviceTrainBatchSize: batch, numTrainEpochs }, "accuracy");
   manualSeed(args.seed ?? DEFAULTS.seed);
   const model = buildModel(config);
   pretrained?.initialize(model, "embeddings.weight");
@@ -166,24 +162,19 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     Int32Array.from(trainSet, (e) => e.label),
     names.length,
   );
+  const weigh = weightOf(weight);
   const trainer = new Trainer({
     model,
     trainDataset: new ArrayDataset(trainSet),
     collate: collateWith(inputs),
     computeLoss: (batch) =>
-      crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: options.labelSmoothingFactor }),
+      crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: smoothingOf(options) }),
+    countItems: weigh && (({ labels }) => weigh(labels)),
     evaluate: validationSet.length > 0 ? () => score(model, inputs, validationSet, names.length) : undefined,
-    metricForBestModel: "accuracy",
-    greaterIsBetter: true,
+    savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([
-      config,
-      options.data,
-      options.labelSmoothingFactor,
-      options.classWeights,
-      options.embeddings,
-    ]),
+    fingerprint: JSON.stringify([config, options.data, smoothingOf(options), options.classWeights, options.embeddings]),
   });
   const result = await trainer.train();
   inputs.save?.(options.output);

@@ -139,8 +139,10 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
   return fineTune(checkpoint, options, (model, maxLength) => {
     const tagger = new PretrainedTagger(model, tokenizer, maxLength, names);
     const [trainIds, heldIds] = [tagIds(data.train, names), tagIds(data.validation, names)];
+    const examples = data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
     return {
-      examples: data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s])),
+      examples,
+      classes: Int32Array.from(examples.flatMap((e) => [...e.labels.filter((id) => id !== IGNORED)])),
       collate: tagger.collate,
       evaluate: data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, heldIds, names) : undefined,
       metricForBestModel: data.entities ? "f1" : "accuracy",
