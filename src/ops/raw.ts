@@ -12,7 +12,7 @@ export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
   if (a.dtype !== b.dtype) {
     throw new ShapeError(`${op}: ${a.dtype} against ${b.dtype}`, "Convert one of them: t.to(dtype).");
   }
-  const dtype: DType = COMPARISONS.has(op) ? "uint8" : a.dtype;
+  const dtype: DType = COMPARISONS.has(op) ? "bool" : a.dtype;
   if (a.isContiguous && b.isContiguous && sameShape(a.shape, b.shape)) {
     const out = empty(a.shape, dtype, a.backend);
     a.backend.binary(op, out, a, b, { sizes: [a.numel], strides: [[1], [1]] });

@@ -47,6 +47,9 @@ export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 /** Sizes must be non-negative safe integers with a product that is one too. Throws {@link ShapeError}. */
 export function checkShape(shape: Shape, what: string): void {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`${what}: expected a shape, found ${String(shape)}`, "A shape is an array of sizes: [2, 3].");
+  }
   let n = 1;
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) {
