@@ -1,5 +1,5 @@
-import { checkTensor, describe } from "../tensor/dtype.ts";
-import { denseStrides, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { denseStrides, describe, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { to } from "./cast.ts";

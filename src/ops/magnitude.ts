@@ -1,6 +1,6 @@
 import { isFloat } from "../backend/dtypes.ts";
-import { checkTensor, describe } from "../tensor/dtype.ts";
-import { ShapeError } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { describe, ShapeError } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { to } from "./cast.ts";
 import { unaryOp, unaryStep } from "./elementwise.ts";

@@ -1,8 +1,8 @@
 import type { DType } from "../backend/backend.ts";
 import { DTYPES, isFloat } from "../backend/dtypes.ts";
 import { full } from "../tensor/create.ts";
-import { describe } from "../tensor/dtype.ts";
-import { ShapeError } from "../tensor/shape.ts";
+
+import { describe, ShapeError } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { to } from "./cast.ts";
 

@@ -2,9 +2,9 @@ import type { DType, TypedArray } from "../backend/backend.ts";
 import { ARRAYS, converted, HELD, INT_MAX, INT_MIN, isFloat } from "../backend/dtypes.ts";
 import { backend as defaultBackend } from "../backend/index.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
-import { checkDType, describe, scalarFor } from "./dtype.ts";
+import { checkDType, scalarFor } from "./dtype.ts";
 import { normal, uniform } from "./random.ts";
-import { checkShape, numel, type Shape, ShapeError, showShape } from "./shape.ts";
+import { checkShape, describe, numel, type Shape, ShapeError, showShape } from "./shape.ts";
 import { empty as emptyTensor, type Nested, Tensor } from "./tensor.ts";
 
 export interface TensorOptions {

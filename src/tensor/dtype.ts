@@ -1,7 +1,7 @@
 import type { DType } from "../backend/backend.ts";
 import { DTYPES, INT_MAX, INT_MIN } from "../backend/dtypes.ts";
 import { nearestName } from "../backend/options.ts";
-import { ShapeError } from "./shape.ts";
+import { describe, ShapeError } from "./shape.ts";
 import { dense, empty, Tensor } from "./tensor.ts";
 
 /** Names of PyTorch's for what is here under another, or not at all. */
@@ -41,16 +41,6 @@ export function scalarFor(where: string, value: number | boolean, dtype: DType):
     );
   }
   return dtype === "uint8" ? whole & 255 : whole;
-}
-
-/** What a wrong argument is, in a few words. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${value}`;
-  if (typeof value === "string") return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === "function") return "a function";
-  return `an object of ${(value as object).constructor?.name ?? "no class"}`;
 }
 
 /** Throws {@link ShapeError} unless the argument is a tensor. */

@@ -1,8 +1,8 @@
 import type { TypedArray } from "../backend/backend.ts";
 import { HELD } from "../backend/dtypes.ts";
-import { castTo, describe, scalarFor } from "./dtype.ts";
+import { castTo, scalarFor } from "./dtype.ts";
 import { dispose, state } from "./memory.ts";
-import { broadcastShapes, broadcastStrides, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
+import { broadcastShapes, broadcastStrides, describe, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
 import { AutogradError } from "./tape.ts";
 import { contiguousCopy, empty, Tensor } from "./tensor.ts";
 
