@@ -36,14 +36,17 @@ const subTensors = defineOp("sub", {
  * values it is whether one holds. The gradients are $\partial y$, summed where an operand was broadcast.
  */
 export function add(a: Value, b: Value): Tensor {
-  if (isFloatTensor(a) && typeof b === "number") return addScalar(a, b);
-  return areFloats(a, b) ? addTensors(a as Tensor, b as Tensor) : mixed("add", a, b, addTensors);
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return addScalar(a, b);
+  } else if (areFloats(a, b)) return addTensors(a as Tensor, b as Tensor);
+  return mixed("add", a, b, addTensors);
 }
 
 /** $a - b$ with broadcasting; either may be a number. Truth values are refused, as in PyTorch. */
 export function sub(a: Value, b: Value): Tensor {
-  if (isFloatTensor(a) && typeof b === "number") return addScalar(a, -b);
-  if (areFloats(a, b)) return subTensors(a as Tensor, b as Tensor);
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return addScalar(a, -b);
+  } else if (areFloats(a, b)) return subTensors(a as Tensor, b as Tensor);
   if (typeof a === "number" && isFloatTensor(b)) return addScalar(neg(b), a);
   checkOperands("sub", a, b);
   refuseTruth("sub", a, b);

@@ -86,9 +86,9 @@ const crossEntropyOp = defineOp("crossEntropy", {
  * @returns a scalar, or [...] for reduction `"none"`. The mean over ignored targets alone is NaN, as in PyTorch.
  * @throws ShapeError for sizes that do not fit, BackendError for a target outside the classes.
  */
-export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(x: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
   checkOptions("crossEntropy", options, KNOWN);
-  const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
+  const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options ?? {};
   checkFloats("crossEntropy", x);
   checkTensor("crossEntropy", target, "targets");
   checkReduction("crossEntropy", reduction);

@@ -66,8 +66,10 @@ const powTensors = defineOp("pow", {
  * both hold. $\partial a = b\,\partial y$, $\partial b = a\,\partial y$.
  */
 export function mul(a: Value, b: Value): Tensor {
-  if (isFloatTensor(a) && typeof b === "number") return mulScalar(a, b);
-  return areFloats(a, b) ? mulTensors(a as Tensor, b as Tensor) : mixed("mul", a, b, mulTensors);
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return mulScalar(a, b);
+  } else if (areFloats(a, b)) return mulTensors(a as Tensor, b as Tensor);
+  return mixed("mul", a, b, mulTensors);
 }
 
 /**
@@ -75,8 +77,9 @@ export function mul(a: Value, b: Value): Tensor {
  * ({@link floorDivide} gives whole ones). $\partial a = \partial y/b$, $\partial b = -y\,\partial y/b$.
  */
 export function div(a: Value, b: Value): Tensor {
-  if (isFloatTensor(a) && typeof b === "number") return mulScalar(a, 1 / b);
-  if (areFloats(a, b)) return divTensors(a as Tensor, b as Tensor);
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return mulScalar(a, 1 / b);
+  } else if (areFloats(a, b)) return divTensors(a as Tensor, b as Tensor);
   if (typeof a === "number" && isFloatTensor(b)) return mulScalar(reciprocal(b), a);
   checkOperands("div", a, b);
   const dtype = resultType(a, b);

@@ -13,8 +13,11 @@ type FloatTensor = Tensor & { readonly dtype: "float32" | "float64" };
 /** A tensor of float32 or float64, which most operations of one operand take as it is. */
 export const isFloatTensor = (x: unknown): x is FloatTensor => x instanceof Tensor && isFloat(x.dtype);
 /** Two tensors of one floating type: nothing to promote. */
-export const areFloats = (a: unknown, b: unknown): boolean =>
-  a instanceof Tensor && b instanceof Tensor && a.dtype === b.dtype && isFloat(a.dtype);
+export function areFloats(a: unknown, b: unknown): boolean {
+  if (!(a instanceof Tensor && b instanceof Tensor)) return false;
+  const { dtype } = a.storage;
+  return dtype === b.storage.dtype && (dtype === "float32" || dtype === "float64");
+}
 
 /** The later of two in the order bool, uint8, int32, int64, float32, float64. */
 export const promoteTypes = (a: DType, b: DType): DType => (DTYPES.indexOf(a) < DTYPES.indexOf(b) ? b : a);
@@ -74,6 +77,7 @@ export function refuse(name: string, dtype: DType): never {
 
 /** Throws {@link ShapeError} unless it is a tensor of floats. */
 export function checkFloats(name: string, x: unknown): asserts x is Tensor {
+  if (isFloatTensor(x)) return;
   checkOperands(name, x);
   if (!(x instanceof Tensor) || !isFloat(x.dtype)) refuse(name, (x as Tensor).dtype);
 }
