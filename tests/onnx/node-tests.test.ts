@@ -73,9 +73,7 @@ else {
     const lines = [...skipped].map(
       ([reason, list]) => `${reason}: ${list.length} (${list.slice(0, 3).join(", ")}${list.length > 3 ? ", …" : ""})`,
     );
-    console.log(
-      `ONNX: ${names.length} cases, passed: ${JSON.stringify(passed)}; left out:\n${lines.join("\n")}`,
-    );
+    console.log(`ONNX: ${names.length} cases, passed: ${JSON.stringify(passed)}; left out:\n${lines.join("\n")}`);
     expect(Math.max(...Object.values(passed))).toBeGreaterThan(0);
   });
 }
