@@ -299,7 +299,7 @@ double sh_cross_entropy(double loss, double weightOut, double lse, double x, dou
                         double weight, double weightOffset, double rows, double cols, double smoothing, double ignoreIndex) {
   Gate g("cross entropy");
   const int64_t r = g.count("rows", rows), c = g.count("cols", cols);
-  float *l = g.out("loss", loss, 0, r), *w = g.out("weightOut", weightOut, 0, r), *e = g.out("lse", lse, 0, r);
+  float *l = g.out("loss", loss, 0, r), *w = g.out("weightOut", weightOut, 0, r), *e = g.out("lse", lse, 0, g.times(r, 2));
   const float* a = g.f32("x", x, xOffset, g.times(r, c));
   const int32_t* t = g.i32("target", target, targetOffset, r);
   const float* cw = g.maybe("weight", weight, weightOffset, c);
@@ -319,7 +319,7 @@ double sh_cross_entropy_backward(double dx, double dxOffset, double dy, double d
   const float* den = g.maybe("denominator", denominator, 0, 1);
   const float* a = g.f32("x", x, xOffset, g.times(r, c));
   const int32_t* t = g.i32("target", target, targetOffset, r);
-  const float *cw = g.maybe("weight", weight, weightOffset, c), *e = g.f32("lse", lse, 0, r);
+  const float *cw = g.maybe("weight", weight, weightOffset, c), *e = g.f32("lse", lse, 0, g.times(r, 2));
   g.targets(t, r, c, ignoreIndex);
   if (g.ok && r > 0) active().cross_entropy_backward(out, d, stride, den, a, t, cw, e, r, c, (float)smoothing, (int32_t)ignoreIndex);
   return g.status();

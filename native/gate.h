@@ -7,7 +7,7 @@
 
 #define SH_PARAMS 64
 // Raised with every change of these functions or of the lists of kernels.h; src/backend/exports.ts has the same.
-#define SHOSHIN_ABI 3
+#define SHOSHIN_ABI 4
 
 extern "C" {
 double sh_abi();
@@ -54,7 +54,7 @@ double sh_gemm(double c, double a, double b, double bias, double preact);
 double sh_softmax(double out, double outOffset, double x, double xOffset, double rows, double cols, double log);
 double sh_softmax_backward(double dx, double dxOffset, double dy, double dyOffset, double y, double yOffset, double rows,
                            double cols, double log);
-// loss, weightOut, lse, dense [rows] from offset 0. weight 0 for none.
+// loss, weightOut, dense [rows] from offset 0, lse dense [rows, 2]. weight 0 for none.
 double sh_cross_entropy(double loss, double weightOut, double lse, double x, double xOffset, double target,
                         double targetOffset, double weight, double weightOffset, double rows, double cols,
                         double smoothing, double ignoreIndex);

@@ -167,7 +167,7 @@ struct Kernels {
   void (*softmax)(float* out, const float* x, int64_t rows, int64_t cols, int log);
   void (*softmax_backward)(float* dx, const float* dy, const float* y, int64_t rows, int64_t cols, int log);
   // PyTorch's cross_entropy with class weights and label smoothing. loss[r] is weighted, weightOut[r] is w[target] or 0
-  // where ignored, lse[r] is log Σ exp.
+  // where ignored, lse[2r] is the row's greatest logit and lse[2r + 1] the rest of log Σ exp.
   void (*cross_entropy)(float* loss, float* weightOut, float* lse, const float* x, const int32_t* target,
                         const float* weight, int64_t rows, int64_t cols, float smoothing, int32_t ignoreIndex);
   // dx[r] = scale_r · ∂loss_r/∂x, scale_r = dy[r·dyStride] / (denominator ? *denominator : 1).

@@ -60,7 +60,7 @@ static void unary_part(void* context, int64_t part) {
   switch (j.op) {
     case NEG: return map1(j, part, [](vf x) { return -x; });
     case ABS: return map1(j, part, [](vf x) { return vabs(x); });
-    case SIGN: return map1(j, part, [=](vf x) { return select(is_nan(x), x, select(x > zero, one, select(x < zero, -one, zero))); });
+    case SIGN: return map1(j, part, [=](vf x) { return select(x > zero, one, select(x < zero, -one, zero)); });
     case SQUARE: return map1(j, part, [](vf x) { return x * x; });
     case SQRT: return map1(j, part, [](vf x) { return vsqrt(x); });
     case RSQRT: return map1(j, part, [=](vf x) { return one / vsqrt(x); });

@@ -42,9 +42,13 @@ SH_INLINE float row_exp_sum(const float* x, float shift, int64_t n, float* out) 
   }
   return hsum(a + b);
 }
-SH_INLINE float row_lse(const float* x, int64_t n) {
+// log Σ exp(x), its greatest entry apart: their sum would lose, beside large entries, what the others differ by.
+struct LogSum {
+  float max, rest;
+};
+SH_INLINE LogSum row_lse(const float* x, int64_t n) {
   const float m = row_max(x, n);
-  return m + __builtin_logf(row_exp_sum(x, m, n, nullptr));
+  return {m, __builtin_logf(row_exp_sum(x, m, n, nullptr))};
 }
 
 SH_INLINE int64_t rows_per(int64_t cols) { return cols >= PIECE ? 1 : ceil_div(PIECE, cols > 0 ? cols : 1); }
@@ -69,10 +73,11 @@ static void softmax_part(void* context, int64_t part) {
     const float* x = j.x + r * n;
     float* out = j.out + r * n;
     if (j.log) {
-      const vf lse = splat(row_lse(x, n));
+      const LogSum lse = row_lse(x, n);
+      const vf m = splat(lse.max), s = splat(lse.rest);
       int64_t i = 0;
-      for (; i + W <= n; i += W) store(out + i, load(x + i) - lse);
-      for (; i < n; i++) out[i] = x[i] - lse[0];
+      for (; i + W <= n; i += W) store(out + i, (load(x + i) - m) - s);
+      for (; i < n; i++) out[i] = (x[i] - lse.max) - lse.rest;
       return;
     }
     float* terms = past ? kept : out;
@@ -133,18 +138,19 @@ static void cross_entropy_part(void* context, int64_t part) {
   const int64_t n = j.cols;
   each(part, j.rows, rows_per(n), [&](int64_t r) {
     const float* x = j.x + r * n;
-    const float lse = row_lse(x, n);
+    const LogSum lse = row_lse(x, n);
     const int32_t t = j.target[r];
-    j.lse[r] = lse;
+    j.lse[2 * r] = lse.max;
+    j.lse[2 * r + 1] = lse.rest;
     if (t == j.ignoreIndex) {
       j.loss[r] = j.weightOut[r] = 0;
       return;
     }
     const float w = j.weight ? j.weight[t] : 1.0f;
-    float loss = (1 - j.smoothing) * w * (lse - x[t]);
+    float loss = (1 - j.smoothing) * w * (lse.rest - (x[t] - lse.max));
     if (j.smoothing > 0) {
       double all = 0;
-      for (int64_t c = 0; c < n; c++) all += (j.weight ? j.weight[c] : 1.0f) * (lse - x[c]);
+      for (int64_t c = 0; c < n; c++) all += (j.weight ? j.weight[c] : 1.0f) * (lse.rest - (x[c] - lse.max));
       loss += j.smoothing / (float)n * (float)all;
     }
     j.loss[r] = loss;
@@ -170,17 +176,17 @@ static void cross_entropy_backward_part(void* context, int64_t part) {
     }
     const float s = j.dy[r * j.dyStride] / (j.denominator ? *j.denominator : 1.0f);
     const float w = (1 - j.smoothing) * (j.weight ? j.weight[t] : 1.0f);
-    const vf mass = splat((w + even * j.totalWeight) * s), lse = splat(j.lse[r]), spread = splat(even * s);
+    const vf mass = splat((w + even * j.totalWeight) * s), m = splat(j.lse[2 * r]), rest = splat(j.lse[2 * r + 1]), spread = splat(even * s);
     const auto slope = [&](vf v, vf weight) {
-      const vf g = vexp(v - lse) * mass;
+      const vf g = vexp((v - m) - rest) * mass;
       return j.smoothing > 0 ? g - spread * weight : g;
     };
     const vf one = splat(1.0f);
     int64_t c = 0;
     for (; c + W <= n; c += W) store(dx + c, slope(load(x + c), j.weight ? load(j.weight + c) : one));
     if (c < n) {
-      const int rest = (int)(n - c);
-      store_part(dx + c, slope(load_part(x + c, rest), j.weight ? load_part(j.weight + c, rest) : one), rest);
+      const int left = (int)(n - c);
+      store_part(dx + c, slope(load_part(x + c, left), j.weight ? load_part(j.weight + c, left) : one), left);
     }
     dx[t] -= w * s;
   });

@@ -10,8 +10,11 @@ import type {
 } from "./recurrent.ts";
 import type { Storage } from "./storage.ts";
 
-/** Element types. `float64` exists on the reference backend only: it is the precision of gradient checks. */
-export type DType = "float32" | "float64" | "int32" | "uint8";
+/**
+ * Element types. `float64` exists on the reference backend only: it is the precision of gradient checks. `int64` is held in 32
+ * bits (what does not fit is an error) and is 64 bits wide in files. `bool` is what comparisons give: 0 or 1, a byte each.
+ */
+export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 /** What a backend's storages take. */
 export interface MemoryReport {
@@ -104,6 +107,7 @@ export interface AdagradSettings {
  * Storage and kernels on flat buffers; knows nothing of shapes beyond what a kernel needs, nor of gradients.
  * Output first, then inputs; every operand is dense unless a {@link Loop} says otherwise; counts are in elements.
  * The reference backend (`reference.ts`) is the meaning of each function, in loops; native/kernels.h says the same in C++.
+ * Where a kernel takes int32 it takes int64, and where it takes uint8 it takes bool: they lie in memory alike.
  * Every function throws {@link BackendError} (or a subclass) for a freed storage, a wrong dtype or a range outside it.
  */
 export interface Backend {
@@ -132,10 +136,12 @@ export interface Backend {
   unary(op: UnaryOp, out: Operand, x: Operand, n: number, p0: number, p1: number): void;
   /** dx = dy · op′, where s is the output or the input as native/kernels.h lists. dx may be dy. */
   unaryBackward(op: UnaryOp, dx: Operand, dy: Operand, s: Operand, n: number, p0: number, p1: number): void;
+  /** Both operands floats or both int32, which wraps around; comparisons give bool. */
   binary(op: BinaryOp, out: Operand, a: Operand, b: Operand, loop: Loop): void;
   where(out: Operand, cond: Operand, a: Operand, b: Operand, loop: Loop): void;
   /** Strided to strided (strides[0] is out's, strides[1] is x's); `add` adds instead (floats). */
   copy(out: Operand, x: Operand, loop: Loop, add: boolean): void;
+  /** As PyTorch: fractions are cut towards 0, int32 and uint8 wrap, bool is whether it is not 0; int64 refuses what it cannot hold. */
   cast(out: Operand, x: Operand, n: number): void;
   /** [outer, mid, inner] → [outer, inner]. */
   reduce(op: ReduceOp, out: Operand, x: Operand, outer: number, mid: number, inner: number, accumulate: boolean): void;
@@ -145,6 +151,7 @@ export interface Backend {
 
   softmax(out: Operand, x: Operand, rows: number, cols: number, log: boolean): void;
   softmaxBackward(dx: Operand, dy: Operand, y: Operand, rows: number, cols: number, log: boolean): void;
+  /** `lse` [rows, 2]: each row's greatest logit, and what is added to it for log Σ exp. */
   crossEntropy(
     loss: Operand,
     weightOut: Operand,

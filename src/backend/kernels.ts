@@ -14,6 +14,7 @@ import type {
   TypedArray,
 } from "./backend.ts";
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
+import { ARRAYS, converted, HELD, isFloat } from "./dtypes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import type { NativeExports } from "./exports.ts";
 import { callAttention, callAttentionBackward } from "./kernels-attention.ts";
@@ -34,8 +35,7 @@ const UNARY = code(UNARY_OPS);
 const BINARY = code(BINARY_OPS);
 const REDUCE = code(REDUCE_OPS);
 const ACTIVATION = code(ACTIVATIONS);
-const DTYPE: Record<DType, number> = { float32: 0, int32: 1, uint8: 2, float64: -1 };
-const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, float64: Float64Array };
+const DTYPE: Record<DType, number> = { float32: 0, int32: 1, int64: 1, uint8: 2, bool: 2, float64: -1 };
 
 /** Handle of an operand that may be left out: 0 stands for none. */
 const handle = (x: Operand | undefined): number => (x === undefined ? 0 : x.storage.handle);
@@ -123,7 +123,7 @@ export class KernelBackend implements Backend {
   write(out: Operand, values: TypedArray): void {
     out.storage.check();
     const { dtype } = out.storage;
-    const fit = values instanceof ARRAYS[dtype] ? values : ARRAYS[dtype].from(values);
+    const fit = values instanceof ARRAYS[dtype] && dtype !== "bool" ? values : converted(values, dtype);
     if (!this.#native.write(out.storage.handle, out.offset * fit.BYTES_PER_ELEMENT, fit)) this.#done(-1);
   }
   get(x: Operand): number {
@@ -164,13 +164,19 @@ export class KernelBackend implements Backend {
     this.#done(this.#native.where(o, out.offset, c, cond.offset, x, a.offset, y, b.offset, n));
   }
   copy(out: Operand, x: Operand, loop: Loop, add: boolean): void {
-    if (out.storage.dtype !== x.storage.dtype) {
+    if (HELD[out.storage.dtype] !== HELD[x.storage.dtype]) {
       throw new BackendError(`copy from ${x.storage.dtype} to ${out.storage.dtype}`, "Cast first: x.to(dtype).");
     }
     const n = this.#loop(loop);
     this.#done(this.#native.copy(out.storage.handle, out.offset, x.storage.handle, x.offset, n, add ? 1 : 0));
   }
   cast(out: Operand, x: Operand, n: number): void {
+    const [to, from] = [out.storage.dtype, x.storage.dtype];
+    // The kernel's bytes are truth values, and its whole numbers wrap.
+    if ((to === "uint8" && HELD[from] !== "uint8") || (to === "int64" && isFloat(from))) {
+      this.write(out, converted(this.read(x, n), to));
+      return;
+    }
     this.#done(this.#native.cast(out.storage.handle, out.offset, x.storage.handle, x.offset, n));
   }
   reduce(op: ReduceOp, out: Operand, x: Operand, outer: number, mid: number, inner: number, accumulate: boolean): void {

@@ -53,7 +53,7 @@ function siluDerivative(x: number): number {
 export const UNARY: Record<UnaryOp, UnaryRule> = {
   neg: { f: (x) => -x, d: () => -1 },
   abs: { f: Math.abs, d: (x) => Math.sign(x) },
-  sign: { f: Math.sign, d: () => 0 },
+  sign: { f: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0), d: () => 0 },
   square: { f: (x) => x * x, d: (x) => 2 * x },
   sqrt: { f: Math.sqrt, d: (y) => 0.5 / y },
   rsqrt: { f: (x) => 1 / Math.sqrt(x), d: (y) => -0.5 * y * y * y },

@@ -52,19 +52,22 @@ export function argReduce(
   }
 }
 
-/** Greatest entry and log Σ exp of one row, shifted by the greatest so that nothing overflows. */
-function logSumExp(x: Numbers, at: number, cols: number): number {
+/**
+ * log Σ exp of one row as its greatest entry, by which all are shifted so that nothing overflows, and the rest: their sum would
+ * lose, beside large entries, what the others differ by.
+ */
+function logSumExp(x: Numbers, at: number, cols: number): [max: number, rest: number] {
   let max = -Infinity;
   for (let c = 0; c < cols; c++) max = Math.max(max, x[at + c]);
   let sum = 0;
   for (let c = 0; c < cols; c++) sum += Math.exp(x[at + c] - max);
-  return max + Math.log(sum);
+  return [max, Math.log(sum)];
 }
 
 export function softmax(out: Numbers, x: Numbers, rows: number, cols: number, log: boolean): void {
   for (let r = 0; r < rows; r++) {
-    const lse = logSumExp(x, r * cols, cols);
-    for (let c = r * cols; c < (r + 1) * cols; c++) out[c] = log ? x[c] - lse : Math.exp(x[c] - lse);
+    const [max, rest] = logSumExp(x, r * cols, cols);
+    for (let c = r * cols; c < (r + 1) * cols; c++) out[c] = log ? x[c] - max - rest : Math.exp(x[c] - max - rest);
   }
 }
 
@@ -84,7 +87,7 @@ interface CrossEntropyShape {
   ignoreIndex: number;
 }
 
-/** loss = (1−ε)·w_t·(lse − x_t) + ε/C · Σ_c w_c (lse − x_c). */
+/** loss = (1−ε)·w_t·(lse − x_t) + ε/C · Σ_c w_c (lse − x_c), lse in two parts. */
 export function crossEntropy(
   out: { loss: Numbers; weightOut: Numbers; lse: Numbers },
   x: Numbers,
@@ -93,19 +96,19 @@ export function crossEntropy(
   { rows, cols, smoothing, ignoreIndex }: CrossEntropyShape,
 ): void {
   for (let r = 0; r < rows; r++) {
-    const lse = logSumExp(x, r * cols, cols);
+    const [max, rest] = logSumExp(x, r * cols, cols);
     const t = target[r];
-    out.lse[r] = lse;
+    out.lse.set([max, rest], 2 * r);
     if (t === ignoreIndex) {
       out.loss[r] = 0;
       out.weightOut[r] = 0;
       continue;
     }
     const w = weight ? weight[t] : 1;
-    let loss = (1 - smoothing) * w * (lse - x[r * cols + t]);
+    let loss = (1 - smoothing) * w * (rest - (x[r * cols + t] - max));
     if (smoothing > 0) {
       let all = 0;
-      for (let c = 0; c < cols; c++) all += (weight ? weight[c] : 1) * (lse - x[r * cols + c]);
+      for (let c = 0; c < cols; c++) all += (weight ? weight[c] : 1) * (rest - (x[r * cols + c] - max));
       loss += (smoothing / cols) * all;
     }
     out.loss[r] = loss;
@@ -138,7 +141,8 @@ export function crossEntropyBackward(
     const mass = w + (smoothing / cols) * total;
     const s = scale(r);
     for (let c = 0; c < cols; c++) {
-      let g = Math.exp(x[r * cols + c] - lse[r]) * mass - (smoothing / cols) * (weight ? weight[c] : 1);
+      let g =
+        Math.exp(x[r * cols + c] - lse[2 * r] - lse[2 * r + 1]) * mass - (smoothing / cols) * (weight ? weight[c] : 1);
       if (c === t) g -= w;
       dx[r * cols + c] = s * g;
     }

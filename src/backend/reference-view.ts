@@ -1,4 +1,5 @@
 import type { DType, Operand, TypedArray } from "./backend.ts";
+import { HELD } from "./dtypes.ts";
 import { BackendError } from "./errors.ts";
 
 /**
@@ -10,7 +11,7 @@ export function view(x: Operand, n: number, ...dtypes: DType[]): TypedArray {
   const data = x.storage.data;
   if (data === undefined)
     throw new BackendError(`a tensor of the ${x.storage.backend.name} backend met the reference one`);
-  if (dtypes.length > 0 && !dtypes.includes(x.storage.dtype)) {
+  if (dtypes.length > 0 && !dtypes.includes(HELD[x.storage.dtype])) {
     throw new BackendError(`expected ${dtypes.join(" or ")}, found ${x.storage.dtype}`);
   }
   if (

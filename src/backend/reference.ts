@@ -12,6 +12,7 @@ import type {
   TypedArray,
 } from "./backend.ts";
 import type { BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
+import { ARRAYS, converted, HELD } from "./dtypes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import { philox } from "./philox.ts";
 import type {
@@ -29,8 +30,6 @@ import * as recurrent from "./reference-recurrent.ts";
 import * as rows from "./reference-rows.ts";
 import { float, ints, maybe, view } from "./reference-view.ts";
 import { Storage } from "./storage.ts";
-
-const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array };
 
 /** Elements that a strided operand spans. */
 function span(loop: Loop, operand: number): number {
@@ -114,7 +113,10 @@ export class ReferenceBackend implements Backend {
     return view(x, n).slice();
   }
   write(out: Operand, values: TypedArray): void {
-    view(out, values.length).set(values);
+    const { dtype } = out.storage;
+    view(out, values.length).set(
+      values instanceof ARRAYS[dtype] && dtype !== "bool" ? values : converted(values, dtype),
+    );
   }
   get(x: Operand): number {
     return view(x, 1)[0];
@@ -136,9 +138,10 @@ export class ReferenceBackend implements Backend {
     for (let i = 0; i < n; i++) o[i] = g[i] * d(a[i], p0, p1);
   }
   binary(op: BinaryOp, out: Operand, a: Operand, b: Operand, loop: Loop): void {
-    const f = BINARY[op];
     const total = loop.sizes.reduce((n, s) => n * s, 1);
-    const integers = a.storage.dtype === "int32";
+    const integers = HELD[a.storage.dtype] === "int32";
+    // A product of two whole numbers may need more bits than a float64 has.
+    const f = integers && op === "mul" ? Math.imul : BINARY[op];
     const kinds: DType[] = integers ? ["int32"] : ["float32", "float64"];
     const [x, y, o] = [view(a, span(loop, 0), ...kinds), view(b, span(loop, 1), ...kinds), view(out, total)];
     walk(loop, (i, p, q) => {
@@ -148,7 +151,7 @@ export class ReferenceBackend implements Backend {
   where(out: Operand, cond: Operand, a: Operand, b: Operand, loop: Loop): void {
     const c = view(cond, span(loop, 0), "uint8");
     const total = loop.sizes.reduce((n, s) => n * s, 1);
-    const kinds: DType[] = a.storage.dtype === "int32" ? ["int32"] : ["float32", "float64"];
+    const kinds: DType[] = HELD[a.storage.dtype] === "int32" ? ["int32"] : ["float32", "float64"];
     const [x, y, o] = [view(a, span(loop, 1), ...kinds), view(b, span(loop, 2), ...kinds), view(out, total, ...kinds)];
     walk(loop, (i, p, q, r) => {
       o[i] = c[p] ? x[q] : y[r];
@@ -156,7 +159,7 @@ export class ReferenceBackend implements Backend {
   }
   copy(out: Operand, x: Operand, loop: Loop, add: boolean): void {
     const [o, a] = [view(out, span(loop, 0)), view(x, span(loop, 1))];
-    if (out.storage.dtype !== x.storage.dtype) {
+    if (HELD[out.storage.dtype] !== HELD[x.storage.dtype]) {
       throw new BackendError(`copy from ${x.storage.dtype} to ${out.storage.dtype}`, "Cast first: x.to(dtype).");
     }
     walk(loop, (_, p, q) => {
@@ -164,9 +167,7 @@ export class ReferenceBackend implements Backend {
     });
   }
   cast(out: Operand, x: Operand, n: number): void {
-    const [o, a] = [view(out, n), view(x, n)];
-    const toBool = out.storage.dtype === "uint8";
-    for (let i = 0; i < n; i++) o[i] = toBool ? Number(a[i] !== 0) : a[i];
+    view(out, n).set(converted(view(x, n), out.storage.dtype));
   }
   reduce(op: ReduceOp, out: Operand, x: Operand, outer: number, mid: number, inner: number, accumulate: boolean): void {
     rows.reduce(op, float(out, outer * inner), float(x, outer * mid * inner), outer, mid, inner, accumulate);
@@ -225,7 +226,7 @@ export class ReferenceBackend implements Backend {
     const t = ints(target, r);
     checkTargets(t, cols, ignoreIndex);
     rows.crossEntropy(
-      { loss: float(loss, r), weightOut: float(weightOut, r), lse: float(lse, r) },
+      { loss: float(loss, r), weightOut: float(weightOut, r), lse: float(lse, 2 * r) },
       float(x, r * cols),
       t,
       maybe(weight, cols),
@@ -256,7 +257,7 @@ export class ReferenceBackend implements Backend {
       float(x, r * cols),
       t,
       maybe(weight, cols),
-      float(lse, r),
+      float(lse, 2 * r),
       { rows: r, cols, smoothing, ignoreIndex },
     );
   }

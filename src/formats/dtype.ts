@@ -275,6 +275,8 @@ export function encode(name: string, source: TensorSource): Uint8Array {
     else if (dtype === "BF16") data = floatToBfloat(data);
     else if (dtype === "F64") data = Float64Array.from(data);
   }
+  // int64 tensors are held in 32 bits.
+  if (data instanceof Int32Array && dtype === "I64") data = BigInt64Array.from(data, BigInt);
   const kind = view(dtype, new Uint8Array(0));
   if (!(data instanceof (kind.constructor as new () => TensorData["data"])))
     throw new DTypeError(`${name}: ${data.constructor.name} cannot be written as ${dtype}`);

@@ -4,7 +4,10 @@ import type { TensorSource } from "./dtype.ts";
 
 /** Types that weights are saved in. */
 export type WeightsDType = "float32" | "float16" | "bfloat16";
-const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16", int32: "I32", uint8: "U8", float64: "F64" } as const;
+const DTYPES = {
+  ...({ float32: "F32", float16: "F16", bfloat16: "BF16", float64: "F64" } as const),
+  ...({ int32: "I32", int64: "I64", uint8: "U8", bool: "BOOL" } as const),
+};
 
 /**
  * A module's parameters and buffers for a writer, each read when its turn comes. A shared one under every name it has, as

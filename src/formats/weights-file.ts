@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { DType, TypedArray } from "../backend/backend.ts";
+import { INT_MAX, INT_MIN } from "../backend/dtypes.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asFloats, type TakeFloats, type TensorData } from "./dtype.ts";
@@ -39,10 +40,11 @@ function wholeNumbers(file: WeightsFile, name: string, dtype: DType): TypedArray
   const data = read.dtype.startsWith("F8") ? asFloats(read) : read.data;
   const values = Float64Array.from(data as ArrayLike<number | bigint>, Number);
   if (dtype === "float64") return values;
-  const [low, high] = dtype === "int32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 255];
+  if (dtype === "bool") return Uint8Array.from(values, (v) => Number(v !== 0));
+  const [low, high] = dtype === "uint8" ? [0, 255] : [INT_MIN, INT_MAX];
   const wrong = values.find((v) => !Number.isInteger(v) || v < low || v > high);
   if (wrong !== undefined) throw new WeightsError(`${file.path}: ${name} holds ${wrong}, which is no ${dtype}`);
-  return dtype === "int32" ? Int32Array.from(values) : Uint8Array.from(values);
+  return dtype === "uint8" ? Uint8Array.from(values) : Int32Array.from(values);
 }
 
 /**

@@ -9,25 +9,24 @@ import { Linear } from "./linear.ts";
 import { Module, Parameter } from "./module.ts";
 
 export interface AttentionMasks {
-  /** uint8 [batch, S]: 1 hides a key (padding), as PyTorch's `key_padding_mask`. */
+  /** bool or uint8 [batch, S]: true hides a key (padding), as PyTorch's `key_padding_mask`. */
   keyPaddingMask?: Tensor;
-  /** [T, S] or [batch, 1 or heads, T, S]: uint8, where 1 hides, or float, added to the scores, as PyTorch's `attn_mask`. */
+  /** [T, S] or [batch, 1 or heads, T, S]: bool or uint8, where true hides, or float, added to the scores, as PyTorch's `attn_mask`. */
   attnMask?: Tensor;
   /** Query i sees keys up to i + S − T. */
   isCausal?: boolean;
 }
 
-/** uint8, 1 where 0 was and 0 elsewhere. */
-const turned = (mask: Tensor): Tensor => mask.to("float32").mul(-1).add(1).to("uint8");
+const hides = (mask: Tensor): boolean => mask.dtype === "bool" || mask.dtype === "uint8";
 
 /** The mask of `scaledDotProductAttention`, where 1 shows. */
 function joined({ keyPaddingMask, attnMask }: AttentionMasks): Tensor | undefined {
-  if (keyPaddingMask === undefined) return attnMask?.dtype === "uint8" ? turned(attnMask) : attnMask;
+  if (keyPaddingMask === undefined) return attnMask && hides(attnMask) ? attnMask.logicalNot() : attnMask;
   const [batch, keys] = keyPaddingMask.shape;
   const padding = keyPaddingMask.reshape([batch, 1, 1, keys]);
-  if (attnMask === undefined) return turned(padding);
-  if (attnMask.dtype !== "uint8") return attnMask.add(padding.to(attnMask.dtype).mul(-1e38));
-  return turned(padding.to("float32").maximum(attnMask.to("float32")).to("uint8"));
+  if (attnMask === undefined) return padding.logicalNot();
+  if (!hides(attnMask)) return attnMask.add(padding.to(attnMask.dtype).mul(-1e38));
+  return padding.logicalOr(attnMask).logicalNot();
 }
 
 export interface MultiheadAttentionOptions {

@@ -1,8 +1,11 @@
+import { ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { unaryOp } from "./elementwise.ts";
 import { neg } from "./magnitude.ts";
+import { areFloats, checkOperands, isFloatTensor, type Value } from "./promote.ts";
 import { binary, sumTo, unary } from "./raw.ts";
+import { mixed } from "./whole.ts";
 
 const addScalar = unaryOp("addScalar", "input");
 
@@ -28,22 +31,43 @@ const subTensors = defineOp("sub", {
   },
 });
 
-/** $a + b$ with broadcasting; $b$ may be a number. The gradients are $\partial y$, summed where an operand was broadcast. */
-export const add = (a: Tensor, b: Tensor | number): Tensor =>
-  typeof b === "number" ? addScalar(a, b) : addTensors(a, b);
+/**
+ * $a + b$ with broadcasting; either may be a number. The result has the dtype that PyTorch's promotion gives; of two truth
+ * values it is whether one holds. The gradients are $\partial y$, summed where an operand was broadcast.
+ */
+export function add(a: Value, b: Value): Tensor {
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return addScalar(a, b);
+  } else if (areFloats(a, b)) return addTensors(a as Tensor, b as Tensor);
+  return mixed("add", a, b, addTensors);
+}
 
-/** $a - b$ with broadcasting; either may be a number. */
-export function sub(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof a === "number") return add(neg(b as Tensor), a);
-  return typeof b === "number" ? addScalar(a, -b) : subTensors(a, b);
+/** $a - b$ with broadcasting; either may be a number. Truth values are refused, as in PyTorch. */
+export function sub(a: Value, b: Value): Tensor {
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return addScalar(a, -b);
+  } else if (areFloats(a, b)) return subTensors(a as Tensor, b as Tensor);
+  if (typeof a === "number" && isFloatTensor(b)) return addScalar(neg(b), a);
+  checkOperands("sub", a, b);
+  refuseTruth("sub", a, b);
+  return mixed("sub", a, b, subTensors);
+}
+
+/** Throws as PyTorch does for truth values. */
+export function refuseTruth(name: string, ...operands: readonly Value[]): void {
+  if (operands.every((x) => typeof x !== "boolean" && !(x instanceof Tensor && x.dtype === "bool"))) return;
+  throw new ShapeError(
+    `${name}: subtraction, the \`-\` operator, with a bool tensor is not supported`,
+    "Invert a mask with logicalNot(); of two, logicalXor() gives the difference.",
+  );
 }
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link add}. */
-    add(other: Tensor | number): Tensor;
+    add(other: Tensor | number | boolean): Tensor;
     /** See {@link sub}. */
-    sub(other: Tensor | number): Tensor;
+    sub(other: Tensor | number | boolean): Tensor;
   }
 }
 Tensor.prototype.add = function (other) {

@@ -1,4 +1,6 @@
+import { HELD } from "../backend/dtypes.ts";
 import { tensor } from "../tensor/create.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AttentionOptions } from "./attention.ts";
@@ -15,6 +17,7 @@ const HIDDEN = -1e30;
  * @returns [batch, heads, T, S]
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
+  for (const t of [q, k]) checkTensor("attentionWeights", t);
   return noGrad(() => {
     const { isCausal = false, attnMask, alibiSlopes } = options;
     const [batch, heads, t, size] = q.shape;
@@ -32,7 +35,7 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
       Uint8Array.from(behind, (n) => (isCausal && n < 0 ? 0 : 1)),
       [t, s],
     ).to(q.dtype);
-    if (attnMask?.dtype === "uint8") seen = seen.mul(attnMask.to(q.dtype));
+    if (attnMask !== undefined && HELD[attnMask.dtype] === "uint8") seen = seen.mul(attnMask.to(q.dtype));
     else if (attnMask !== undefined) scores = scores.add(attnMask).clamp(HIDDEN, Number.MAX_VALUE);
     return softmax(scores.add(seen.sub(1).mul(-HIDDEN)), -1).mul(seen);
   });

@@ -1,7 +1,10 @@
 import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "../backend/attention.ts";
+import { HELD } from "../backend/dtypes.ts";
+import { type Known, checkOptions as knownOptions } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { nextMask } from "../tensor/random.ts";
-import { broadcastStrides, denseStrides, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
+import { broadcastStrides, denseStrides, describe, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
 import { type Context, defineOp } from "../tensor/tape.ts";
 import { contiguousCopy, empty, type Tensor } from "../tensor/tensor.ts";
 import { view } from "./raw.ts";
@@ -10,7 +13,7 @@ export interface AttentionOptions {
   /** Query i sees keys up to i + S − T: itself and what is before. */
   isCausal?: boolean;
   /**
-   * Broadcasting to [batch, heads, T, S]: uint8, where 0 hides the key, or float, added to the scores (−∞ hides). A query that
+   * Broadcasting to [batch, heads, T, S]: bool (or uint8), where false hides the key, or float, added to the scores (−∞ hides). A query that
    * sees nothing gives 0.
    */
   attnMask?: Tensor;
@@ -57,7 +60,7 @@ function prepare(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [A
   const mask = attnMask && spread(attnMask, [batch, heads, queries, k.shape[2]]);
   const inputs: AttentionInputs = {
     ...{ q, k, v },
-    [mask?.dtype === "uint8" ? "mask" : "bias"]: mask,
+    [mask !== undefined && HELD[mask.dtype] === "uint8" ? "mask" : "bias"]: mask,
     slopes: alibiSlopes && (alibiSlopes.isContiguous ? alibiSlopes : contiguousCopy(alibiSlopes)),
   };
   return [shape, inputs];
@@ -98,15 +101,25 @@ const attentionOp = defineOp("scaledDotProductAttention", {
   },
 });
 
+const KNOWN: Known<AttentionOptions> = {
+  ...({ isCausal: true, attnMask: true, alibiSlopes: true, scale: true, dropout: true, training: true } as const),
+};
+const REFUSED = {
+  dropoutP: "dropout: p.",
+  enableGqa: "Leave it out: fewer heads of k and v than of q are shared as they are.",
+};
+
 function checkOptions(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
+  knownOptions(name, options, KNOWN, REFUSED);
   const { attnMask, alibiSlopes, dropout = 0 } = options;
+  for (const t of [attnMask, alibiSlopes]) if (t !== undefined) checkTensor(name, t, "a tensor of masks or slopes");
   if (!(dropout >= 0 && dropout <= 1)) throw new ShapeError(`${name}: dropout ${dropout} is outside 0 to 1`);
   if (alibiSlopes !== undefined && !sameShape(alibiSlopes.shape, [grid[1]])) {
     throw new ShapeError(`${name}: expected alibiSlopes [${grid[1]}], found ${showShape(alibiSlopes.shape)}`);
   }
   if (attnMask === undefined) return;
-  if (attnMask.dtype !== "uint8" && attnMask.dtype !== dtype) {
-    throw new ShapeError(`${name}: expected a mask of uint8 or ${dtype}, found ${attnMask.dtype}`);
+  if (HELD[attnMask.dtype] !== "uint8" && attnMask.dtype !== dtype) {
+    throw new ShapeError(`${name}: expected a mask of bool or ${dtype}, found ${attnMask.dtype}`);
   }
   const lead = grid.length - attnMask.ndim;
   if (lead < 0 || attnMask.shape.some((n, d) => n !== 1 && n !== grid[d + lead])) {
@@ -126,6 +139,7 @@ function checkOptions(name: string, grid: readonly number[], dtype: string, opti
  * @throws ShapeError unless the sizes agree.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  for (const t of [q, k, v]) checkTensor("scaledDotProductAttention", t);
   const fits =
     q.ndim === 4 &&
     k.ndim === 4 &&
@@ -190,6 +204,7 @@ function parts(qkv: Tensor, heads: number, groups: number): [Tensor, Tensor, Ten
  * @throws ShapeError unless heads + 2·groups divide the width and groups divide heads.
  */
 export function attentionPacked(qkv: Tensor, heads: number, groups = heads, options: AttentionOptions = {}): Tensor {
+  checkTensor("attentionPacked", qkv);
   const whole = Number.isInteger(heads) && heads > 0 && Number.isInteger(groups) && groups > 0;
   if (qkv.ndim !== 3 || !whole || heads % groups !== 0 || qkv.shape[2] % (heads + 2 * groups) !== 0) {
     throw new ShapeError(
@@ -203,6 +218,7 @@ export function attentionPacked(qkv: Tensor, heads: number, groups = heads, opti
 
 /** [heads]: the slopes $2^{-8i/n}$ of ALiBi, with the paper's rule for numbers of heads that are no power of 2. */
 export function alibiSlopes(heads: number): Tensor {
+  if (!Number.isInteger(heads) || heads < 1) throw new ShapeError(`alibiSlopes: ${describe(heads)} heads`);
   const power = 2 ** Math.floor(Math.log2(heads));
   const slopes = Array.from({ length: heads }, (_, i) =>
     i < power ? 2 ** ((-8 * (i + 1)) / power) : 2 ** ((-8 * (2 * (i - power) + 1)) / (2 * power)),

@@ -1,20 +1,63 @@
 import type { BinaryOp } from "../backend/codes.ts";
+import { HELD, INT_MAX, INT_MIN, isFloat } from "../backend/dtypes.ts";
 import { full } from "../tensor/create.ts";
+import { castTo } from "../tensor/dtype.ts";
 import { defineOp } from "../tensor/tape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 import { to } from "./cast.ts";
+import { areFloats, checkOperands, isFloatTensor, lifted, resultType, type Value } from "./promote.ts";
 import { binary } from "./raw.ts";
 
-function comparison(op: BinaryOp): (a: Tensor, b: Tensor | number) => Tensor {
+type Comparison = Extract<BinaryOp, "eq" | "ne" | "lt" | "le" | "gt" | "ge">;
+
+/** Kernels compare 32-bit whole numbers. */
+const whole32 = (x: Tensor): Tensor => (HELD[x.dtype] === "int32" ? x : castTo(x, "int32"));
+
+function constant(x: Tensor, value: boolean): Tensor {
+  const out = empty(x.shape, "bool", x.backend);
+  out.backend.fill(out, out.numel, Number(value));
+  return out;
+}
+
+/** Whole numbers against any number, without rounding either: a bound that is no whole number lies between two. */
+function againstNumber(op: Comparison, x: Tensor, b: number): Tensor {
+  if (Number.isNaN(b)) return constant(x, op === "ne");
+  const up = op === "lt" || op === "ge";
+  const bound = up ? Math.ceil(b) : Math.floor(b);
+  if (bound !== b && (op === "eq" || op === "ne")) return constant(x, op === "ne");
+  if (bound > INT_MAX) return constant(x, op === "ne" || op === "lt" || op === "le");
+  if (bound < INT_MIN) return constant(x, op === "ne" || op === "gt" || op === "ge");
+  return compared(op, whole32(x), full([], bound, { dtype: "int32" }));
+}
+
+/** Of one kind: floats of one dtype, or anything held in 32 bits. */
+function compared(op: Comparison, a: Tensor, b: Tensor): Tensor {
+  if (a.dtype === b.dtype) return binary(op, a, b);
+  const like = (x: Tensor) => (x.dtype === "int32" ? x : castTo(x, "int32"));
+  return binary(op, like(a), like(b));
+}
+
+function comparison(op: Comparison): (a: Tensor, b: Value) => Tensor {
   return defineOp(op, {
-    forward(_ctx, a: Tensor, b: Tensor | number) {
-      return binary(op, a, typeof b === "number" ? full([], b, { dtype: a.dtype }) : b);
+    forward(_ctx, a: Tensor, b: Value) {
+      if (areFloats(a, b)) return binary(op, a, b as Tensor);
+      checkOperands(op, a, b);
+      if (!(a instanceof Tensor)) return checkOperands(op, undefined) as never;
+      if (!(b instanceof Tensor))
+        return isFloatTensor(a)
+          ? binary(op, a, full([], Number(b), { dtype: a.dtype }))
+          : againstNumber(op, a, Number(b));
+      const dtype = resultType(a, b);
+      return isFloat(dtype) ? binary(op, lifted(a, dtype), lifted(b, dtype)) : compared(op, whole32(a), whole32(b));
     },
   });
 }
 
-type Compare = (a: Tensor, b: Tensor | number) => Tensor;
-/** $a = b$ elementwise with broadcasting: uint8, 1 where true. Likewise the others. No gradient. */
+type Compare = (a: Tensor, b: Value) => Tensor;
+/**
+ * $a = b$ elementwise with broadcasting: bool. Likewise the others. $b$ may be a number, a fraction also beside whole numbers:
+ * neither is rounded. Two tensors of different dtypes are promoted first, as in PyTorch. No gradient.
+ */
 export const eq: Compare = comparison("eq");
 export const ne: Compare = comparison("ne");
 export const lt: Compare = comparison("lt");
@@ -22,32 +65,49 @@ export const le: Compare = comparison("le");
 export const gt: Compare = comparison("gt");
 export const ge: Compare = comparison("ge");
 
-/** The kernels compare numbers. */
-const numbers = (x: Tensor): Tensor => (x.dtype === "uint8" ? to(x, "int32") : x);
-const isTrue = (x: Tensor): Tensor => to(ne(numbers(x), 0), "int32");
-/** uint8, 1 where the tensor is 0. No gradient; likewise the others. */
-export const logicalNot = (x: Tensor): Tensor => eq(numbers(x), 0);
-/** uint8, 1 where both are other than 0, with broadcasting. */
-export const logicalAnd = (a: Tensor, b: Tensor): Tensor => gt(isTrue(a).add(isTrue(b)), 1);
-/** uint8, 1 where one of them is other than 0, with broadcasting. */
-export const logicalOr = (a: Tensor, b: Tensor): Tensor => gt(isTrue(a).add(isTrue(b)), 0);
-/** uint8, 1 where exactly one of them is other than 0, with broadcasting. */
-export const logicalXor = (a: Tensor, b: Tensor): Tensor => ne(isTrue(a), isTrue(b));
+/** Truth values as numbers, which kernels compare. */
+function truth(name: string, x: Value): Tensor {
+  checkOperands(name, x);
+  return to(to(lifted(x, "bool"), "bool"), "int32");
+}
+function joined(name: string, op: Comparison, join: (a: Tensor, b: Tensor) => [Tensor, Tensor]) {
+  return defineOp(name, {
+    forward(_ctx, a: Tensor, b: Value) {
+      checkOperands(name, a, b);
+      return binary(op, ...join(truth(name, a), truth(name, b)));
+    },
+  });
+}
+const count = (a: Tensor, b: Tensor, bound: number): [Tensor, Tensor] => [
+  binary("add", a, b),
+  full([], bound, { dtype: "int32" }),
+];
+
+/** bool, true where the tensor is 0. No gradient; likewise the others. */
+export const logicalNot: (x: Tensor) => Tensor = defineOp("logicalNot", {
+  forward: (_ctx, x: Tensor) => binary("eq", truth("logicalNot", x), full([], 0, { dtype: "int32" })),
+});
+/** bool, true where both are other than 0, with broadcasting. */
+export const logicalAnd = joined("logicalAnd", "gt", (a, b) => count(a, b, 1));
+/** bool, true where one of them is other than 0, with broadcasting. */
+export const logicalOr = joined("logicalOr", "gt", (a, b) => count(a, b, 0));
+/** bool, true where exactly one of them is other than 0, with broadcasting. */
+export const logicalXor = joined("logicalXor", "ne", (a, b) => [a, b]);
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link eq}. */
-    eq(other: Tensor | number): Tensor;
-    ne(other: Tensor | number): Tensor;
-    lt(other: Tensor | number): Tensor;
-    le(other: Tensor | number): Tensor;
-    gt(other: Tensor | number): Tensor;
-    ge(other: Tensor | number): Tensor;
+    eq(other: Tensor | number | boolean): Tensor;
+    ne(other: Tensor | number | boolean): Tensor;
+    lt(other: Tensor | number | boolean): Tensor;
+    le(other: Tensor | number | boolean): Tensor;
+    gt(other: Tensor | number | boolean): Tensor;
+    ge(other: Tensor | number | boolean): Tensor;
     /** See {@link logicalNot}. */
     logicalNot(): Tensor;
-    logicalAnd(other: Tensor): Tensor;
-    logicalOr(other: Tensor): Tensor;
-    logicalXor(other: Tensor): Tensor;
+    logicalAnd(other: Tensor | number | boolean): Tensor;
+    logicalOr(other: Tensor | number | boolean): Tensor;
+    logicalXor(other: Tensor | number | boolean): Tensor;
   }
 }
 const methods = { eq, ne, lt, le, gt, ge };
@@ -60,7 +120,7 @@ Tensor.prototype.logicalNot = function () {
   return logicalNot(this);
 };
 const joins = { logicalAnd, logicalOr, logicalXor };
-for (const [name, op] of Object.entries(joins) as [keyof typeof joins, (a: Tensor, b: Tensor) => Tensor][]) {
+for (const [name, op] of Object.entries(joins) as [keyof typeof joins, Compare][]) {
   Tensor.prototype[name] = function (other) {
     return op(this, other);
   };

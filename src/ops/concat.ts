@@ -1,6 +1,9 @@
-import { denseStrides, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { denseStrides, describe, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { to } from "./cast.ts";
+import { promoteTypes } from "./promote.ts";
 import { view } from "./raw.ts";
 import { unsqueeze } from "./reshape.ts";
 
@@ -30,24 +33,38 @@ const concatOp = defineOp("concat", {
   },
 });
 
-/** Tensors one behind the other along `dim`; the other sizes must agree. Throws {@link ShapeError}. The gradient is cut up. */
+/**
+ * Tensors one behind the other along `dim`; the other sizes must agree, dtypes are promoted as in PyTorch. Throws
+ * {@link ShapeError}. The gradient is cut up.
+ */
 export function concat(parts: readonly Tensor[], dim = 0): Tensor {
-  if (parts.length === 0) throw new ShapeError("concat: no tensors");
+  checkParts("concat", parts);
   const d = normalizeDim(dim, parts[0].ndim, "concat");
   for (const part of parts) {
     const fits = part.ndim === parts[0].ndim && part.shape.every((s, i) => i === d || s === parts[0].shape[i]);
-    if (!fits || part.dtype !== parts[0].dtype) {
-      throw new ShapeError(
-        `concat: ${showShape(parts[0].shape)} ${parts[0].dtype} and ${showShape(part.shape)} ${part.dtype} along dimension ${d}`,
-      );
+    if (!fits) {
+      throw new ShapeError(`concat: ${showShape(parts[0].shape)} and ${showShape(part.shape)} along dimension ${d}`);
     }
   }
-  return concatOp(parts, d);
+  if (parts.every((part) => part.dtype === parts[0].dtype)) return concatOp(parts, d);
+  const dtype = parts.map((part) => part.dtype).reduce(promoteTypes);
+  return concatOp(
+    parts.map((part) => to(part, dtype)),
+    d,
+  );
+}
+
+function checkParts(name: string, parts: readonly Tensor[]): void {
+  if (!Array.isArray(parts)) throw new ShapeError(`${name}: expected an array of tensors, found ${describe(parts)}`);
+  if (parts.length === 0) throw new ShapeError(`${name}: no tensors`);
+  for (const part of parts) checkTensor(name, part, "tensors");
 }
 
 /** Tensors of one shape along a new dimension `dim`. */
-export const stack = (parts: readonly Tensor[], dim = 0): Tensor =>
-  concat(
+export function stack(parts: readonly Tensor[], dim = 0): Tensor {
+  checkParts("stack", parts);
+  return concat(
     parts.map((part) => unsqueeze(part, dim)),
     dim,
   );
+}

@@ -1,3 +1,4 @@
+import { checkTensor } from "../tensor/dtype.ts";
 import { nextMask } from "../tensor/random.ts";
 import { ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
@@ -31,6 +32,7 @@ const dropoutOp = defineOp("dropout", {
  * @param p 0 to 1.
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
+  checkTensor("dropout", x);
   if (!(p >= 0 && p <= 1)) throw new ShapeError(`dropout: probability ${p} is outside 0 to 1`);
   return training && p > 0 ? dropoutOp(x, p) : x;
 }

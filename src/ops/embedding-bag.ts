@@ -1,3 +1,6 @@
+import { HELD } from "../backend/dtypes.ts";
+import { checkOptions, type Known, OptionError } from "../backend/options.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -10,6 +13,14 @@ export interface EmbeddingBagOptions {
   /** The row that counts for nothing. */
   paddingIdx?: number;
 }
+
+const KNOWN: Known<EmbeddingBagOptions> = { mode: true, perSampleWeights: true, paddingIdx: true };
+const REFUSED = {
+  maxNorm: "Bound the rows of the table yourself, in noGrad.",
+  scaleGradByFreq: "Not done here.",
+  sparse: "Gradients are dense here; leave it out.",
+  includeLastOffset: "Leave out the last offset.",
+};
 
 interface Settings {
   mean: boolean;
@@ -45,18 +56,22 @@ const bagOp = defineOp("embeddingBag", {
 /**
  * Sum or mean of table rows over each bag: $y_b = \sum_{i\in b} w_i E_{t_i}$; an empty bag is 0.
  * $\partial E_v = \sum_b\sum_{i\in b, t_i=v} w_i\,\partial y_b$.
- * @param index int32 [n]
- * @param offsets int32 [bags]: where each bag begins; the first at 0, rising
+ * @param index int64 or int32 [n]
+ * @param offsets int64 or int32 [bags]: where each bag begins; the first at 0, rising
  * @param table $E$, [rows, dim]
  * @returns [bags, dim]
  * @throws BackendError naming a bad index or offset.
  */
 export function embeddingBag(index: Tensor, offsets: Tensor, table: Tensor, options: EmbeddingBagOptions = {}): Tensor {
+  checkOptions("embeddingBag", options, KNOWN, REFUSED);
   const { mode = "sum", perSampleWeights, paddingIdx = -1 } = options;
   checkTable("embeddingBag", index, table);
-  if (index.ndim !== 1 || offsets.ndim !== 1 || offsets.dtype !== "int32") {
+  checkTensor("embeddingBag", offsets, "a tensor of offsets");
+  if (mode !== "sum" && mode !== "mean")
+    throw new OptionError(`embeddingBag: mode ${JSON.stringify(mode)}`, 'There are "sum" and "mean".');
+  if (index.ndim !== 1 || offsets.ndim !== 1 || HELD[offsets.dtype] !== "int32") {
     throw new ShapeError(
-      `embeddingBag: expected int32 indices [n] and offsets [bags], found ${showShape(index.shape)} and ${showShape(offsets.shape)}`,
+      `embeddingBag: expected int64 or int32 indices [n] and offsets [bags], found ${showShape(index.shape)} and ${showShape(offsets.shape)}`,
     );
   }
   if (perSampleWeights !== undefined && (mode !== "sum" || perSampleWeights.numel !== index.numel)) {

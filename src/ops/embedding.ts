@@ -1,3 +1,5 @@
+import { HELD } from "../backend/dtypes.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -27,7 +29,7 @@ const embeddingOp = defineOp("embedding", {
 
 /**
  * Rows of a table by index: $y_i = E_{t_i}$. $\partial E_v = \sum_{i: t_i = v}\partial y_i$.
- * @param index int32, any shape, 0 to rows − 1
+ * @param index int64 or int32, any shape, 0 to rows − 1
  * @param table $E$, [rows, dim]
  * @param paddingIdx the row whose gradient stays 0.
  * @returns [...index, dim]
@@ -39,8 +41,10 @@ export function embedding(index: Tensor, table: Tensor, paddingIdx = -1): Tensor
 }
 
 export function checkTable(name: string, index: Tensor, table: Tensor): void {
+  checkTensor(name, index, "a tensor of indices");
+  checkTensor(name, table, "a table [rows, dim]");
   if (table.ndim !== 2) throw new ShapeError(`${name}: expected a table [rows, dim], found ${showShape(table.shape)}`);
-  if (index.dtype !== "int32") {
-    throw new ShapeError(`${name}: expected int32 indices, found ${index.dtype}`, "tensor(ids, { dtype: 'int32' })");
+  if (HELD[index.dtype] !== "int32") {
+    throw new ShapeError(`${name}: expected int64 or int32 indices, found ${index.dtype}`, "ids.long()");
   }
 }

@@ -2,13 +2,13 @@ import { Tensor } from "../tensor/tensor.ts";
 import { unaryOp } from "./elementwise.ts";
 
 /** $e^x$, elementwise, any shape. $\partial y/\partial x = y$. */
-export const exp: (x: Tensor) => Tensor = unaryOp("exp", "output");
+export const exp: (x: Tensor) => Tensor = unaryOp("exp", "output", "float");
 /** $e^x - 1$, exact near 0. $\partial y/\partial x = y + 1$. */
-export const expm1: (x: Tensor) => Tensor = unaryOp("expm1", "output");
+export const expm1: (x: Tensor) => Tensor = unaryOp("expm1", "output", "float");
 /** $\ln x$, elementwise; NaN below 0. $\partial y/\partial x = 1/x$. */
-export const log: (x: Tensor) => Tensor = unaryOp("log", "input");
+export const log: (x: Tensor) => Tensor = unaryOp("log", "input", "float");
 /** $\ln(1 + x)$, exact near 0. $\partial y/\partial x = 1/(1+x)$. */
-export const log1p: (x: Tensor) => Tensor = unaryOp("log1p", "input");
+export const log1p: (x: Tensor) => Tensor = unaryOp("log1p", "input", "float");
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {

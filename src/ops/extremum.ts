@@ -1,7 +1,9 @@
+import { castTo } from "../tensor/dtype.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { castTo } from "./cast.ts";
+import { areFloats, type Value } from "./promote.ts";
 import { binary, sumTo, unary } from "./raw.ts";
+import { mixed } from "./whole.ts";
 
 function pairwise(op: "maximum" | "minimum", wins: "gt" | "lt") {
   return defineOp(op, {
@@ -24,17 +26,25 @@ function pairwise(op: "maximum" | "minimum", wins: "gt" | "lt") {
   });
 }
 
-/** Larger of two, elementwise with broadcasting; NaN wins. The gradient goes to the larger, half to each where equal. */
-export const maximum: (a: Tensor, b: Tensor) => Tensor = pairwise("maximum", "gt");
-/** Smaller of two, elementwise with broadcasting; NaN wins. The gradient goes to the smaller, half to each where equal. */
-export const minimum: (a: Tensor, b: Tensor) => Tensor = pairwise("minimum", "lt");
+const maximumOp = pairwise("maximum", "gt");
+const minimumOp = pairwise("minimum", "lt");
+
+/**
+ * Larger of two, elementwise with broadcasting; NaN wins. Either may be a number; dtypes are promoted as in PyTorch. The gradient
+ * goes to the larger, half to each where equal.
+ */
+export const maximum = (a: Value, b: Value): Tensor =>
+  areFloats(a, b) ? maximumOp(a as Tensor, b as Tensor) : mixed("maximum", a, b, maximumOp);
+/** Smaller of two, elementwise with broadcasting; as {@link maximum}. */
+export const minimum = (a: Value, b: Value): Tensor =>
+  areFloats(a, b) ? minimumOp(a as Tensor, b as Tensor) : mixed("minimum", a, b, minimumOp);
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link maximum}. */
-    maximum(other: Tensor): Tensor;
+    maximum(other: Tensor | number): Tensor;
     /** See {@link minimum}. */
-    minimum(other: Tensor): Tensor;
+    minimum(other: Tensor | number): Tensor;
   }
 }
 Tensor.prototype.maximum = function (other) {

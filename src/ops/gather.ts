@@ -1,4 +1,6 @@
+import { HELD } from "../backend/dtypes.ts";
 import { tensor } from "../tensor/create.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { denseStrides, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -34,11 +36,13 @@ const gatherOp = defineOp("gatherLast", {
   },
 });
 
-/** $y_r = x_{r, t_r}$: one element of the last dimension for each row. x [..., cols], index int32 [...]. */
+/** $y_r = x_{r, t_r}$: one element of the last dimension for each row. x [..., cols], index int64 or int32 [...]. */
 export function gatherLast(x: Tensor, index: Tensor): Tensor {
-  if (index.ndim !== x.ndim - 1 || index.shape.some((s, d) => s !== x.shape[d]) || index.dtype !== "int32") {
+  checkTensor("gatherLast", x);
+  checkTensor("gatherLast", index, "a tensor of indices");
+  if (index.ndim !== x.ndim - 1 || index.shape.some((s, d) => s !== x.shape[d]) || HELD[index.dtype] !== "int32") {
     throw new ShapeError(
-      `gatherLast: expected int32 indices ${showShape(x.shape.slice(0, -1))}, found ${index.dtype} ${showShape(index.shape)}`,
+      `gatherLast: expected int64 or int32 indices ${showShape(x.shape.slice(0, -1))}, found ${index.dtype} ${showShape(index.shape)}`,
     );
   }
   return gatherOp(x, index);

@@ -1,3 +1,4 @@
+import { OptionError } from "../backend/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { unaryOp } from "./elementwise.ts";
 
@@ -10,8 +11,11 @@ const tanhForm = unaryOp("geluTanh", "input");
  * @param approximate `"none"`: $\Phi(x) = \tfrac12(1+\mathrm{erf}(x/\sqrt2))$; `"tanh"`:
  *   $\tfrac12 x(1+\tanh(\sqrt{2/\pi}(x+0.044715x^3)))$, as GPT-2 computes it.
  */
-export const gelu = (x: Tensor, approximate: "none" | "tanh" = "none"): Tensor =>
-  approximate === "tanh" ? tanhForm(x) : exact(x);
+export function gelu(x: Tensor, approximate: "none" | "tanh" = "none"): Tensor {
+  if (approximate === "none") return exact(x);
+  if (approximate === "tanh") return tanhForm(x);
+  throw new OptionError(`gelu: approximate ${JSON.stringify(approximate)}`, 'There are "none" and "tanh".');
+}
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {

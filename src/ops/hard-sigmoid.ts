@@ -1,10 +1,17 @@
+import { checkTensor } from "../tensor/dtype.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Hard sigmoid $\min(1, \max(0, x/6 + 1/2))$, elementwise, any shape. The gradient is 1/6 between −3 and 3, else 0. */
-export const hardsigmoid = (x: Tensor): Tensor => x.div(6).add(0.5).clamp(0, 1);
+export function hardsigmoid(x: Tensor): Tensor {
+  checkTensor("hardsigmoid", x);
+  return x.div(6).add(0.5).clamp(0, 1);
+}
 
 /** Hard swish $x \cdot \mathrm{hardsigmoid}(x)$, elementwise, any shape (Howard et al. 2019). */
-export const hardswish = (x: Tensor): Tensor => x.mul(hardsigmoid(x));
+export function hardswish(x: Tensor): Tensor {
+  checkTensor("hardswish", x);
+  return x.mul(hardsigmoid(x));
+}
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {

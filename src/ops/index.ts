@@ -1,5 +1,8 @@
+import "./in-place.ts";
+
 export { add, sub } from "./add.ts";
 export { amax, amin, argmax, argmin } from "./amax.ts";
+export { all, any } from "./any.ts";
 export {
   type AttentionOptions,
   alibiSlopes,
@@ -18,6 +21,7 @@ export { embedding } from "./embedding.ts";
 export { type EmbeddingBagOptions, embeddingBag } from "./embedding-bag.ts";
 export { exp, expm1, log, log1p } from "./exponential.ts";
 export { maximum, minimum } from "./extremum.ts";
+export { floorDivide, remainder } from "./floor-divide.ts";
 export { gatherLast } from "./gather.ts";
 export { gelu } from "./gelu.ts";
 export { gru } from "./gru.ts";
@@ -48,4 +52,4 @@ export { mean, sum, variance } from "./sum.ts";
 export { tanh } from "./tanh.ts";
 export { tril, triu } from "./triangle.ts";
 export { cos, sin } from "./trigonometric.ts";
-export { where } from "./where.ts";
+export { maskedFill, where } from "./where.ts";

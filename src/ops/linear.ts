@@ -1,6 +1,7 @@
 import type { Gemm } from "../backend/backend.ts";
 import type { Activation, UnaryOp } from "../backend/codes.ts";
 import { getPrecision } from "../backend/index.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { state } from "../tensor/memory.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
@@ -121,6 +122,9 @@ function checked(
   activation: Activation,
   inFirst: boolean,
 ): Tensor {
+  checkTensor(name, x);
+  checkTensor(name, weight, "a weight");
+  if (bias !== undefined) checkTensor(name, bias, "a bias");
   if (weight.ndim !== 2) {
     const order = inFirst ? "[in, out]" : "[out, in]";
     throw new ShapeError(`${name}: expected a weight ${order}, found ${showShape(weight.shape)}`);

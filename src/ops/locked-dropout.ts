@@ -1,3 +1,4 @@
+import { checkTensor } from "../tensor/dtype.ts";
 import { nextMask } from "../tensor/random.ts";
 import { ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
@@ -37,6 +38,7 @@ const lockedDropoutOp = defineOp("lockedDropout", {
  * @throws ShapeError for a p outside 0 to 1, or when there is no such dimension.
  */
 export function lockedDropout(x: Tensor, p = 0.5, training = true, dim = 0): Tensor {
+  checkTensor("lockedDropout", x);
   if (!(p >= 0 && p <= 1)) throw new ShapeError(`lockedDropout: probability ${p} is outside 0 to 1`);
   const at = dim < 0 ? dim + x.ndim : dim;
   if (!(Number.isInteger(at) && at >= 0 && at < x.ndim))

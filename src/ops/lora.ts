@@ -1,3 +1,5 @@
+import { checkOptions } from "../backend/options.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -85,8 +87,12 @@ export function lora(
   lower: Tensor,
   upper: Tensor,
   bias?: Tensor,
-  { scale = 1, inFirst = false }: { scale?: number; inFirst?: boolean } = {},
+  options: { scale?: number; inFirst?: boolean } = {},
 ): Tensor {
+  checkOptions("lora", options, { scale: true, inFirst: true }, { alpha: "scale: alpha / r." });
+  const { scale = 1, inFirst = false } = options;
+  for (const t of [x, weight, lower, upper]) checkTensor("lora", t);
+  if (bias !== undefined) checkTensor("lora", bias, "a bias");
   const shapes = [weight, lower, upper].map((t) => t.shape);
   const [[first, second], [r, k], [n, q]] = shapes;
   const fits = shapes.every((s) => s.length === 2) && r === q && r > 0 && k > 0;

@@ -1,10 +1,13 @@
 import type { Gemm } from "../backend/backend.ts";
 import { getPrecision } from "../backend/index.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { broadcastShapes, numel, type Shape, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { contiguousCopy, empty, Tensor } from "../tensor/tensor.ts";
+import { isFloatTensor, refuse } from "./promote.ts";
 import { reshaped, sumTo, view } from "./raw.ts";
 import { reshape, transpose } from "./reshape.ts";
+import { wholeMatmul } from "./whole.ts";
 
 /** A stack of matrices as the multiply takes it: row length, distance of one matrix from the next, stored transposed or not. */
 interface Matrices {
@@ -129,9 +132,12 @@ const rows = (x: Tensor): Tensor => {
 /**
  * Matrix product with NumPy's rules: $y_{\dots ij} = \sum_p a_{\dots ip} b_{\dots pj}$; batch dimensions broadcast; a vector
  * counts as a row on the left and as a column on the right. $\partial a = \partial y\,b^\top$, $\partial b = a^\top\partial y$.
- * @throws ShapeError unless the inner sizes agree.
+ * Whole numbers of one dtype are multiplied exactly, in loops.
+ * @throws ShapeError unless the inner sizes and the dtypes agree.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkTensor("matmul", a);
+  checkTensor("matmul", b);
   if (a.ndim === 0 || b.ndim === 0) throw new ShapeError("matmul: expected vectors or matrices, found a scalar");
   const left = a.ndim === 1 ? reshape(a, [1, a.shape[0]]) : a;
   const right = b.ndim === 1 ? reshape(b, [b.shape[0], 1]) : b;
@@ -142,7 +148,14 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
       "The last dimension of the left one must equal the last but one of the right one; transpose() one of them?",
     );
   }
-  const y = matmulOp(left, right);
+  if (a.dtype !== b.dtype) {
+    throw new ShapeError(
+      `matmul: ${a.dtype} against ${b.dtype}: expected one dtype`,
+      "Convert one of them: t.to(dtype).",
+    );
+  }
+  if (a.dtype === "bool") refuse("matmul", a.dtype);
+  const y = isFloatTensor(a) ? matmulOp(left, right) : wholeMatmul(left, right, a.dtype);
   if (a.ndim > 1 && b.ndim > 1) return y;
   const shape = [...y.shape];
   if (b.ndim === 1) shape.splice(shape.length - 1, 1);

@@ -1,8 +1,12 @@
+import { isFloat } from "../backend/dtypes.ts";
+import { ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { unaryOp } from "./elementwise.ts";
 import { powScalar, reciprocal } from "./power.ts";
+import { areFloats, checkOperands, isFloatTensor, resultType, type Value } from "./promote.ts";
 import { binary, sumTo, unary } from "./raw.ts";
+import { inFloats, mixed } from "./whole.ts";
 
 const mulScalar = unaryOp("mulScalar", "input");
 
@@ -57,28 +61,56 @@ const powTensors = defineOp("pow", {
   },
 });
 
-/** $a\,b$ with broadcasting; $b$ may be a number. $\partial a = b\,\partial y$, $\partial b = a\,\partial y$. */
-export const mul = (a: Tensor, b: Tensor | number): Tensor =>
-  typeof b === "number" ? mulScalar(a, b) : mulTensors(a, b);
-
-/** $a / b$ with broadcasting; either may be a number. $\partial a = \partial y/b$, $\partial b = -y\,\partial y/b$. */
-export function div(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof a === "number") return mul(reciprocal(b as Tensor), a);
-  return typeof b === "number" ? mulScalar(a, 1 / b) : divTensors(a, b);
+/**
+ * $a\,b$ with broadcasting; either may be a number. Dtypes are promoted as in PyTorch; of two truth values the result is whether
+ * both hold. $\partial a = b\,\partial y$, $\partial b = a\,\partial y$.
+ */
+export function mul(a: Value, b: Value): Tensor {
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return mulScalar(a, b);
+  } else if (areFloats(a, b)) return mulTensors(a as Tensor, b as Tensor);
+  return mixed("mul", a, b, mulTensors);
 }
 
-/** $a^b$ with broadcasting; $b$ may be a number. $\partial a = b\,a^{b-1}\partial y$, $\partial b = y\ln a\,\partial y$. */
-export const pow = (a: Tensor, b: Tensor | number): Tensor =>
-  typeof b === "number" ? powScalar(a, b) : powTensors(a, b);
+/**
+ * $a / b$ with broadcasting; either may be a number. Of whole numbers too the result is a fraction, float32
+ * ({@link floorDivide} gives whole ones). $\partial a = \partial y/b$, $\partial b = -y\,\partial y/b$.
+ */
+export function div(a: Value, b: Value): Tensor {
+  if (typeof b === "number") {
+    if (isFloatTensor(a)) return mulScalar(a, 1 / b);
+  } else if (areFloats(a, b)) return divTensors(a as Tensor, b as Tensor);
+  if (typeof a === "number" && isFloatTensor(b)) return mulScalar(reciprocal(b), a);
+  checkOperands("div", a, b);
+  const dtype = resultType(a, b);
+  return inFloats(a, b, isFloat(dtype) ? dtype : "float32", divTensors);
+}
+
+/**
+ * $a^b$ with broadcasting; either may be a number. Whole numbers to a whole power stay whole; a power below 0 of them is
+ * refused where it is a number, as in PyTorch. $\partial a = b\,a^{b-1}\partial y$, $\partial b = y\ln a\,\partial y$.
+ */
+export function pow(a: Value, b: Value): Tensor {
+  if (isFloatTensor(a) && typeof b === "number") return powScalar(a, b);
+  if (areFloats(a, b)) return powTensors(a as Tensor, b as Tensor);
+  checkOperands("pow", a, b);
+  const dtype = resultType(a, b);
+  if (dtype === "bool" && typeof b !== "boolean") throw new ShapeError("pow: not implemented for bool");
+  if (typeof b === "number" && b < 0 && !isFloat(dtype)) {
+    throw new ShapeError("pow: integers to negative integer powers are not allowed", "Convert it first: t.float().");
+  }
+  if (typeof b === "number" && dtype === "uint8" && b > 255) throw new ShapeError(`pow: ${b} does not fit uint8`);
+  return mixed("pow", a, b, powTensors);
+}
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link mul}. */
-    mul(other: Tensor | number): Tensor;
+    mul(other: Tensor | number | boolean): Tensor;
     /** See {@link div}. */
-    div(other: Tensor | number): Tensor;
+    div(other: Tensor | number | boolean): Tensor;
     /** See {@link pow}. */
-    pow(exponent: Tensor | number): Tensor;
+    pow(exponent: Tensor | number | boolean): Tensor;
   }
 }
 Tensor.prototype.mul = function (other) {

@@ -1,4 +1,5 @@
-import { ShapeError, showShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { describe, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -60,6 +61,10 @@ const layerNormOp = normalisation("layerNorm", true);
 const rmsNormOp = normalisation("rmsNorm", false);
 
 function check(name: string, x: Tensor, shape: readonly number[], weight?: Tensor, bias?: Tensor): number {
+  checkTensor(name, x);
+  for (const p of [weight, bias]) if (p !== undefined) checkTensor(name, p, "a weight or bias");
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${name}: expected the shape that is normalised, found ${describe(shape)}`);
   const lead = x.ndim - shape.length;
   if (lead < 0 || shape.length === 0 || shape.some((s, d) => s !== x.shape[lead + d])) {
     throw new ShapeError(`${name}: expected input [..., ${shape.join(", ")}], found ${showShape(x.shape)}`);

@@ -1,14 +1,20 @@
-import { normalizeDim, ShapeError } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { normalizeDim } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { concat } from "./concat.ts";
+import { isFloatTensor } from "./promote.ts";
+import { wholeReduce } from "./sum.ts";
 
 /**
  * Product over a dimension, or of all elements; 1 of none. Halves are multiplied with one another, so that the gradient is
- * right where elements are 0: each gets the product of the others.
- * @throws ShapeError for a dimension that is not there, or an integer tensor
+ * right where elements are 0: each gets the product of the others. Of whole numbers and truth values the result is int64.
+ * @throws ShapeError for a dimension that is not there
  */
 export function prod(x: Tensor, dim?: number, keepdim = false): Tensor {
-  if (x.dtype !== "float32" && x.dtype !== "float64") throw new ShapeError(`prod: expected floats, found ${x.dtype}`);
+  if (!isFloatTensor(x)) {
+    checkTensor("prod", x);
+    return wholeReduce("prod", x, dim, keepdim, "int64", 1, (a, b) => (a === 0 || b === 0 ? 0 : a * b));
+  }
   const d = dim === undefined ? 0 : normalizeDim(dim, x.ndim, "prod");
   let y = dim === undefined ? x.reshape([-1]) : x;
   // A neutral element: nothing has the product 1, and the shape is kept.

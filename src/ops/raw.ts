@@ -12,7 +12,7 @@ export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
   if (a.dtype !== b.dtype) {
     throw new ShapeError(`${op}: ${a.dtype} against ${b.dtype}`, "Convert one of them: t.to(dtype).");
   }
-  const dtype: DType = COMPARISONS.has(op) ? "uint8" : a.dtype;
+  const dtype: DType = COMPARISONS.has(op) ? "bool" : a.dtype;
   if (a.isContiguous && b.isContiguous && sameShape(a.shape, b.shape)) {
     const out = empty(a.shape, dtype, a.backend);
     a.backend.binary(op, out, a, b, { sizes: [a.numel], strides: [[1], [1]] });
@@ -68,8 +68,23 @@ export function sumTo(g: Tensor, shape: Shape): Tensor {
   return reshaped(reduceDims("sum", g, dims), shape);
 }
 
-/** The same elements under another shape of equal size; a view where possible. */
+/** The strides under another shape that differs in dimensions of size 1 alone; undefined for another. */
+function stridesBesideOnes(x: Tensor, shape: Shape): number[] | undefined {
+  const strides = new Array<number>(shape.length).fill(1);
+  let d = 0;
+  for (let i = 0; i < shape.length; i++) {
+    if (shape[i] === 1) continue;
+    while (x.shape[d] === 1) d++;
+    if (x.shape[d] !== shape[i]) return undefined;
+    strides[i] = x.strides[d++];
+  }
+  return strides;
+}
+
+/** The same elements under another shape of equal size: a view of a dense tensor, and where dimensions of size 1 come or go. */
 export function reshaped(x: Tensor, shape: Shape): Tensor {
+  const strides = x.isContiguous ? undefined : stridesBesideOnes(x, shape);
+  if (strides !== undefined) return view(x, shape, x.offset, strides);
   const whole = dense(x);
   return view(whole, shape, whole.offset);
 }

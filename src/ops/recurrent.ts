@@ -1,4 +1,6 @@
+import { HELD } from "../backend/dtypes.ts";
 import { getPrecision } from "../backend/index.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import {
   CELL_SIZES,
   type Cell,
@@ -6,7 +8,8 @@ import {
   type RecurrentShape,
   recurrentWork,
 } from "../backend/recurrent.ts";
-import { ShapeError, showShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { describe, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, Tensor } from "../tensor/tensor.ts";
 import { view } from "./raw.ts";
@@ -32,6 +35,8 @@ export interface RecurrentOptions {
    */
   lengths?: readonly number[] | Tensor;
 }
+
+const KNOWN: Known<RecurrentOptions> = { reverse: true, lengths: true };
 
 const KEYS = ["x", "h0", "c0", "wih", "whh", "bih", "bhh"] as const;
 type Inputs = { [K in (typeof KEYS)[number]]?: Tensor };
@@ -109,7 +114,14 @@ export function recurrent(
   states: readonly (Tensor | undefined)[],
   options: RecurrentOptions,
 ): Tensor[] {
-  const { weightIh: wih, weightHh: whh, biasIh: bih, biasHh: bhh } = weights;
+  checkTensor(name, x);
+  checkOptions(name, options, KNOWN);
+  const { weightIh: wih, weightHh: whh, biasIh: bih, biasHh: bhh } = (weights ?? {}) as RecurrentWeights;
+  for (const t of [wih, whh]) checkTensor(`${name}: weights`, t);
+  if (!Array.isArray(states)) throw new ShapeError(`${name}: expected states, found ${describe(states)}`);
+  for (const t of [bih, bhh, ...states]) if (t !== undefined) checkTensor(name, t, "a bias or state");
+  if (whh.ndim !== 2)
+    throw new ShapeError(`${name}: expected weightHh [G·hidden, hidden], found ${showShape(whh.shape)}`);
   if (x.ndim !== 3) throw new ShapeError(`${name}: expected input [T, batch, input], found ${showShape(x.shape)}`);
   const [steps, batch, input] = x.shape;
   const hidden = whh.shape[1];
@@ -127,8 +139,10 @@ export function recurrent(
   const { lengths } = options;
   if (lengths instanceof Tensor) {
     expect("lengths", lengths, batch);
-    if (lengths.dtype !== "int32") throw new ShapeError(`${name}: expected int32 lengths, found ${lengths.dtype}`);
+    if (HELD[lengths.dtype] !== "int32")
+      throw new ShapeError(`${name}: expected int64 or int32 lengths, found ${lengths.dtype}`);
   } else if (lengths !== undefined) {
+    if (!Array.isArray(lengths)) throw new ShapeError(`${name}: expected lengths, found ${describe(lengths)}`);
     const wrong = lengths.find((n) => !(Number.isInteger(n) && n >= 0 && n <= steps));
     if (wrong !== undefined || lengths.length !== batch) {
       throw new ShapeError(

@@ -1,6 +1,8 @@
+import { checkTensor } from "../tensor/dtype.ts";
 import {
   broadcastShapes,
   broadcastStrides,
+  describe,
   normalizeDim,
   numel,
   type Shape,
@@ -47,11 +49,18 @@ const contiguousOp = defineOp("contiguous", {
   backward: (_ctx, dy) => [dy as Tensor],
 });
 
+function checkList(name: string, list: unknown): void {
+  if (Array.isArray(list)) return;
+  throw new ShapeError(`${name}: expected an array of whole numbers, found ${describe(list)}`, "x.reshape([2, 3])");
+}
+
 /**
  * The same elements, in the same order, under another shape: a view of a contiguous tensor, else a copy.
  * One size may be −1: it follows from the others. Throws {@link ShapeError}.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor("reshape", x);
+  checkList("reshape", shape);
   const rest = numel(shape.filter((s) => s !== -1));
   const holes = shape.filter((s) => s === -1).length;
   const filled = holes === 1 && rest > 0 ? shape.map((s) => (s === -1 ? x.numel / rest : s)) : [...shape];
@@ -65,6 +74,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Merges dimensions from `start` to `end` into one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  checkTensor("flatten", x);
   if (x.ndim === 0) return reshape(x, [1]);
   const [from, to] = [normalizeDim(start, x.ndim, "flatten"), normalizeDim(end, x.ndim, "flatten")];
   if (from > to) throw new ShapeError(`flatten: dimension ${start} comes after ${end}`);
@@ -73,6 +83,8 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
 
 /** Repeats dimensions of size 1, as a view. −1 keeps a size. Throws {@link ShapeError}. */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  checkTensor("expand", x);
+  checkList("expand", shape);
   const lead = shape.length - x.ndim;
   const filled = shape.map((s, d) => (s === -1 && d >= lead ? x.shape[d - lead] : s));
   if (!sameShape(broadcastShapes(x.shape, filled, "expand"), filled)) {
@@ -83,6 +95,8 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 /** Dimensions in another order, as a view. */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  checkTensor("permute", x);
+  checkList("permute", dims);
   const order = dims.map((d) => normalizeDim(d, x.ndim, "permute"));
   if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
     throw new ShapeError(`permute: [${dims}] is no order of ${x.ndim} dimensions`);
@@ -92,6 +106,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 
 /** Two dimensions exchanged, as a view. */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+  checkTensor("transpose", x);
   const [i, j] = [normalizeDim(a, x.ndim, "transpose"), normalizeDim(b, x.ndim, "transpose")];
   const order = x.shape.map((_, d) => (d === i ? j : d === j ? i : d));
   return permuteOp(x, order);
@@ -99,12 +114,14 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
 
 /** A dimension of size 1 inserted before `dim`. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  checkTensor("unsqueeze", x);
   const d = normalizeDim(dim, x.ndim + 1, "unsqueeze");
   return reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)]);
 }
 
 /** Dimension `dim` removed if its size is 1; all such if not given. */
 export function squeeze(x: Tensor, dim?: number): Tensor {
+  checkTensor("squeeze", x);
   const d = dim === undefined ? undefined : normalizeDim(dim, x.ndim, "squeeze");
   return reshape(
     x,
@@ -113,7 +130,10 @@ export function squeeze(x: Tensor, dim?: number): Tensor {
 }
 
 /** Itself if row-major without gaps, else such a copy. */
-export const contiguous = (x: Tensor): Tensor => (x.isContiguous ? x : contiguousOp(x));
+export function contiguous(x: Tensor): Tensor {
+  checkTensor("contiguous", x);
+  return x.isContiguous ? x : contiguousOp(x);
+}
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {

@@ -1,3 +1,5 @@
+import { checkOptions } from "../backend/options.ts";
+import { checkTensor } from "../tensor/dtype.ts";
 import { broadcastShapes, denseStrides, makeLoop, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, type Tensor } from "../tensor/tensor.ts";
@@ -50,7 +52,10 @@ const rotaryOp = defineOp("rotary", {
  * @param options.interleaved pairs are neighbours (the paper); else element i goes with i + d/2 (Hugging Face's Llama).
  * @throws ShapeError unless the sizes agree.
  */
-export function rotary(x: Tensor, cos: Tensor, sin: Tensor, { interleaved = false } = {}): Tensor {
+export function rotary(x: Tensor, cos: Tensor, sin: Tensor, options: { interleaved?: boolean } = {}): Tensor {
+  checkOptions("rotary", options, { interleaved: true });
+  const { interleaved = false } = options;
+  for (const t of [x, cos, sin]) checkTensor("rotary", t);
   const half = x.shape[x.ndim - 1] / 2;
   const rows = [...x.shape.slice(0, -1), half];
   const fits =

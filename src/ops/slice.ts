@@ -1,4 +1,5 @@
-import { denseStrides, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { denseStrides, describe, makeLoop, normalizeDim, ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { view } from "./raw.ts";
@@ -30,6 +31,7 @@ const sliceOp = defineOp("slice", {
  * outside are cut, as in Python. The gradient is 0 elsewhere.
  */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
+  checkTensor("slice", x);
   const d = normalizeDim(dim, x.ndim, "slice");
   if (!Number.isInteger(step) || step < 1) throw new ShapeError(`slice: step ${step}; whole numbers from 1 on`);
   const size = x.shape[d];
@@ -41,6 +43,7 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
 
 /** Element `index` of dimension `dim`, which vanishes; negative counts from the end. Throws {@link ShapeError} outside. */
 export function select(x: Tensor, dim: number, index: number): Tensor {
+  checkTensor("select", x);
   const d = normalizeDim(dim, x.ndim, "select");
   const i = index < 0 ? index + x.shape[d] : index;
   if (!Number.isInteger(i) || i < 0 || i >= x.shape[d]) {
@@ -58,11 +61,15 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
  * @throws ShapeError for sizes that do not
  */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  checkTensor("split", x);
   const d = normalizeDim(dim, x.ndim, "split");
   const whole = x.shape[d];
   const each = (n: number) => Array.from({ length: Math.ceil(whole / n) }, (_, i) => Math.min(n, whole - i * n));
   if (typeof size === "number" && !(Number.isInteger(size) && size >= 1))
     throw new ShapeError(`split: pieces of ${size}; whole numbers from 1 on`);
+  if (typeof size !== "number" && !Array.isArray(size)) {
+    throw new ShapeError(`split: expected a size or an array of sizes, found ${describe(size)}`);
+  }
   const sizes = typeof size === "number" ? each(size) : size;
   if (sizes.some((n) => !Number.isInteger(n) || n < 0) || sizes.reduce((a, b) => a + b, 0) !== whole) {
     throw new ShapeError(`split: sizes ${showShape(sizes)} do not make up dimension ${d} of ${showShape(x.shape)}`);

@@ -1,6 +1,7 @@
 import { normalizeDim } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, Tensor } from "../tensor/tensor.ts";
+import { checkFloats } from "./promote.ts";
 import { transpose } from "./reshape.ts";
 
 function alongRows(name: string, log: boolean): (x: Tensor) => Tensor {
@@ -26,6 +27,7 @@ const softmaxRows = alongRows("softmax", false);
 const logSoftmaxRows = alongRows("logSoftmax", true);
 
 function along(rows: (x: Tensor) => Tensor, x: Tensor, dim: number, name: string): Tensor {
+  checkFloats(name, x);
   const d = normalizeDim(dim, x.ndim, name);
   if (d === x.ndim - 1) return rows(x);
   return transpose(rows(transpose(x, d, -1)), d, -1);

@@ -1,7 +1,12 @@
-import { normalizeDims, numel, type Shape } from "../tensor/shape.ts";
+import type { DType } from "../backend/backend.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
+import { checkTensor } from "../tensor/dtype.ts";
+import { normalizeDims, numel, type Shape, ShapeError } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { contiguousCopy, Tensor } from "../tensor/tensor.ts";
+import { checkFloats, isFloatTensor } from "./promote.ts";
 import { reduceDims, reshaped, unary, view } from "./raw.ts";
+import { wholeFold } from "./whole.ts";
 
 type Dims = number | readonly number[] | undefined;
 
@@ -43,18 +48,56 @@ const meanOp = reduction("mean");
 
 /**
  * $\sum x$ over the dimensions `dim` (all if not given); they vanish, or stay with size 1 if `keepdim`.
- * $\partial x_i = \partial y$. Summed pairwise.
+ * $\partial x_i = \partial y$. Summed pairwise; whole numbers and truth values exactly, to int64.
  */
-export const sum = (x: Tensor, dim?: Dims, keepdim = false): Tensor => sumOp(x, dim, keepdim);
+export function sum(x: Tensor, dim?: Dims, keepdim = false): Tensor {
+  if (isFloatTensor(x)) return sumOp(x, dim, keepdim);
+  checkTensor("sum", x);
+  return wholeReduce("sum", x, dim, keepdim, "int64", 0, (a, b) => a + b);
+}
 
-/** Mean over the dimensions `dim` (all if not given). $\partial x_i = \partial y / n$. NaN over no elements. */
-export const mean = (x: Tensor, dim?: Dims, keepdim = false): Tensor => meanOp(x, dim, keepdim);
+/**
+ * Mean over the dimensions `dim` (all if not given). $\partial x_i = \partial y / n$. NaN over no elements; whole numbers are
+ * refused, as in PyTorch.
+ */
+export function mean(x: Tensor, dim?: Dims, keepdim = false): Tensor {
+  if (isFloatTensor(x)) return meanOp(x, dim, keepdim);
+  checkTensor("mean", x);
+  throw new ShapeError(
+    `mean: could not infer output dtype: input dtype must be a floating point one, found ${x.dtype}`,
+    "Convert it first: t.float().mean().",
+  );
+}
+
+/** Gathers whole numbers or truth values along dimensions, exactly; without a gradient. */
+export function wholeReduce(
+  name: string,
+  x: Tensor,
+  dim: Dims,
+  keepdim: boolean,
+  dtype: DType,
+  start: number,
+  f: (gathered: number, x: number) => number,
+): Tensor {
+  const dims = normalizeDims(dim, x.ndim, name);
+  const y = wholeFold(name, x, dims, dtype, start, f);
+  return keepdim ? y.reshape(without(x.shape, dims, true)) : y;
+}
+
+interface VarianceOptions {
+  correction?: number;
+  keepdim?: boolean;
+}
+const VARIANCE: Known<VarianceOptions> = { correction: true, keepdim: true };
 
 /**
  * Variance over the dimensions `dim` (all if not given): $\sum (x-\bar x)^2/(n - c)$.
  * @param correction $c$: 1 as in PyTorch, 0 for the population's.
  */
-export function variance(x: Tensor, dim?: Dims, { correction = 1, keepdim = false } = {}): Tensor {
+export function variance(x: Tensor, dim?: Dims, options: VarianceOptions = {}): Tensor {
+  checkOptions("variance", options, VARIANCE, { unbiased: "correction: 1 (unbiased) or 0." });
+  const { correction = 1, keepdim = false } = options;
+  checkFloats("variance", x);
   const dims = normalizeDims(dim, x.ndim, "variance");
   const count = numel(dims.map((d) => x.shape[d]));
   const centred = x.sub(mean(x, dims, true));

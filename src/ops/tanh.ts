@@ -4,7 +4,7 @@ import { unaryOp } from "./elementwise.ts";
 /**
  * Hyperbolic tangent $\\tanh x$, elementwise, any shape. $\\partial y/\\partial x = 1 - y^2$.
  */
-export const tanh: (x: Tensor) => Tensor = unaryOp("tanh", "output");
+export const tanh: (x: Tensor) => Tensor = unaryOp("tanh", "output", "float");
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {

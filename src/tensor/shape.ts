@@ -9,6 +9,16 @@ export class ShapeError extends ShoshinError {}
 /** Dimensions that kernels loop over, after neighbours that lie one behind the other have been merged. */
 const MAX_DIMS = 8;
 
+/** What a wrong argument is, in a few words. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${value}`;
+  if (typeof value === "string") return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === "function") return "a function";
+  return `an object of ${(value as object).constructor?.name ?? "no class"}`;
+}
+
 export function numel(shape: Shape): number {
   let n = 1;
   for (let i = 0; i < shape.length; i++) n *= shape[i];
@@ -47,6 +57,9 @@ export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 /** Sizes must be non-negative safe integers with a product that is one too. Throws {@link ShapeError}. */
 export function checkShape(shape: Shape, what: string): void {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`${what}: expected a shape, found ${String(shape)}`, "A shape is an array of sizes: [2, 3].");
+  }
   let n = 1;
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) {
@@ -115,6 +128,7 @@ export function makeLoop(shape: Shape, operands: readonly (readonly number[])[])
 /** −1 is the last dimension. Throws {@link ShapeError}. */
 export function normalizeDim(dim: number, ndim: number, what: string): number {
   const d = dim < 0 ? dim + ndim : dim;
+  if (typeof dim !== "number") throw new ShapeError(`${what}: expected a dimension, found ${describe(dim)}`);
   if (!Number.isInteger(d) || d < 0 || d >= ndim) {
     throw new ShapeError(`${what}: dimension ${dim} does not exist in a tensor of ${ndim} dimensions`);
   }
@@ -124,6 +138,9 @@ export function normalizeDim(dim: number, ndim: number, what: string): number {
 /** Sorted and without repeats; undefined stands for all dimensions. */
 export function normalizeDims(dims: number | readonly number[] | undefined, ndim: number, what: string): number[] {
   if (dims === undefined) return Array.from({ length: ndim }, (_, d) => d);
+  if (typeof dims !== "number" && !Array.isArray(dims)) {
+    throw new ShapeError(`${what}: expected a dimension or an array of them, found ${describe(dims)}`);
+  }
   const list = (typeof dims === "number" ? [dims] : dims).map((d) => normalizeDim(d, ndim, what));
   if (new Set(list).size !== list.length) throw new ShapeError(`${what}: a dimension is named twice in [${dims}]`);
   return list.sort((a, b) => a - b);

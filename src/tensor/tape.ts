@@ -2,7 +2,7 @@ import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
 import { BACKWARD, fresh, Graph, own, state } from "./memory.ts";
 import { advanceMicroStep } from "./random.ts";
-import { denseStrides, makeLoop, sameShape, showShape } from "./shape.ts";
+import { denseStrides, describe, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
 import { dense, empty, Tensor } from "./tensor.ts";
 
 /** A gradient could not be computed: nothing recorded, a graph used twice, or a saved tensor edited since. */
@@ -166,7 +166,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor
     } catch (error) {
       state.depth--;
       settle(mark, undefined);
-      throw error;
+      throw named(name, args, error);
     }
     state.depth--;
     const outputs: Tensor[] = result instanceof Tensor ? [result] : (result as Tensor[]);
@@ -180,6 +180,15 @@ export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor
     }
     return result;
   };
+}
+
+/** An error of the language, which a wrong argument causes deep inside, as one that says what was given. */
+function named(name: string, args: readonly unknown[], error: unknown): unknown {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return error;
+  const shown = args.map((arg) => (arg instanceof Tensor ? `${arg.dtype} ${showShape(arg.shape)}` : describe(arg)));
+  return new ShapeError(`${name}: cannot be computed from ${shown.join(", ")}`, `In the end: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** Frees what was made since `mark` and is not pending; gives the rest to the graph, the enclosing operation, scope or user. */

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, DType, TypedArray } from "../backend/backend.ts";
+import { isFloat } from "../backend/dtypes.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
 import { allocate, dispose, release } from "./memory.ts";
@@ -7,8 +8,8 @@ import { show } from "./print.ts";
 import { denseStrides, isDense, makeLoop, numel, type Shape, ShapeError, showShape } from "./shape.ts";
 import type { Node } from "./tape.ts";
 
-/** Numbers nested to the depth of the shape. */
-export type Nested = number | Nested[];
+/** Numbers, or truth values, nested to the depth of the shape. */
+export type Nested = number | boolean | Nested[];
 
 /**
  * An array of numbers with a shape, of one dtype, on one backend; what operations take and give.
@@ -86,8 +87,11 @@ export class Tensor {
   requiresGrad_(flag = true): this {
     if (this.node !== undefined)
       throw new ShoshinError("requiresGrad_ is for leaves", "Use t.detach().requiresGrad_().");
-    if (flag && this.dtype !== "float32" && this.dtype !== "float64") {
-      throw new ShapeError(`a tensor of ${this.dtype} has no gradient`, "Convert it first: t.to('float32').");
+    if (flag && !isFloat(this.dtype)) {
+      throw new ShapeError(
+        `a tensor of ${this.dtype} has no gradient: only floating-point ones do`,
+        "Convert it first: t.float().",
+      );
     }
     this.requiresGrad = flag;
     return this;
@@ -98,7 +102,7 @@ export class Tensor {
     return this;
   }
 
-  /** The only element as a number. Throws {@link ShapeError} if there is not exactly one. */
+  /** The only element as a number; of bool 0 or 1. Throws {@link ShapeError} if there is not exactly one. */
   item(): number {
     if (this.numel !== 1) {
       throw new ShapeError(
@@ -122,11 +126,12 @@ export class Tensor {
   async read(): Promise<TypedArray> {
     return this.data();
   }
-  /** The elements as nested arrays. */
+  /** The elements as nested arrays; of bool true and false. */
   toArray(): Nested {
     const data = this.data();
+    const isBool = this.dtype === "bool";
     const build = (dim: number, at: number, size: number): Nested => {
-      if (dim === this.shape.length) return data[at];
+      if (dim === this.shape.length) return isBool ? data[at] !== 0 : data[at];
       const step = this.shape[dim] === 0 ? 0 : size / this.shape[dim];
       return Array.from({ length: this.shape[dim] }, (_, i) => build(dim + 1, at + i * step, step));
     };

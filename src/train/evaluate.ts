@@ -5,7 +5,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Isolation } from "./isolation.ts";
 import { accuracy } from "./metrics.ts";
-import type { Objective } from "./objective.ts";
+import { areClasses, type Objective } from "./objective.ts";
 import type { Metrics, TrainerOptions } from "./trainer-options.ts";
 
 const IGNORED = -100;
@@ -22,7 +22,8 @@ function joined(parts: readonly TypedArray[]): TypedArray {
 
 /** How many classes there are where each example, or place, has one as its target; else 0. */
 function classesOf(output: Tensor | undefined, target: Tensor | undefined, perExample: boolean): number {
-  if (output === undefined || target?.dtype !== "int32" || !(perExample || target.ndim === 1)) return 0;
+  if (output === undefined || target === undefined || !areClasses(target) || !(perExample || target.ndim === 1))
+    return 0;
   const width = output.shape[output.ndim - 1];
   return output.ndim === target.ndim + 1 && width > 1 ? width : 0;
 }

@@ -34,9 +34,12 @@ export function countLabels(labels: Tensor, shifted = false): number {
   return count;
 }
 
+/** Labels are classes where they are whole numbers. */
+export const areClasses = (labels: Tensor): boolean => labels.dtype === "int32" || labels.dtype === "int64";
+
 /** Cross-entropy of a model's logits with smoothed labels, as Transformers' LabelSmoother computes it: a mean over those that count. */
 function smoothed(logits: Tensor, labels: Tensor, labelSmoothing: number, shifted: boolean): Tensor {
-  if (labels.dtype !== "int32")
+  if (!areClasses(labels))
     throw new OptionError("labelSmoothingFactor is for classes; these labels are numbers", "Leave it out.");
   if (!shifted) {
     const classes = logits.shape[logits.ndim - 1];
@@ -129,7 +132,7 @@ export class Objective<D extends AnyDataset, B> {
     }
     const { labels, y } = (batch ?? {}) as { labels?: unknown; y?: unknown };
     const target = this.#o.loss === undefined && labels instanceof Tensor ? labels : y;
-    if (!(target instanceof Tensor) || target.dtype !== "int32") return examples;
+    if (!(target instanceof Tensor) || !areClasses(target)) return examples;
     return countLabels(target, this.#shifted && target === labels);
   }
 

@@ -329,7 +329,7 @@ describe.each(doors)("%s", (_name, native, isa) => {
               const [y, dx] = [zero(n), zero(n)];
               b.softmax(y, v, rows, cols, flag);
               b.softmaxBackward(dx, g, y, rows, cols, flag);
-              const [loss, counted, lse, dl] = [zero(rows), zero(rows), zero(rows), zero(n)];
+              const [loss, counted, lse, dl] = [zero(rows), zero(rows), zero(2 * rows), zero(n)];
               const t = put(b, target);
               const cw = flag ? w : undefined;
               b.crossEntropy(loss, counted, lse, v, t, cw, rows, cols, smoothing, -100);
@@ -363,7 +363,7 @@ describe.each(doors)("%s", (_name, native, isa) => {
                 [dx, n],
                 [loss, rows],
                 [counted, rows],
-                [lse, rows],
+                [lse, 2 * rows],
                 [dl, n],
                 [out, n],
                 [rstd, rows],

@@ -83,7 +83,12 @@ export function readTensor(bytes: Uint8Array): OnnxTensor {
             ? new Int32Array(buffer)
             : t.type === 7
               ? Array.from(new BigInt64Array(buffer), Number)
-              : new Uint8Array(buffer);
+              : t.type === 13
+                ? Array.from(new BigUint64Array(buffer), Number)
+                : new (
+                    ({ 3: Int8Array, 4: Uint16Array, 5: Int16Array, 12: Uint32Array } as const)[t.type as 3] ??
+                    Uint8Array
+                  )(buffer);
     t.values = Float64Array.from(array);
   } else t.values = Float64Array.from(data);
   return t;

@@ -2,7 +2,7 @@ import type { Tensor } from "../../src/index.ts";
 import * as S from "../../src/index.ts";
 import type { OnnxNode, OnnxTensor } from "./model.ts";
 import { SEQUENCE_OPERATORS } from "./sequence-operators.ts";
-import { attribute, load, type Operator, Skip } from "./tools.ts";
+import { attribute, DTYPES, load, type Operator, Skip } from "./tools.ts";
 
 const one =
   (f: (x: Tensor, node: OnnxNode) => Tensor): Operator =>
@@ -10,28 +10,15 @@ const one =
 const two =
   (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
   ([a, b]) => [f(a as Tensor, b as Tensor)];
-/** Whole numbers as float32, which is exact up to 2^24. */
-const float = (x: Tensor) => {
-  if (x.dtype === "float32") return x;
-  if (x.dtype !== "int32" || x.data().some((v) => Math.abs(v) > 2 ** 24)) throw new Skip(`${x.dtype} operands`);
-  return x.to("float32");
-};
-/** The result in the operands' own kind. */
-const kept = (like: Tensor, result: Tensor) => result.to(like.dtype);
 const many =
   (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
-  (list) => [(list as Tensor[]).reduce((a, b) => f(float(a), float(b)))];
-/** Whole numbers are held against each other as float32, which is exact below 2^24. */
-const extreme =
-  (f: (a: Tensor, b: Tensor) => Tensor): Operator =>
-  (list, node) => {
-    const { dtype } = list[0] as Tensor;
-    if (dtype !== "int32") return many(f)(list, node);
-    const floats = list.map((t) => (t as Tensor).to("float32"));
-    if (floats.some((t) => t.data().some((v) => Math.abs(v) > 2 ** 24)))
-      throw new Skip("extremes of large whole numbers");
-    return many(f)(floats, node).map((t) => t?.to(dtype));
-  };
+  (list) => [(list as Tensor[]).reduce(f)];
+/** ONNX divides whole numbers towards 0. */
+const divide = (a: Tensor, b: Tensor): Tensor => {
+  if (a.dtype.startsWith("float")) return a.div(b);
+  const magnitude = a.abs().floorDivide(b.abs());
+  return a.dtype === "uint8" ? magnitude : magnitude.mul(a.sign()).mul(b.sign());
+};
 /** Extremes of nothing are refused, as PyTorch does. */
 const filled = (x: Tensor) => {
   if (x.numel === 0) throw new Skip("extremes of no elements: refused, as PyTorch does");
@@ -45,7 +32,7 @@ function reduction(f: (x: Tensor, dims: number[] | undefined, keep: boolean) => 
     const keep = attribute<number>(node, "keepdims", 1) === 1;
     if ((list === undefined || list.length === 0) && attribute<number>(node, "noop_with_empty_axes", 0) === 1)
       return [x];
-    return [f(float(x as Tensor), list && list.length > 0 ? list : undefined, keep)];
+    return [f(x as Tensor, list && list.length > 0 ? list : undefined, keep)];
   };
 }
 
@@ -71,10 +58,10 @@ function crossEntropy(inputs: (Tensor | undefined)[], node: OnnxNode, isLog: boo
 }
 
 function cast(x: Tensor, type: number): Tensor {
-  const dtype = { 1: "float32", 6: "int32", 7: "int32", 9: "uint8" }[type] as "float32" | undefined;
-  if (dtype === undefined) throw new Skip(`ONNX type ${type}`);
-  // A truth value is 1 for whatever is not 0.
-  return type === 9 ? x.logicalNot().logicalNot() : x.to(dtype);
+  const dtype = DTYPES[type];
+  if (dtype === undefined || (dtype === "float64" && x.backend.name !== "reference"))
+    throw new Skip(`ONNX type ${type}`);
+  return x.to(dtype);
 }
 
 /** The error function by its series, Abramowitz and Stegun 7.1.6; 1 beyond 6 in float64. */
@@ -87,10 +74,6 @@ function erf(x: number): number {
   }
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
-
-/** Remainders with the divisor's sign. */
-const mod = (a: ArrayLike<number>, b: ArrayLike<number>): Float32Array =>
-  Float32Array.from(a, (x, i) => x - b[i] * Math.floor(x / b[i]));
 
 /** out[i][j][k] = x[i][index[i][j][k]][k] along the middle dimension. */
 function gatherElements(x: Tensor, index: Tensor, axis: number): Tensor {
@@ -125,15 +108,20 @@ export const OPERATORS: Record<string, Operator> = {
   ],
   Ceil: one((x) => S.tensor(Float32Array.from(x.data(), Math.ceil), x.shape)),
   GatherElements: ([x, index], n) => [gatherElements(x as Tensor, index as Tensor, attribute(n, "axis", 0))],
-  Mod: two((a, b) => S.tensor(mod(a.data(), b.expand(a.shape).contiguous().data()), a.shape).to(a.dtype)),
+  Mod: ([a, b], n) => {
+    const [x, y] = [a as Tensor, b as Tensor];
+    // C's fmod has the sign of the dividend.
+    return [attribute(n, "fmod", 0) === 1 ? x.abs().remainder(y.abs()).mul(x.sign()) : x.remainder(y)];
+  },
   CumSum: ([x, axis], node) => [cumSum(x as Tensor, (axis as Tensor).item(), node)],
   Add: two((a, b) => a.add(b)),
   Sub: two((a, b) => a.sub(b)),
   Mul: two((a, b) => a.mul(b)),
-  Div: two((a, b) => a.div(b)),
-  Pow: two((a, b) => float(a).pow(float(b))),
-  Max: extreme((a, b) => a.maximum(b)),
-  Min: extreme((a, b) => a.minimum(b)),
+  Div: two(divide),
+  // ONNX keeps the type of the base.
+  Pow: two((a, b) => a.pow(b).to(a.dtype)),
+  Max: many((a, b) => a.maximum(b)),
+  Min: many((a, b) => a.minimum(b)),
   Sum: many((a, b) => a.add(b)),
   Mean: (list) => [(list as Tensor[]).reduce((a, b) => a.add(b)).div(list.length)],
   Equal: two((a, b) => a.eq(b)),
@@ -141,9 +129,9 @@ export const OPERATORS: Record<string, Operator> = {
   LessOrEqual: two((a, b) => a.le(b)),
   Greater: two((a, b) => a.gt(b)),
   GreaterOrEqual: two((a, b) => a.ge(b)),
-  Neg: one((x) => kept(x, float(x).neg())),
-  Abs: one((x) => kept(x, float(x).abs())),
-  Sign: one((x) => kept(x, float(x).sign())),
+  Neg: one((x) => x.neg()),
+  Abs: one((x) => x.abs()),
+  Sign: one((x) => x.sign()),
   Sqrt: one((x) => x.sqrt()),
   Reciprocal: one((x) => x.reciprocal()),
   Exp: one((x) => x.exp()),
@@ -191,13 +179,13 @@ export const OPERATORS: Record<string, Operator> = {
   ) => {
     if (value !== undefined) return [load(value as OnnxTensor)];
     if (float !== undefined) return [S.full([], float as number)];
-    if (int !== undefined) return [S.full([], int as number, { dtype: "int32" })];
+    if (int !== undefined) return [S.full([], int as number, { dtype: "int64" })];
     if (floats !== undefined) return [S.tensor(Float32Array.from([floats].flat() as number[]))];
-    return [S.tensor(Int32Array.from([ints].flat() as number[]))];
+    return [S.tensor([ints].flat() as number[], { dtype: "int64" })];
   },
   Shape: ([x], n) => {
     const { shape } = x as Tensor;
-    return [S.tensor(Int32Array.from(shape.slice(attribute(n, "start", 0), attribute(n, "end", shape.length))))];
+    return [S.tensor(shape.slice(attribute(n, "start", 0), attribute(n, "end", shape.length)), { dtype: "int64" })];
   },
   ConstantOfShape: ([shape], n) => {
     const value = n.attributes.value === undefined ? S.zeros([1]) : load(n.attributes.value as OnnxTensor);
@@ -206,13 +194,13 @@ export const OPERATORS: Record<string, Operator> = {
   Range: ([start, limit, delta]) => {
     const [from, to, by] = [start, limit, delta].map((t) => (t as Tensor).item());
     const values = Array.from({ length: Math.max(0, Math.ceil((to - from) / by)) }, (_, i) => from + i * by);
-    return [S.tensor(Float32Array.from(values)).to((start as Tensor).dtype)];
+    return [S.tensor(values, { dtype: (start as Tensor).dtype })];
   },
   Trilu: ([x, k], n) => {
     const diagonal = k?.item() ?? 0;
     return [attribute(n, "upper", 1) === 1 ? (x as Tensor).triu(diagonal) : (x as Tensor).tril(diagonal)];
   },
-  Size: one((x) => S.full([], x.numel, { dtype: "int32" })),
+  Size: one((x) => S.full([], x.numel, { dtype: "int64" })),
   Cast: one((x, n) => cast(x, attribute(n, "to", 1))),
   CastLike: ([x, like]) => [(x as Tensor).to((like as Tensor).dtype)],
   Reshape: ([x, shape]) => {
@@ -228,15 +216,31 @@ export const OPERATORS: Record<string, Operator> = {
     return [t.reshape(own).expand(own.map((s, i) => (s === 1 ? other[i] : s)))];
   },
   Identity: one((x) => x),
+  EyeLike: one((x, n) => {
+    const [rows, columns] = x.shape;
+    const k = attribute(n, "k", 0);
+    const type = attribute(n, "dtype", 0);
+    const line = S.ones([rows, columns]).triu(k).tril(k);
+    return type === 0 ? line.to(x.dtype) : cast(line, type);
+  }),
+  OneHot: ([indices, depth, values], n) => {
+    const [classes, ids] = [(depth as Tensor).item(), indices as Tensor];
+    const axis = attribute(n, "axis", -1);
+    const at = axis < 0 ? axis + ids.ndim + 1 : axis;
+    const places = ids.remainder(classes).long().unsqueeze(at);
+    const steps = S.arange(classes).reshape(Array.from({ length: ids.ndim + 1 }, (_, d) => (d === at ? classes : 1)));
+    const [off, on] = [(values as Tensor).select(0, 0), (values as Tensor).select(0, 1)];
+    return [S.where(places.eq(steps), on, off)];
+  },
   Flatten: one((x, n) => {
     const axis = attribute(n, "axis", 1);
     const at = axis < 0 ? axis + x.ndim : axis;
     return x.reshape([x.shape.slice(0, at).reduce((p, s) => p * s, 1), -1]);
   }),
-  Clip: (inputs, node) => [float(inputs[0] as Tensor).clamp(...clipBounds(inputs, node))],
+  Clip: (inputs, node) => [(inputs[0] as Tensor).clamp(...clipBounds(inputs, node))],
   Softmax: one((x, n) => x.softmax(attribute(n, "axis", -1))),
   LogSoftmax: one((x, n) => x.logSoftmax(attribute(n, "axis", -1))),
-  MatMul: two((a, b) => float(a).matmul(float(b))),
+  MatMul: two((a, b) => a.matmul(b)),
   Gemm: ([a, b, c], node) => {
     const [x, y] = [
       attribute(node, "transA", 0) ? (a as Tensor).T : (a as Tensor),
@@ -274,7 +278,7 @@ export const OPERATORS: Record<string, Operator> = {
     ),
   ),
   Concat: (list, n) => [S.concat(list as Tensor[], attribute(n, "axis", 0))],
-  Where: ([c, a, b]) => [kept(a as Tensor, S.where(c as Tensor, float(a as Tensor), float(b as Tensor)))],
+  Where: ([c, a, b]) => [S.where(c as Tensor, a as Tensor, b as Tensor)],
   Gather: ([x, index], n) => {
     if ((index as Tensor).ndim === 0) return [(x as Tensor).select(attribute(n, "axis", 0), (index as Tensor).item())];
     if (attribute(n, "axis", 0) !== 0) throw new Skip("gathers along other axes than the first");
@@ -292,7 +296,7 @@ export const OPERATORS: Record<string, Operator> = {
           .to(t.dtype),
       ];
     }
-    return [S.embedding(ids, float(t).reshape([rows, -1])).reshape([...ids.shape, ...t.shape.slice(1)])];
+    return [S.embedding(ids, t.float().reshape([rows, -1])).reshape([...ids.shape, ...t.shape.slice(1)])];
   },
   LayerNormalization: ([x, scale, bias], n) => {
     const t = x as Tensor;
@@ -358,7 +362,7 @@ export const OPERATORS: Record<string, Operator> = {
       (ratio === undefined ? attribute(node, "ratio", 0.5) : ratio.item()) > 0
     )
       throw new Skip("the mask of another random generator");
-    if (node.outputs.length > 1) return [x, S.ones((x as Tensor).shape, { dtype: "uint8" })];
+    if (node.outputs.length > 1) return [x, S.ones((x as Tensor).shape, { dtype: "bool" })];
     return [x];
   },
 };

@@ -136,7 +136,7 @@ function attention(inputs: (Tensor | undefined)[], node: OnnxNode): (Tensor | un
       [queries, keys],
     );
   const added = (mask: Tensor): Tensor =>
-    mask.dtype === "uint8" ? S.where(mask, S.zeros([]), S.full([], Number.NEGATIVE_INFINITY)) : mask;
+    mask.dtype === "bool" ? S.where(mask, S.zeros([]), S.full([], Number.NEGATIVE_INFINITY)) : mask;
   const needsScores = softcap !== 0 || (node.outputs[3] ?? "") !== "";
   let y: Tensor;
   let scores: Tensor | undefined;

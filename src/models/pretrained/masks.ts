@@ -8,7 +8,7 @@ export function keyMask(mask: Tensor | undefined, batch: number, keys: number): 
   if (mask.ndim !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys) {
     throw new ShapeError(`attentionMask: expected ${showShape([batch, keys])}, found ${showShape(mask.shape)}`);
   }
-  return mask.to("uint8").reshape([batch, 1, 1, keys]);
+  return mask.to("bool").reshape([batch, 1, 1, keys]);
 }
 
 /** The mask of texts of which the first `padding[b]` of `width` tokens do not count: uint8 [batch, width]. */
