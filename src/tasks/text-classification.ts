@@ -15,8 +15,17 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
 import {
+  ClassificationScorer,
+  type ClassScore,
+  checkClassOptions,
+  collectLabels,
+  labelIds,
+  parseClassWeights,
+  topClasses,
+} from "./classes.ts";
+import {
+  checkPredict,
   labelsOf,
   type ModelConfig,
   namesModel,
@@ -238,12 +247,22 @@ async function load(folder: string): Promise<Predictor> {
       ? VectorInputs.load(folder)
       : SequenceInputs.load(folder, Number(config.max_length));
   const model = withWeights(buildModel(config), folder);
-  const predict = async (texts: readonly string[]) => {
-    const out: { label: string; score: number }[] = [];
-    for (let at = 0; at < texts.length; at += 256) {
-      const list = texts.slice(at, at + 256).map((text) => ({ input: inputs.encode(text), label: 0 }));
-      const probabilities = noGrad(() => (model.forward(collateWith(inputs)(list)) as Tensor).softmax());
-      out.push(...bestLabels(probabilities, names));
+  const predict: Predictor["predict"] = async (texts, options = {}) => {
+    checkPredict(NAME, options);
+    checkClassOptions(options);
+    const { topK, functionToApply = "softmax", batchSize = 256 } = options;
+    const out: (ClassScore | ClassScore[])[] = [];
+    for (let at = 0; at < texts.length; at += batchSize) {
+      const list = texts.slice(at, at + batchSize).map((text) => ({ input: inputs.encode(text), label: 0 }));
+      const scores = noGrad(() => {
+        const logits = model.forward(collateWith(inputs)(list)) as Tensor;
+        if (functionToApply === "none") return logits.contiguous();
+        return functionToApply === "softmax" ? logits.softmax() : logits.sigmoid();
+      });
+      const data = scores.data();
+      const rows = list.map((_, i) => data.subarray(i * names.length, (i + 1) * names.length));
+      scores.dispose();
+      out.push(...rows.map((row) => topClasses(row, names, topK)));
     }
     return out;
   };
@@ -251,10 +270,13 @@ async function load(folder: string): Promise<Predictor> {
     task: NAME,
     model,
     predict,
-    async predictFile(path, { textColumn }) {
+    async predictFile(path, { textColumn, ...options }) {
       const source = resolveSource(path);
       const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
-      return predict(examples.map((e) => e.text));
+      return predict(
+        examples.map((e) => e.text),
+        options,
+      );
     },
     async evaluate(options) {
       const begin = performance.now();
