@@ -69,6 +69,8 @@ export class GenerationConfig {
   readonly defaults: GenerationDefaults;
   /** Keys of the file that are no options here, as they are. */
   readonly rest: Readonly<Json>;
+  /** The file as it was, and what it said: an unchanged one is written back as it was. */
+  #file: { text: string; said: string } | undefined;
 
   constructor(defaults: GenerationDefaults = {}, rest: Readonly<Json> = {}) {
     this.defaults = { ...defaults };
@@ -126,15 +128,18 @@ export class GenerationConfig {
   static fromFolder(folder: string, warn?: (text: string) => void): GenerationConfig | undefined {
     const path = join(folder, GenerationConfig.file);
     if (!existsSync(path)) return undefined;
+    const text = readFileSync(path, "utf8");
     let json: unknown;
     try {
-      json = JSON.parse(readFileSync(path, "utf8"));
+      json = JSON.parse(text);
     } catch (error) {
       throw new GenerationError(`${path}: not JSON: ${(error as Error).message}`, "The file is damaged.");
     }
     if (json === null || typeof json !== "object" || Array.isArray(json))
       throw new GenerationError(`${path}: expected an object`, "The file is damaged.");
-    return GenerationConfig.fromJson(json as Json, path, warn);
+    const config = GenerationConfig.fromJson(json as Json, path, warn);
+    config.#file = { text, said: JSON.stringify(config.toJson()) };
+    return config;
   }
 
   /** The file's keys. */
@@ -145,7 +150,10 @@ export class GenerationConfig {
 
   /** Writes `generation_config.json`. */
   save(folder: string): void {
-    writeFileAtomic(join(folder, GenerationConfig.file), `${JSON.stringify(this.toJson(), null, 2)}\n`);
+    const json = this.toJson();
+    const same = this.#file?.said === JSON.stringify(json);
+    const text = same ? this.#file?.text : `${JSON.stringify(json, null, 2)}\n`;
+    writeFileAtomic(join(folder, GenerationConfig.file), text as string);
   }
 
   /** Strings of the file that end a text. */

@@ -35,7 +35,8 @@ export interface OnePerText<R, O> {
   (text: string, options?: O): Promise<R>;
   (texts: Texts, options?: O): Promise<R[]>;
 }
-export type TokenClassificationPipeline = OnePerText<(TaggedWord | Entity)[], TokenClassificationOptions>;
+/** Whole entities where the model's labels mark them (B-, I-), else words. */
+export type TokenClassificationPipeline = OnePerText<Entity[] | TaggedWord[], TokenClassificationOptions>;
 /** For a text with several masks, a list of such lists. */
 export type FillMaskPipeline = OnePerText<FilledMask[] | FilledMask[][], FillMaskOptions>;
 /** Every token's vector, [1][T][hidden size]; with `pooling` one vector, [hidden size]. */

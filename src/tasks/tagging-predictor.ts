@@ -76,7 +76,7 @@ function describe(
   scores: number[],
   whole: boolean,
   ignored: ReadonlySet<string>,
-): (TaggedWord | Entity)[] {
+): TaggedWord[] | Entity[] {
   if (whole) {
     const found = entitiesOf(tags).map(({ type, start: first, end: behind }) => {
       const [start, end] = [words[first].start, words[behind - 1].end];

@@ -104,7 +104,8 @@ export function writing({ model, encode, encodeChat, textOf, start, endsOfTurn =
       if (encodeChat === undefined)
         throw new GenerationError("this model has no chat template", "It continues texts: leave out --chat.");
       const { eosTokenId: own = model.config?.eosTokenId } = model.generationConfig?.defaults ?? {};
-      const eosTokenId = [...new Set([own ?? [], endsOfTurn].flat())];
+      const ends = [...new Set([own ?? [], endsOfTurn].flat())];
+      const eosTokenId = ends.filter((id) => id >= 0 && id < model.vocabSize);
       const given = options.eosTokenId === undefined && options.eosTokenIds === undefined;
       return continueOne(encodeChat(messages), given ? { eosTokenId, ...options } : options);
     },
