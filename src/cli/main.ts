@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
+import { OptionError } from "../backend/options.ts";
 import { readLines } from "../data/index.ts";
 import type { GenerationOptions } from "../models/index.ts";
 import {
@@ -53,6 +54,12 @@ const VERSION = "0.1.0";
 function print(options: CommonOptions, json: unknown, text: () => string): void {
   process.stdout.write(`${options.json ? JSON.stringify(json) : text()}\n`);
 }
+/** What is evaluated, without how the command line tells it. */
+const evaluateOptions = ({ data, quiet, range, ...o }: EvaluateOptions): EvaluateOptions => ({
+  ...{ data, quiet, range, textColumn: o.textColumn, labelColumn: o.labelColumn },
+  ...{ sourceLanguage: o.sourceLanguage, targetLanguage: o.targetLanguage },
+  ...{ sourceColumn: o.sourceColumn, targetColumn: o.targetColumn },
+});
 const flagOf = (name: string) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 const say = (options: CommonOptions) => (text: string) => {
   if (!options.quiet) process.stderr.write(`${text}\n`);
@@ -108,7 +115,7 @@ export function program(): Command {
     .addHelpText("after", "\nExample:\n  shoshin evaluate runs/reviews --data test.tsv\n")
     .action(async (dir: string, options: CommonOptions & EvaluateOptions) => {
       applyCommon(options);
-      const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
+      const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(evaluateOptions(options));
       print(options, { ...report, seconds: Number(report.seconds.toFixed(3)) }, () => describeEvaluation(report));
     });
 
@@ -275,6 +282,6 @@ export async function main(argv: readonly string[]): Promise<number> {
         `${pc.cyan("hint:")} This looks like a mistake in Shoshin: run again with --debug and report it.\n`,
       );
     if (argv.includes("--debug")) process.stderr.write(`${(error as Error).stack}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
   }
 }

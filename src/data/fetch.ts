@@ -1,7 +1,9 @@
 import { parse } from "yaml";
 import { env, existsSync, join, readFileSync } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { matches } from "../hub/files.ts";
 import { HubError, type HubOptions, hubFile, listFiles, snapshotDownload } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
@@ -181,6 +183,7 @@ export async function fetchSource(
   kind: SourceKind = "rows",
   options: HubOptions = {},
 ): Promise<Source> {
+  checkOptions("fetchSource", options, HUB_OPTIONS, HUB_REFUSED);
   if (existsSync(source)) return resolveSource(source, kind);
   const data = env("SHOSHIN_DATA");
   const here = (folder: string) => data !== undefined && existsSync(join(data, folder));

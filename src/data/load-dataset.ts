@@ -1,5 +1,7 @@
 import { env, existsSync, join } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import type { HubOptions } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { ArrayDataset } from "./dataset.ts";
 import { fetchSource } from "./fetch.ts";
 import { glueFiles, readGlue } from "./glue.ts";
@@ -64,6 +66,7 @@ export async function loadDataset<T = DatasetRow>(
   name?: string,
   options: HubOptions = {},
 ): Promise<DatasetDict<T>> {
+  checkOptions("loadDataset", options, HUB_OPTIONS, HUB_REFUSED);
   const task = path === "glue" || path === "nyu-mll/glue" ? (name ?? "") : /^glue:(.*)/.exec(path)?.[1];
   const data = task === undefined ? await loadParts(path, name, options) : await loadGlue(task, options);
   return data as DatasetDict<T>;

@@ -1,5 +1,7 @@
 import { basename } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import type { ColumnOptions } from "./columns.ts";
+import { COLUMNS } from "./columns.ts";
 import { DataError, readLines } from "./lines.ts";
 import { streamRecords } from "./records.ts";
 
@@ -187,6 +189,7 @@ export async function readTagged(
   options: ColumnOptions = {},
   needsTags = true,
 ): Promise<{ sentences: TaggedSentence[]; chosen: string }> {
+  checkOptions("readTagged", options, COLUMNS);
   if (/\.csv(\.gz)?$/i.test(path)) {
     throw new DataError(
       `${path}: CSV holds no sentences of tagged words`,

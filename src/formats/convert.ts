@@ -1,4 +1,5 @@
 import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { asFloats, DTYPE_BYTES, type SafetensorsDType, type TensorSource } from "./dtype.ts";
 import { GgufError, writeGguf } from "./gguf.ts";
 import { ggufLosses } from "./gguf-config.ts";
@@ -32,6 +33,7 @@ export interface ConvertOptions {
   /** Type of floating-point weights; left out: the file's own, and float32 where the target has no such type. */
   dtype?: WeightsDType;
 }
+const KNOWN: Known<ConvertOptions> = { dtype: true };
 export interface ConvertReport {
   output: string;
   tensors: number;
@@ -130,6 +132,7 @@ export const isWeightsFile = (path: string): boolean => WRITE.some(([ending]) =>
  * @throws WeightsError for another ending; the formats' own errors for damaged files and for what a format cannot hold.
  */
 export function convertWeights(input: string, output: string, options: ConvertOptions = {}): ConvertReport {
+  checkOptions("convertWeights", options, KNOWN);
   const write = WRITE.find(([ending]) => ending.test(output))?.[1];
   if (write === undefined) {
     throw new WeightsError(

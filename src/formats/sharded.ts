@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { basename, dirname, existsSync, join, mkdirSync, readdirSync, readFileSync, rmSync } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { DTYPE_BYTES, dtypeOf, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -123,11 +125,10 @@ const SHARD = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 export function writeShardedSafetensors(
   folder: string,
   tensors: ReadonlyMap<string, TensorSource>,
-  {
-    maxShardSize = "5GB",
-    metadata = { format: "pt" },
-  }: { maxShardSize?: number | string; metadata?: Record<string, string> } = {},
+  options: { maxShardSize?: number | string; metadata?: Record<string, string> } = {},
 ): string[] {
+  checkOptions("writeShardedSafetensors", options, { maxShardSize: true, metadata: true });
+  const { maxShardSize = "5GB", metadata = { format: "pt" } } = options;
   const limit = bytesOf(maxShardSize);
   const shards: Map<string, TensorSource>[] = [];
   let [current, size, total, elements] = [new Map<string, TensorSource>(), 0, 0, 0];

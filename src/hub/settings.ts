@@ -1,5 +1,6 @@
 import { env, existsSync, homedir, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import type { Known } from "../backend/options.ts";
 
 /** A repository, revision or file could not be had from the hub. Nothing half-written is left in the cache's snapshots. */
 export class HubError extends ShoshinError {
@@ -43,6 +44,21 @@ export interface HubOptions {
   /** Milliseconds of silence after which a connection is given up. Default HF_HUB_DOWNLOAD_TIMEOUT (seconds), else 10 s. */
   timeout?: number;
 }
+
+export const HUB_OPTIONS: Known<HubOptions> = {
+  ...{ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true, say: true, signal: true },
+  ...{ retryDelay: true, timeout: true },
+};
+/** What Python's huggingface_hub has besides. */
+export const HUB_REFUSED = {
+  forceDownload: "What is cached is checked against its digest: remove the folder in the cache to fetch it again.",
+  resumeDownload: "A download that was cut off always goes on.",
+  proxies: "Node takes HTTPS_PROXY with --use-env-proxy.",
+  localDir: "Files lie in the cache that Python shares: copy them from the snapshot's folder.",
+  maxWorkers: "Four files are fetched side by side.",
+  useAuthToken: "It is called token.",
+  trustRemoteCode: "No code of a repository is ever run.",
+};
 
 export interface HubSettings extends HubOptions {
   endpoint: string;

@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
 } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { WriteError, writeError, writeFileAtomic } from "../formats/atomic.ts";
 import { downloadBlob, hasSize } from "./download.ts";
 import { type HubPurpose, matches, missingShard, modelFiles } from "./files.ts";
@@ -29,7 +30,15 @@ import {
   type RemoteFile,
 } from "./repository.ts";
 import { type Asked, Transient, throwIfStopped } from "./request.ts";
-import { HubError, type HubOptions, type HubProgress, type HubSettings, hubSettings } from "./settings.ts";
+import {
+  HUB_OPTIONS,
+  HUB_REFUSED,
+  HubError,
+  type HubOptions,
+  type HubProgress,
+  type HubSettings,
+  hubSettings,
+} from "./settings.ts";
 
 export interface SnapshotOptions extends HubOptions {
   /** Branch, tag or commit. Default `main`. */
@@ -41,6 +50,11 @@ export interface SnapshotOptions extends HubOptions {
   /** Of a model, only what this takes: safetensors are preferred to pickles, other forms are left out. */
   purpose?: HubPurpose;
 }
+
+const KNOWN: Known<SnapshotOptions> = {
+  ...HUB_OPTIONS,
+  ...{ revision: true, kind: true, allowPatterns: true, ignorePatterns: true, purpose: true },
+};
 
 /** Picks paths out of a list; throws where the list has not what is needed. */
 type Pick = (names: readonly string[]) => string[];
@@ -271,6 +285,7 @@ async function snapshot(asked: Asked, options: HubOptions, pick: Pick): Promise<
  * @throws HubError for a repository, revision or file that cannot be had; WriteError for a full disk.
  */
 export async function snapshotDownload(id: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("snapshotDownload", options, KNOWN, HUB_REFUSED);
   const { revision = "main", kind = "model", allowPatterns, ignorePatterns = [], purpose } = options;
   const pick: Pick = (names) => {
     const some = names.filter(
@@ -291,6 +306,7 @@ export async function snapshotDownload(id: string, options: SnapshotOptions = {}
 
 /** Names of the files in a repository, fetching none. Offline: as the cache knows them. Throws {@link HubError}. */
 export async function listFiles(id: string, options: SnapshotOptions = {}): Promise<string[]> {
+  checkOptions("listFiles", options, KNOWN, HUB_REFUSED);
   const settings = hubSettings(options);
   const asked: Asked = { kind: options.kind ?? "model", id, revision: options.revision ?? "main" };
   checkId(id);
@@ -309,6 +325,7 @@ export async function listFiles(id: string, options: SnapshotOptions = {}): Prom
 
 /** Fetches one file as {@link snapshotDownload} does and returns its path. Throws {@link HubError}. */
 export async function hubFile(id: string, file: string, options: SnapshotOptions = {}): Promise<string> {
+  checkOptions("hubFile", options, KNOWN, HUB_REFUSED);
   checkPath(file, id);
   const { revision = "main", kind = "model" } = options;
   const folder = await snapshot({ kind, id, revision }, options, (names) => {

@@ -5,7 +5,7 @@ import { type Choose, continueTogether } from "./generation-batch.ts";
 import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
 import { GENERATION, type GenerationOptions } from "./generation-options.ts";
 import { roomFor, stopsOf, writingSettings } from "./generation-settings.ts";
-import { draw, nextProbabilities } from "./sampling.ts";
+import { draw, likelihoods } from "./sampling.ts";
 import { applyRules } from "./writing-rules.ts";
 
 const SAMPLING = 0x5a3b1e;
@@ -52,7 +52,7 @@ export function generate(
       const prompt = all[text];
       const last = step + 1 === room[text];
       applyRules(logits, ids, s, s.eosTokenIds, { begin: prompt.length, last, source: prompt });
-      const p = nextProbabilities(logits, [], how);
+      const p = likelihoods(logits, [], how);
       philox(step, text % n, s.seed >>> 0, SAMPLING, words, 0);
       const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
       const told = s.onToken?.(text, id) === true;

@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import { GenerationError } from "./generation-checks.ts";
 
 /** How the next token is drawn; names of Transformers' GenerationConfig. */
@@ -95,8 +96,26 @@ function typical(x: Float64Array, mass: number): void {
 /** Cuts what is less likely than `limit`, but not the likeliest. */
 const cutUnlikely = (x: Float64Array, limit: number) => cutBelow(x, Math.min(limit, greatest(x)));
 
-/** The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0. Throws {@link GenerationError} when nothing is left. */
-export function nextProbabilities(logits: Float64Array, seen: Iterable<number>, o: SamplingOptions): Float64Array {
+const KNOWN: Known<SamplingOptions> = {
+  ...{ temperature: true, topK: true, topP: true, minP: true, topH: true, typicalP: true, epsilonCutoff: true },
+  ...{ etaCutoff: true, repetitionPenalty: true, suppressTokens: true },
+};
+
+/**
+ * The likelihoods that a token is drawn from, in place of logits; those that are cut off become 0.
+ * @throws OptionError for unknown options, GenerationError when nothing is left.
+ */
+export function nextProbabilities(
+  logits: Float64Array,
+  seen: Iterable<number>,
+  options: SamplingOptions = {},
+): Float64Array {
+  checkOptions("nextProbabilities", options, KNOWN);
+  return likelihoods(logits, seen, options);
+}
+
+/** {@link nextProbabilities} of settings that were checked. */
+export function likelihoods(logits: Float64Array, seen: Iterable<number>, o: SamplingOptions): Float64Array {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = o;
   const { topH, typicalP = 1, epsilonCutoff = 0, etaCutoff = 0 } = o;
   if (repetitionPenalty !== 1) {

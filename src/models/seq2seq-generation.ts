@@ -10,7 +10,7 @@ import { SEQ2SEQ, type Seq2SeqGenerationOptions } from "./generation-options.ts"
 import { roomFor, stopsOf, type WritingSettings, writingSettings } from "./generation-settings.ts";
 import type { EncoderInputs } from "./pretrained/inputs.ts";
 import { decoderStart, type Seq2SeqLm, type Seq2SeqState } from "./pretrained/seq2seq.ts";
-import { draw, nextProbabilities } from "./sampling.ts";
+import { draw, likelihoods } from "./sampling.ts";
 import { applyRules, logNormalize } from "./writing-rules.ts";
 
 const SAMPLING = 0x5e25e9;
@@ -143,7 +143,7 @@ export function generateSeq2Seq(
         const place = { begin: 1, last: step + 1 === s.maxNewTokens, source: sources[Math.floor(text / n)] };
         applyRules(rows[i], [...start, ...out[text]], s, s.eosTokenIds, place);
         philox(step, text, s.seed >>> 0, SAMPLING, words, 0);
-        const p = nextProbabilities(Float64Array.from(rows[i]), [], how);
+        const p = likelihoods(Float64Array.from(rows[i]), [], how);
         const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
         out[text].push(id);
         if (!s.eosTokenIds.includes(id) && stops?.(start, out[text]) !== true) stay.push(i);

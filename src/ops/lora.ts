@@ -1,3 +1,4 @@
+import { checkOptions } from "../backend/options.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
@@ -66,6 +67,8 @@ const loraOp = defineOp("lora", {
   },
 });
 
+const LORA = { scale: true, inFirst: true } as const;
+
 /**
  * A linear layer with a low-rank change of its weight (Hu et al. 2021, "LoRA"): $y = x(W + sBA)^\top + b$, without ever making
  * $BA$. With $h = s\,xA^\top$ and $\partial h = s\,\partial y\,B$: $\partial x = \partial y\,W + \partial h\,A$,
@@ -85,8 +88,10 @@ export function lora(
   lower: Tensor,
   upper: Tensor,
   bias?: Tensor,
-  { scale = 1, inFirst = false }: { scale?: number; inFirst?: boolean } = {},
+  options?: { scale?: number; inFirst?: boolean },
 ): Tensor {
+  checkOptions("lora", options, LORA);
+  const { scale = 1, inFirst = false } = options ?? {};
   const shapes = [weight, lower, upper].map((t) => t.shape);
   const [[first, second], [r, k], [n, q]] = shapes;
   const fits = shapes.every((s) => s.length === 2) && r === q && r > 0 && k > 0;

@@ -1,3 +1,4 @@
+import { checkOptions } from "../backend/options.ts";
 import { broadcastShapes, denseStrides, makeLoop, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
 import { defineOp } from "../tensor/tape.ts";
 import { dense, type Tensor } from "../tensor/tensor.ts";
@@ -41,6 +42,8 @@ const rotaryOp = defineOp("rotary", {
   },
 });
 
+const ROTARY = { interleaved: true } as const;
+
 /**
  * Rotary positions (Su et al., "RoFormer", 2021): every pair $(a, b)$ of a row becomes
  * $(a\cos\varphi - b\sin\varphi,\ b\cos\varphi + a\sin\varphi)$; the gradient is turned back by the same angle. The angles get
@@ -50,7 +53,9 @@ const rotaryOp = defineOp("rotary", {
  * @param options.interleaved pairs are neighbours (the paper); else element i goes with i + d/2 (Hugging Face's Llama).
  * @throws ShapeError unless the sizes agree.
  */
-export function rotary(x: Tensor, cos: Tensor, sin: Tensor, { interleaved = false } = {}): Tensor {
+export function rotary(x: Tensor, cos: Tensor, sin: Tensor, options?: { interleaved?: boolean }): Tensor {
+  checkOptions("rotary", options, ROTARY);
+  const { interleaved = false } = options ?? {};
   const half = x.shape[x.ndim - 1] / 2;
   const rows = [...x.shape.slice(0, -1), half];
   const fits =

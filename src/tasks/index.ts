@@ -1,5 +1,7 @@
 import { existsSync, join } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
 import { type Predictor, readJson, TaskError } from "./common.ts";
@@ -82,6 +84,7 @@ function taskOf(folder: string): string {
  * @param task another than the folder's own, for models that serve several
  */
 export async function loadModel(model: string, task?: string, options: HubOptions = {}): Promise<Predictor> {
+  checkOptions("loadModel", options, HUB_OPTIONS, HUB_REFUSED);
   const folder = model.startsWith("hub:") ? await resolveModel(model, options) : model;
   if (task !== undefined) return getTask(task).load(folder);
   const path = join(folder, "shoshin.json");

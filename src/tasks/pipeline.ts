@@ -1,5 +1,6 @@
-import { checkOptions, type Known } from "../backend/options.ts";
+import { checkOptions, knownOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { ClassScore } from "./classes.ts";
 import { type PredictOptions, type Predictor, TaskError } from "./common.ts";
 import type { FilledMask } from "./fill-mask.ts";
@@ -98,17 +99,6 @@ export type TaskNamed<T extends PipelineTask> = T extends keyof Pipelines
 /** Options that a pipeline is opened with: those of its calls, which then hold for all of them, and the hub's. */
 export type PipelineOptions<T extends PipelineTask> = HubOptions & Pipelines[TaskNamed<T>]["options"];
 
-const HUB: Known<HubOptions> = {
-  endpoint: true,
-  cacheDir: true,
-  token: true,
-  localFilesOnly: true,
-  onProgress: true,
-  say: true,
-  signal: true,
-  retryDelay: true,
-  timeout: true,
-};
 const CPU = "Everything is computed on the processor: setBackend, setPrecision.";
 const FOLDER = "It comes from the model's folder.";
 const NOT_OPENED: Readonly<Record<string, string>> = {
@@ -161,9 +151,14 @@ export function pipeline<T extends PipelineTask>(
 export async function pipeline(task: string, model: string, options: object = {}): Promise<unknown> {
   const { name, load } = getTask(task);
   const known = PREDICT[name] ?? {};
-  checkOptions(`pipeline("${task}")`, options, { ...known, ...HUB }, { ...NOT_PREDICTED[name], ...NOT_OPENED });
+  checkOptions(
+    `pipeline("${task}")`,
+    options,
+    { ...known, ...HUB_OPTIONS },
+    { ...NOT_PREDICTED[name], ...HUB_REFUSED, ...NOT_OPENED },
+  );
   const always = pick(options, known);
-  const predictor: Predictor = await load(await resolveModel(model, pick(options, HUB)));
+  const predictor: Predictor = await load(await resolveModel(model, knownOptions(options, HUB_OPTIONS)));
   return async (input: string | Texts, call: PredictOptions = {}) => {
     checkOptions(name, call, known, NOT_PREDICTED[name]);
     const single = typeof input === "string";

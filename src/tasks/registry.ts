@@ -4,6 +4,7 @@ import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
 import { fillMaskTask } from "./fill-mask.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
+import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification.ts";
 import { textGeneration } from "./text-generation.ts";
 import { tokenClassification } from "./token-classification.ts";
@@ -20,7 +21,7 @@ export const TASKS: readonly Task[] = [
   translation,
   featureExtraction,
   sentenceSimilarity,
-];
+].map(guarded);
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",
   "sentiment-analysis": "text-classification",

@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 
 /** A file of word vectors is damaged or of an unknown kind, or a word has no vector. */
 export class WordVectorsError extends ShoshinError {}
@@ -13,6 +14,8 @@ export interface MostSimilarOptions {
   /** Only the first so many words, the most frequent ones in most files. */
   restrictVocab?: number;
 }
+
+const SIMILAR: Known<MostSimilarOptions> = { positive: true, negative: true, topn: true, restrictVocab: true };
 
 /** Vectors of words, as Gensim's KeyedVectors. */
 export class KeyedVectors {
@@ -82,6 +85,7 @@ export class KeyedVectors {
    */
   mostSimilar(query: string | MostSimilarOptions): { word: string; score: number }[] {
     const options = typeof query === "string" ? { positive: [query] } : query;
+    checkOptions("mostSimilar", options, SIMILAR);
     const { positive = [], negative = [], topn = 10, restrictVocab = this.length } = options;
     const target = new Float64Array(this.vectorSize);
     for (const [list, sign] of [[positive, 1] as const, [negative, -1] as const]) {
