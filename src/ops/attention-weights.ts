@@ -1,7 +1,9 @@
+import { checkOptions } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AttentionOptions } from "./attention.ts";
+import { ATTENTION, TORCH } from "./attention.ts";
 import { matmul } from "./matmul.ts";
 import { softmax } from "./softmax.ts";
 
@@ -15,6 +17,7 @@ const HIDDEN = -1e30;
  * @returns [batch, heads, T, S]
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
+  checkOptions("attentionWeights", options, ATTENTION, TORCH);
   return noGrad(() => {
     const { isCausal = false, attnMask, alibiSlopes } = options;
     const [batch, heads, t, size] = q.shape;

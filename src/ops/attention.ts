@@ -1,4 +1,5 @@
 import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "../backend/attention.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import { nextMask } from "../tensor/random.ts";
 import { broadcastStrides, denseStrides, ShapeError, sameShape, showShape } from "../tensor/shape.ts";
@@ -22,6 +23,15 @@ export interface AttentionOptions {
   dropout?: number;
   training?: boolean;
 }
+
+export const ATTENTION: Known<AttentionOptions> = {
+  ...{ isCausal: true, attnMask: true, alibiSlopes: true, scale: true, dropout: true, training: true },
+};
+/** What PyTorch's function has under other names. */
+export const TORCH = {
+  dropoutP: "It is called dropout, and needs training: true.",
+  enableGqa: "Fewer heads of k and v than of q are understood by their shapes.",
+};
 
 /** The rows of a [batch, heads, n, size] tensor as the kernels read them: neighbours within a row. */
 function rows(x: Tensor): Tensor {
@@ -98,7 +108,7 @@ const attentionOp = defineOp("scaledDotProductAttention", {
   },
 });
 
-function checkOptions(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
+function checkValues(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
   const { attnMask, alibiSlopes, dropout = 0 } = options;
   if (!(dropout >= 0 && dropout <= 1)) throw new ShapeError(`${name}: dropout ${dropout} is outside 0 to 1`);
   if (alibiSlopes !== undefined && !sameShape(alibiSlopes.shape, [grid[1]])) {
@@ -126,6 +136,7 @@ function checkOptions(name: string, grid: readonly number[], dtype: string, opti
  * @throws ShapeError unless the sizes agree.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  checkOptions("scaledDotProductAttention", options, ATTENTION, TORCH);
   const fits =
     q.ndim === 4 &&
     k.ndim === 4 &&
@@ -142,7 +153,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     );
   }
   const grid = [q.shape[0], q.shape[1], q.shape[2], k.shape[2]];
-  checkOptions("scaledDotProductAttention", grid, q.dtype, options);
+  checkValues("scaledDotProductAttention", grid, q.dtype, options);
   return attentionOp(q, k, v, options.attnMask, options);
 }
 
@@ -190,6 +201,7 @@ function parts(qkv: Tensor, heads: number, groups: number): [Tensor, Tensor, Ten
  * @throws ShapeError unless heads + 2·groups divide the width and groups divide heads.
  */
 export function attentionPacked(qkv: Tensor, heads: number, groups = heads, options: AttentionOptions = {}): Tensor {
+  checkOptions("attentionPacked", options, ATTENTION, TORCH);
   const whole = Number.isInteger(heads) && heads > 0 && Number.isInteger(groups) && groups > 0;
   if (qkv.ndim !== 3 || !whole || heads % groups !== 0 || qkv.shape[2] % (heads + 2 * groups) !== 0) {
     throw new ShapeError(
@@ -197,7 +209,7 @@ export function attentionPacked(qkv: Tensor, heads: number, groups = heads, opti
     );
   }
   const grid = [qkv.shape[0], heads, qkv.shape[1], qkv.shape[1]];
-  checkOptions("attentionPacked", grid, qkv.dtype, options);
+  checkValues("attentionPacked", grid, qkv.dtype, options);
   return packedOp(qkv, options.attnMask, heads, groups, options);
 }
 

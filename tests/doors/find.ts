@@ -20,7 +20,9 @@ function isPlainObject(checker: ts.TypeChecker, type: ts.Type): boolean {
   if (checker.isArrayType(type) || checker.isTupleType(type)) return false;
   if (type.getStringIndexType() !== undefined) return false;
   const declarations = type.symbol?.declarations ?? [];
-  return !declarations.some((d) => /node_modules|lib\.\w+/.test(d.getSourceFile().fileName) || ts.isClassDeclaration(d));
+  return !declarations.some(
+    (d) => /node_modules|lib\.\w+/.test(d.getSourceFile().fileName) || ts.isClassDeclaration(d),
+  );
 }
 
 /** Names of a parameter's options where it is an object of options: not all of it must be given. */
@@ -36,6 +38,9 @@ function optionsOf(checker: ts.TypeChecker, parameter: ts.Symbol, at: ts.Node): 
   return names.size > 0 ? [...names] : undefined;
 }
 
+/** Parameters that are objects of what is computed with, not of how. */
+const NO_OPTIONS = new Set(["model", "config", "inputs", "state", "weights", "batch", "source", "json"]);
+
 /** Every door of the package's entry points, by the compiler's knowledge of them. */
 export function findDoors(): Door[] {
   const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
@@ -44,7 +49,12 @@ export function findDoors(): Door[] {
   const entries = Object.entries(exports).flatMap(([key, value]) =>
     typeof value === "string"
       ? []
-      : [{ entry: key === "." ? "" : `${key.slice(2)}.`, path: join(ROOT, value.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")) }],
+      : [
+          {
+            entry: key === "." ? "" : `${key.slice(2)}.`,
+            path: join(ROOT, value.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")),
+          },
+        ],
   );
   const read = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(read.config, ts.sys, ROOT);
@@ -58,8 +68,10 @@ export function findDoors(): Door[] {
   const look = (name: string, signatures: readonly ts.Signature[], at: ts.Node) => {
     for (const signature of signatures) {
       for (const parameter of signature.getParameters()) {
+        if (NO_OPTIONS.has(parameter.name)) continue;
         const found = optionsOf(checker, parameter, at);
-        if (found !== undefined && !doors.has(name)) doors.set(name, { name, parameter: parameter.name, options: found });
+        if (found !== undefined && !doors.has(name))
+          doors.set(name, { name, parameter: parameter.name, options: found });
       }
     }
   };
@@ -75,8 +87,13 @@ export function findDoors(): Door[] {
       const type = checker.getTypeOfSymbolAtLocation(symbol, file);
       look(name, type.getCallSignatures(), file);
       look(name, type.getConstructSignatures(), file);
-      const isStatic = (m: ts.Symbol) => m.name !== "prototype";
-      const members = (t: ts.Type) => t.getProperties().filter(isStatic);
+      const isPublic = (m: ts.Symbol) =>
+        m.name !== "prototype" &&
+        !m.declarations?.some((d) => (d as ts.NamedDeclaration).name?.kind === ts.SyntaxKind.PrivateIdentifier) &&
+        !m.declarations?.some(
+          (d) => ts.getCombinedModifierFlags(d) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected),
+        );
+      const members = (t: ts.Type) => t.getProperties().filter(isPublic);
       // A class's own methods, and functions that lie in an object that is exported.
       if (symbol.flags & ts.SymbolFlags.Class) {
         for (const m of members(checker.getDeclaredTypeOfSymbol(symbol))) {
@@ -87,8 +104,13 @@ export function findDoors(): Door[] {
           const own = m.declarations?.some((d) => d.parent === symbol.valueDeclaration);
           if (own) look(`${name}.${m.name}`, checker.getTypeOfSymbolAtLocation(m, file).getCallSignatures(), file);
         }
-      } else if (!type.getCallSignatures().length && !type.getConstructSignatures().length && isPlainObject(checker, type)) {
-        for (const m of members(type)) look(`${name}.${m.name}`, checker.getTypeOfSymbolAtLocation(m, file).getCallSignatures(), file);
+      } else if (
+        !type.getCallSignatures().length &&
+        !type.getConstructSignatures().length &&
+        isPlainObject(checker, type)
+      ) {
+        for (const m of members(type))
+          look(`${name}.${m.name}`, checker.getTypeOfSymbolAtLocation(m, file).getCallSignatures(), file);
       }
     }
   }
