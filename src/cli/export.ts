@@ -155,7 +155,7 @@ export function addExportCommands(cli: Command, print: Print): void {
       const path = toFolder ? join(output, "model.safetensors") : output;
       const config = toFolder && gguf ? readGgufConfig(from) : undefined;
       if (config !== undefined) mkdirSync(output, { recursive: true });
-      const { tensors, elements, warnings } = convertWeights(from, path, options);
+      const { tensors, elements, warnings } = convertWeights(from, path, { dtype: options.dtype });
       if (config === undefined) warn(warnings);
       else writeFileAtomic(join(output, "config.json"), autoModels.family(config, from).config.text(config));
       const beside = config !== undefined ? ["config.json"] : toFolder ? await copyBeside(from, output) : [];
