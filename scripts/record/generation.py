@@ -1,6 +1,6 @@
 """Records what Transformers writes under each option of GenerationConfig, for tests/models/generation-options.test.ts:
 
-    python3 scripts/record/generation.py > tests/models/recorded/generation.json
+    python3 scripts/record/generation.py > tests/models/recorded/generation.json; npx biome check --write tests/models/recorded
 
 Weights are waves (parameter number k by sorted name is 0.6 cos(0.7 i + k) for tables, 1 + 0.2 cos(0.7 i + k) for norms); the row of
 the end token in the last layer gets `push` cos(i) more, so that texts end at different moments.

@@ -1,4 +1,4 @@
-"""Records what Transformers' pipelines give, for tests/tasks/pipeline.test.ts: python3 scripts/record/pipelines.py > tests/tasks/recorded/pipelines.json
+"""Records what Transformers' pipelines give, for tests/tasks/pipeline.test.ts: python3 scripts/record/pipelines.py > tests/tasks/recorded/pipelines.json; npx biome check --write tests/tasks/recorded
 
 Models of waves as in generation.py, words as tokens.
 """

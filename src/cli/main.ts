@@ -204,7 +204,9 @@ export function program(): Command {
       const { repetitionPenalty, noRepeatNgramSize, minNewTokens } = options;
       const rules = { maxNewTokens, repetitionPenalty, noRepeatNgramSize, minNewTokens };
       if (numBeams !== undefined) {
-        const drawn = Object.entries({ temperature, topK, topP, minP }).find(([, value]) => value !== undefined);
+        const drawn = Object.entries({ temperature: temperature || undefined, topK, topP, minP }).find(
+          ([, value]) => value !== undefined,
+        );
         if (drawn !== undefined)
           throw new UsageError(`--num-beams goes without ${flagOf(drawn[0])}`, "Beam search draws nothing.");
         if (stop !== undefined) throw new UsageError("--num-beams goes without --stop");
