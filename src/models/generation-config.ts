@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { door } from "#door";
 import { existsSync, join, readFileSync } from "#platform";
-import { nearestName } from "../backend/options.ts";
+import { checkOptions, nearestName } from "../backend/options.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import { GenerationError } from "./generation-checks.ts";
 import { isHarmless, REFUSED, SEQ2SEQ, type Seq2SeqGenerationOptions } from "./generation-options.ts";
@@ -56,6 +56,7 @@ const KINDS: Record<keyof GenerationDefaults, z.ZodType> = {
   bosTokenId: z.union([z.number().int(), ids]),
   decoderStartTokenId: id,
 };
+const KNOWN = Object.fromEntries(Object.keys(KINDS).map((name) => [name, true as const]));
 /** Keys that say where the file comes from. */
 const ABOUT = new Set(["transformersVersion", "fromModelConfig", "commitHash", "originalObjectHash"]);
 
@@ -73,6 +74,7 @@ export class GenerationConfig {
   #file: { text: string; said: string } | undefined;
 
   constructor(defaults: GenerationDefaults = {}, rest: Readonly<Json> = {}) {
+    checkOptions("GenerationConfig", defaults, KNOWN, REFUSED);
     this.defaults = { ...defaults };
     this.rest = rest;
   }

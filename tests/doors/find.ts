@@ -19,6 +19,8 @@ function isPlainObject(checker: ts.TypeChecker, type: ts.Type): boolean {
   if (type.isClass() || type.getCallSignatures().length > 0 || type.getConstructSignatures().length > 0) return false;
   if (checker.isArrayType(type) || checker.isTupleType(type)) return false;
   if (type.getStringIndexType() !== undefined) return false;
+  // Partial, Pick and Omit are the library's, what they are made of is not.
+  if ((type as ts.ObjectType).objectFlags & ts.ObjectFlags.Mapped) return true;
   const declarations = type.symbol?.declarations ?? [];
   return !declarations.some(
     (d) => /node_modules|lib\.\w+/.test(d.getSourceFile().fileName) || ts.isClassDeclaration(d),

@@ -113,6 +113,10 @@ export const DOORS: Readonly<Record<string, Entry>> = {
   "text.Tokenizer#decode": { call: (o) => words().decode([1], o) },
   "text.trainTokenizer": { call: (o) => text.trainTokenizer("word", ["a b"], o) },
 
+  "text.dataCollatorWithPadding": { call: (o) => text.dataCollatorWithPadding(tokenizer(), o) },
+  "text.dataCollatorForTokenClassification": { call: (o) => text.dataCollatorForTokenClassification(tokenizer(), o) },
+  "text.dataCollatorForSeq2Seq": { call: (o) => text.dataCollatorForSeq2Seq(tokenizer(), o) },
+
   "formats.convertWeights": {
     call: (o, { folder }) => formats.convertWeights(folder, "x.safetensors", o),
     options: ["dtype"],
@@ -141,6 +145,16 @@ export const DOORS: Readonly<Record<string, Entry>> = {
     options: SAMPLING,
   },
   "models.nextProbabilities": { call: (o) => models.nextProbabilities(Float64Array.of(1, 2), [], o) },
+  "models.GenerationConfig": { call: (o) => new models.GenerationConfig(o) },
+  "models.PeftModel": { call: (o) => new models.PeftModel(encoder(), o) },
+  ...Object.fromEntries(
+    Object.entries(models)
+      .filter(([name]) => /Config$/.test(name) && name[0] === name[0].toLowerCase() && name !== "readConfigJson")
+      .map(([name, kind]) => [
+        `models.${name}.make`,
+        { call: (o: unknown) => (kind as typeof models.bertConfig).make(o as never) },
+      ]),
+  ),
   "models.exportOnnx": { call: (o, { folder }) => models.exportOnnx(encoder(), `${folder}/x.onnx`, o) },
   "models.onnxParts": { call: (o) => models.onnxParts(encoder(), o) },
 
