@@ -5,6 +5,7 @@ import * as shoshin from "../../src/index.ts";
 import { gpt2 } from "../../src/models/gpt2/index.ts";
 import * as models from "../../src/models/index.ts";
 import { t5 } from "../../src/models/t5/index.ts";
+import { ModelWorker } from "../../src/page/index.ts";
 import * as tasks from "../../src/tasks/index.ts";
 import * as text from "../../src/text/index.ts";
 
@@ -79,6 +80,8 @@ export const DOORS: Readonly<Record<string, Entry>> = {
     call: (o) => shoshin.rotary(zeros([1, 1, 1, 2]), zeros([1, 1]), zeros([1, 1]), o),
     options: ["interleaved"],
   },
+  ready: { call: (o) => shoshin.ready(o) },
+  "page.ModelWorker.start": { call: (o) => ModelWorker.start({ postMessage() {} }, o) },
   gru: { call: (o) => shoshin.gru(zeros([1, 1, 1]), {} as never, undefined, o) },
   lstm: { call: (o) => shoshin.lstm(zeros([1, 1, 1]), {} as never, [], o) },
   rnn: { call: (o) => shoshin.rnn(zeros([1, 1, 1]), {} as never, undefined, o) },
