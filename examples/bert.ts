@@ -36,7 +36,14 @@ export async function main(name: string, outputDir = "runs/bert", epochs = 3) {
     model,
     trainDataset: train,
     collate,
-    args: { outputDir, numTrainEpochs: epochs, learningRate: 5e-5, weightDecay: 0.01, maxGradNorm: 1 },
+    args: {
+      outputDir,
+      overwriteOutputDir: true,
+      numTrainEpochs: epochs,
+      perDeviceTrainBatchSize: 32,
+      learningRate: 5e-5,
+      weightDecay: 0.01,
+    },
   });
   const { loss } = await trainer.train();
 

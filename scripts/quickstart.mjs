@@ -16,7 +16,14 @@ const started = performance.now();
 console.log(
   `Training on the reviews that ship with Shoshin (English and Chinese), ${backend().name} backend, ${backend().instructionSet} …\n`,
 );
-const report = await task.train({ data: "builtin", model: "bag-of-words", output, say: (line) => console.log(line) });
+const report = await task.train({
+  data: "builtin",
+  model: "bag-of-words",
+  output,
+  // A second run takes the place of the first.
+  args: { overwriteOutputDir: true },
+  say: (line) => console.log(line),
+});
 const model = await task.load(output);
 const { examples, metrics } = await model.evaluate({ data: "builtin" });
 console.log(

@@ -6,7 +6,7 @@ import { backend, setBackend, setPrecision } from "../backend/index.ts";
 import { nearestName } from "../backend/options.ts";
 import { SCHEDULES } from "../optim/index.ts";
 import type { TaskOptions } from "../tasks/index.ts";
-import { OPTIMIZERS, type TrainingArguments } from "../train/index.ts";
+import { ARGUMENT_NAMES, OPTIMIZERS } from "../train/index.ts";
 
 /** The command line itself was wrong: exit status 2. */
 export class UsageError extends ShoshinError {}
@@ -20,6 +20,11 @@ export function whole(text: string): number {
   const value = number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number from 0 on");
   return value;
+}
+
+function truth(text: string): boolean {
+  if (text !== "true" && text !== "false") throw new InvalidArgumentError("expected true or false");
+  return text === "true";
 }
 
 function jsonObject(text: string): object {
@@ -85,8 +90,8 @@ export function addTraining(command: Command): Command {
     .option("--target-column <name>")
     .option("--source-prefix <text>", "translation: stands before every text, as T5 wants it")
     .option("--range <a:b>", "rows or images A to B − 1")
-    .option("--num-train-epochs <n>", "passes over the data", whole)
-    .option("--epochs <n>", "the same", whole)
+    .option("--num-train-epochs <n>", "passes over the data", number)
+    .option("--epochs <n>", "the same", number)
     .option("--max-steps <n>", "stop after so many steps", whole)
     .option("--per-device-train-batch-size <n>", "examples in a step", whole)
     .option("--batch-size <n>", "the same", whole)
@@ -108,16 +113,29 @@ export function addTraining(command: Command): Command {
     .option("--class-weights <w>", "balanced, or numbers separated by commas")
     .addOption(new Option("--lr-scheduler-type <name>").choices([...SCHEDULES]))
     .option("--lr-scheduler-kwargs <json>", "more of the schedule, such as '{\"min_lr\": 1e-4}'", jsonObject)
-    .option("--warmup-steps <n>", "", whole)
+    .option("--warmup-steps <n>", "steps in which the rate rises; below 1, a share of all", number)
+    .option("--warmup-ratio <x>", "the same as a share of all steps", number)
     .option("--max-grad-norm <x>", "cut the gradient's norm", number)
-    .option("--gradient-accumulation-steps <n>", "", whole)
+    .option("--gradient-accumulation-steps <n>", "batches of a step", whole)
+    .option("--bf16", "the same as --precision bf16")
     .option("--ema-decay <x>", "evaluate and save a moving average of the weights; 0 is off", number)
     .option("--early-stopping-patience <n>", "evaluations without improvement", whole)
+    .option("--metric-for-best-model <name>", "what says which evaluation is the best")
+    .option("--greater-is-better <true|false>", "whether the best is the greatest", truth)
+    .option("--load-best-model-at-end <true|false>", "end with the best evaluation's weights; true", truth)
     .option("--seed <n>", "", whole)
+    .option("--data-seed <n>", "of the order of examples alone", whole)
     .option("--group-by-length", "batches of texts of like length: less padding")
     .option("--resume", "continue from the newest sound checkpoint in --output")
+    .option("--overwrite-output-dir", "begin anew in a folder that holds something; only what a run wrote goes")
+    .option("--overwrite", "the same")
+    .addOption(new Option("--save-strategy <when>", "").choices(["no", "steps", "epoch", "best"]))
     .option("--save-steps <n>", "checkpoint every n steps; after every epoch by default", whole)
     .option("--save-total-limit <n>", "checkpoints to keep", whole)
+    .addOption(new Option("--eval-strategy <when>", "").choices(["no", "steps", "epoch"]))
+    .addOption(new Option("--logging-strategy <when>", "").choices(["no", "steps", "epoch"]))
+    .option("--logging-steps <n>", "steps between points of the curve; 1", whole)
+    .option("--logging-first-step", "a point for the first step too")
     .option("--eval-steps <n>", "evaluate every n steps; after every epoch by default", whole)
     .option("--layers <n>", "hidden layers", whole)
     .option("--hidden-size <n>", "", whole)
@@ -142,7 +160,11 @@ export function addTraining(command: Command): Command {
 }
 
 const camel = (name: string) => name.replace(/[-_](.)/g, (_, c) => c.toUpperCase());
-const ALIASES: Record<string, string> = { epochs: "numTrainEpochs", batchSize: "perDeviceTrainBatchSize" };
+const ALIASES: Record<string, string> = {
+  epochs: "numTrainEpochs",
+  batchSize: "perDeviceTrainBatchSize",
+  overwrite: "overwriteOutputDir",
+};
 
 /** Values of `--config`, under camelCase names. Throws UsageError for a file that cannot be read or an unknown name. */
 export function readConfig(path: string | undefined, known: ReadonlySet<string>): Record<string, unknown> {
@@ -172,36 +194,10 @@ export function readConfig(path: string | undefined, known: ReadonlySet<string>)
   );
 }
 
-const TRAINING: (keyof TrainingArguments)[] = [
-  "numTrainEpochs",
-  "maxSteps",
-  "perDeviceTrainBatchSize",
-  "learningRate",
-  "weightDecay",
-  "l1",
-  "optim",
-  "momentum",
-  "nesterov",
-  "adamBeta1",
-  "adamBeta2",
-  "adamEpsilon",
-  "lrSchedulerType",
-  "lrSchedulerKwargs",
-  "warmupSteps",
-  "maxGradNorm",
-  "gradientAccumulationSteps",
-  "gradientCheckpointing",
-  "layerwiseLrDecay",
-  "emaDecay",
-  "earlyStoppingPatience",
-  "seed",
-  "groupByLength",
-  "evalSteps",
-  "saveSteps",
-  "saveTotalLimit",
-  "resume",
-  "quiet",
-];
+/** Smoothing is an option of the task, the folder comes from --output, and the precision holds for every command. */
+const TRAINING = ARGUMENT_NAMES.filter(
+  (name) => !["labelSmoothingFactor", "outputDir", "precision"].includes(name),
+) as string[];
 
 /** Sorts parsed options into a task's options and training arguments. */
 export function taskOptions(raw: Record<string, unknown>): TaskOptions {

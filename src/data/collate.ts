@@ -1,3 +1,4 @@
+import { maximum } from "../backend/arrays.ts";
 import type { TypedArray } from "../backend/backend.ts";
 import { checkOptions } from "../backend/options.ts";
 import { stack } from "../ops/concat.ts";
@@ -42,7 +43,13 @@ export function padSequences(
 ): Tensor {
   checkOptions("padSequences", options, PADDING);
   const { padId = 0, maxLength = Number.POSITIVE_INFINITY, multipleOf = 1 } = options;
-  const longest = Math.min(maxLength, Math.max(0, ...sequences.map((s) => s.length)));
+  const longest = Math.min(
+    maxLength,
+    maximum(
+      sequences.map((s) => s.length),
+      0,
+    ),
+  );
   const width = Math.ceil(longest / multipleOf) * multipleOf;
   const out = new Int32Array(sequences.length * width).fill(padId);
   sequences.forEach((s, i) => {

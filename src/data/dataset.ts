@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { tensor } from "../tensor/create.ts";
 import { numel, ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -90,4 +91,13 @@ export class TensorDataset implements BatchDataset<{ x: Tensor; y: Tensor }> {
   batch(indices: Int32Array): { x: Tensor; y: Tensor } {
     return { x: this.#rows(this.x, indices), y: this.#rows(this.y, indices) };
   }
+}
+
+shownAs(ArrayDataset, (data) =>
+  named("ArrayDataset", { length: data.length, columns: columnsOf(data.length > 0 ? data.get(0) : undefined) }),
+);
+shownAs(TensorDataset, ({ length, x, y }) => named("TensorDataset", { length, x: x.shape, y: y.shape }));
+
+function columnsOf(row: unknown): string[] | undefined {
+  return row !== null && typeof row === "object" && !Array.isArray(row) ? Object.keys(row) : undefined;
 }

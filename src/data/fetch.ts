@@ -1,9 +1,10 @@
 import { parse } from "yaml";
 import { env, existsSync, join, readFileSync } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import { checkOptions } from "../backend/options.ts";
-import { matches } from "../hub/files.ts";
+import { matcher } from "../hub/files.ts";
 import { HubError, type HubOptions, hubFile, listFiles, snapshotDownload } from "../hub/index.ts";
-import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
+import { HUB_OPTIONS, HUB_REFUSED, hubOptions } from "../hub/settings.ts";
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
@@ -15,6 +16,13 @@ const CONVERTED = "refs/convert/parquet";
 /** Paths of each part. */
 type Layout = Partial<Record<Part, string[]>>;
 
+/** Patterns of files that a card may give; each is held against every name. */
+const MAX_PATTERNS = 10_000;
+
+const listIn = (layout: Layout, part: Part): string[] => {
+  layout[part] ??= [];
+  return layout[part];
+};
 const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 const listed = (names: readonly string[]) => `${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
 
@@ -64,14 +72,16 @@ function fromCard(
       config,
       configs.map(({ name }) => name),
     );
+  const patterns = wanted.files.reduce((n, file) => n + file.patterns.length, 0);
+  if (patterns > MAX_PATTERNS)
+    throw new DataError(`hub:${id}: its card names ${patterns} patterns of files; the limit is ${MAX_PATTERNS}`);
+  const data = names.filter((name) => formatOf(name) !== undefined);
   const layout: Layout = {};
   for (const { split, patterns } of wanted.files) {
     const part = partOf(split);
     if (part === undefined) continue;
-    const found = names.filter(
-      (name) => formatOf(name) !== undefined && patterns.some((pattern) => matches(name, pattern)),
-    );
-    if (found.length > 0) layout[part] = [...(layout[part] ?? []), ...found.sort()];
+    const found = data.filter(matcher(patterns));
+    if (found.length > 0) pushAll(listIn(layout, part), found.sort());
   }
   return layout;
 }
@@ -91,7 +101,7 @@ function partsOf(paths: readonly string[]): Layout {
     const folder = path.split("/").at(-2) ?? "";
     const part = partOf(baseName(path)) ?? partOf(folder);
     if (part === undefined) untold.push(path);
-    else layout[part] = [...(layout[part] ?? []), path];
+    else listIn(layout, part).push(path);
   }
   return Object.keys(layout).length === 0 && untold.length > 0 ? { train: untold } : layout;
 }
@@ -107,7 +117,9 @@ function fromPaths(names: readonly string[], config: string | undefined, id: str
     const folders = name.split("/").slice(0, -1);
     if (partOf(folders.at(-1) ?? "") !== undefined) folders.pop();
     const group = folders.filter((folder, i) => i > 0 || folder !== "data").join("/");
-    groups.set(group, [...(groups.get(group) ?? []), name]);
+    const others = groups.get(group);
+    if (others === undefined) groups.set(group, [name]);
+    else others.push(name);
   }
   const chosen =
     config !== undefined
@@ -199,5 +211,5 @@ export async function fetchSource(
   if (!spec.startsWith("hub:")) return resolveSource(source, kind);
   const match = /^hub:([\w.-]+(?:\/[\w.-]+)?)(?::([\w.+-]+))?(?:@(.+))?$/.exec(spec);
   if (match === null) throw new DataError(`${source}: no name of a data set`, "Write hub:OWNER/NAME[:CONFIG].");
-  return hubSource(match[1], match[2], match[3], options);
+  return hubSource(match[1], match[2], match[3], hubOptions(options));
 }

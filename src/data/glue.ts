@@ -1,4 +1,5 @@
 import { basename, dirname, existsSync, join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
@@ -157,8 +158,8 @@ export async function readGlue(
     const original = await readMrpc(dirname(found[0]), own, task);
     if (original !== undefined) return original;
   }
-  const read = [];
-  for (const path of found) read.push(...(await readFile(path, task)));
+  const read: GlueExample[] = [];
+  for (const path of found) pushAll(read, await readFile(path, task));
   return read;
 }
 

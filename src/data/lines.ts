@@ -1,8 +1,25 @@
 import { closeSync, fileStream, openSync, readSync, statSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import type { Known } from "../backend/options.ts";
 
 /** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
 export class DataError extends ShoshinError {}
+
+/** Limits against files that are made, or damaged, to ask for memory without end. */
+export interface ReadLimits {
+  /**
+   * Bytes that a packed file (gzip, Parquet) may unpack to. Default 64 MiB, or 200 times its size where that is more; infinity
+   * lifts the limit.
+   */
+  maxUnpacked?: number;
+}
+
+export const KNOWN_LIMITS: Known<ReadLimits> = { maxUnpacked: true };
+
+const MIB = 2 ** 20;
+/** What a packed file of so many bytes may unpack to. */
+export const unpackedLimit = (fileBytes: number, { maxUnpacked }: ReadLimits): number =>
+  maxUnpacked ?? Math.max(64 * MIB, 200 * fileBytes);
 
 /** Longest line that is taken; longer ones are refused instead of filling the memory. */
 export const MAX_LINE = 64 * 2 ** 20;
@@ -37,14 +54,32 @@ export function isGzip(path: string): boolean {
   return magic[0] === 0x1f && magic[1] === 0x8b;
 }
 
-/** The bytes of a file, unpacked if it {@link isGzip}. */
-export const openBytes = (path: string): AsyncIterable<Uint8Array> => fileStream(path, isGzip(path));
+/** The bytes of a file, unpacked if it {@link isGzip}. Throws {@link DataError} beyond the limit of what it may unpack to. */
+export async function* openBytes(path: string, limits: ReadLimits = {}): AsyncGenerator<Uint8Array> {
+  const packed = isGzip(path);
+  if (!packed) {
+    yield* fileStream(path, false);
+    return;
+  }
+  const limit = unpackedLimit(statSync(path).size, limits);
+  let size = 0;
+  for await (const part of fileStream(path, true)) {
+    size += part.length;
+    if (size > limit) {
+      throw new DataError(
+        `${path}: unpacks to over ${limit} bytes, the limit for a file of its size`,
+        "If it can be trusted, unpack it first (gunzip), or give { maxUnpacked: BYTES }.",
+      );
+    }
+    yield part;
+  }
+}
 
 /** The whole file, unpacked. */
-export async function readBytes(path: string): Promise<Uint8Array> {
+export async function readBytes(path: string, limits?: ReadLimits): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   try {
-    for await (const part of openBytes(path)) parts.push(part);
+    for await (const part of openBytes(path, limits)) parts.push(part);
   } catch (error) {
     throw fileError(path, error);
   }
@@ -64,12 +99,12 @@ export type TextSource = string | AsyncIterable<Uint8Array>;
  * Text of a file or stream piece by piece; a byte-order mark is dropped. `encoding` is one that TextDecoder knows.
  * @throws DataError at the first byte that is none of the encoding, or for an encoding that is unknown
  */
-export async function* readText(source: TextSource, encoding = "utf-8"): AsyncGenerator<string> {
+export async function* readText(source: TextSource, encoding = "utf-8", limits?: ReadLimits): AsyncGenerator<string> {
   const path = nameOf(source);
   const decoder = makeDecoder(path, encoding);
   let seen = 0;
   try {
-    for await (const part of typeof source === "string" ? openBytes(source) : source) {
+    for await (const part of typeof source === "string" ? openBytes(source, limits) : source) {
       yield decoder.decode(part, { stream: true });
       seen += part.length;
     }
@@ -109,18 +144,31 @@ export function makeDecoder(path: string, encoding: string): Decoder {
 export async function* readLines(
   source: TextSource,
   encoding?: string,
+  limits?: ReadLimits,
 ): AsyncGenerator<{ line: number; text: string }> {
-  let rest = "";
+  // The beginning of a line that has not ended, in the pieces in which it came: joined once, however long it gets.
+  let rest: string[] = [];
+  let length = 0;
   let line = 0;
-  for await (const piece of readText(source, encoding)) {
-    const parts = (rest + piece).split("\n");
-    rest = parts.pop() as string;
-    if (rest.length > MAX_LINE) {
+  const ended = (text: string) => ({ line: ++line, text: text.endsWith("\r") ? text.slice(0, -1) : text });
+  for await (const piece of readText(source, encoding, limits)) {
+    const parts = piece.split("\n");
+    const last = parts.pop() as string;
+    if (parts.length > 0) {
+      parts[0] = rest.join("") + parts[0];
+      rest = [];
+      length = 0;
+    }
+    rest.push(last);
+    length += last.length;
+    if (length > MAX_LINE) {
       throw new DataError(
-        `${nameOf(source)}: line ${line + parts.length + 1} is longer than ${MAX_LINE >> 20} million characters`,
+        `${nameOf(source)}: line ${line + parts.length + 1} is longer than ${MAX_LINE / MIB} million characters`,
+        "Break it into lines; texts and cells are no longer than that.",
       );
     }
-    for (const text of parts) yield { line: ++line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
+    for (const text of parts) yield ended(text);
   }
-  if (rest !== "") yield { line: ++line, text: rest.endsWith("\r") ? rest.slice(0, -1) : rest };
+  const text = rest.join("");
+  if (text !== "") yield ended(text);
 }

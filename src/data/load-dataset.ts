@@ -1,4 +1,6 @@
 import { env, existsSync, join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
+import { shownAs } from "../backend/inspect.ts";
 import { checkOptions } from "../backend/options.ts";
 import type { HubOptions } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
@@ -80,7 +82,7 @@ async function loadParts(path: string, name: string | undefined, options: HubOpt
     const files = source.parts[part];
     if (files === undefined) continue;
     const rows: DatasetRow[] = [];
-    for (const file of files) rows.push(...(await readRows(file, source.builtin ? part : undefined)));
+    for (const file of files) pushAll(rows, await readRows(file, source.builtin ? part : undefined));
     parts[part] = new ArrayDataset(rows);
   }
   return new DatasetDict(source.name, parts);
@@ -129,3 +131,8 @@ async function readRows(path: string, cut: Part | undefined): Promise<DatasetRow
   }
   return rows;
 }
+
+shownAs(DatasetDict, ({ name, parts }) => {
+  const lines = Object.entries(parts).map(([part, data]) => `  ${part}: ${data}`);
+  return `DatasetDict(${JSON.stringify(name)}, {\n${lines.join("\n")}\n})`;
+});

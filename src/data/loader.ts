@@ -1,5 +1,6 @@
 import { nextTurn } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
@@ -139,3 +140,5 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     }
   }
 }
+
+shownAs(DataLoader, (loader) => named("DataLoader", { batches: loader.length, examples: loader.dataset.length }));

@@ -1,8 +1,7 @@
-import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
-import { basename, csvRows, parquetFile } from "#platform";
-import { classLabels } from "./class-labels.ts";
-import { DataError, fileError, readLines, readText } from "./lines.ts";
+import { basename, csvRows } from "#platform";
+import { checkOptions } from "../backend/options.ts";
+import { DataError, fileError, KNOWN_LIMITS, type ReadLimits, readLines, readText } from "./lines.ts";
+import { parquetRows } from "./parquet.ts";
 
 /** A file of rows as text cells. `names` are known for JSONL and Parquet; elsewhere the first row may be a header. */
 export interface Records {
@@ -34,10 +33,37 @@ export function formatOf(path: string): Records["format"] | undefined {
   return dot < 0 ? undefined : FORMATS[name.slice(dot)];
 }
 
-const cell = (value: unknown): string =>
-  value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+/** What JSON has no form for, as its nearest: whole numbers beyond 2^53 as their digits, arrays of numbers as lists. */
+const plainValue = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint"
+    ? Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : String(value)
+    : ArrayBuffer.isView(value)
+      ? Array.from(value as unknown as ArrayLike<unknown>)
+      : value;
 
-function fromObjects(objects: Iterable<[number, Row]>, rows: string[][], lines: number[]): { names: string[] } {
+function cell(value: unknown, where: () => string): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "object") return String(value);
+  try {
+    return JSON.stringify(value, plainValue);
+  } catch (error) {
+    throw new DataError(`${where()}: a value that is nested too deep: ${(error as Error).message}`);
+  }
+}
+
+/** Cells of a table that are made whatever its rows hold; beyond them only so many times those that have something in them. */
+const MAX_EMPTY = 1 << 24;
+const MAX_SPARSE = 20;
+
+function fromObjects(
+  path: string,
+  objects: Iterable<[number, Row]>,
+  rows: string[][],
+  lines: number[],
+): { names: string[] } {
+  let filled = 0;
   const names: string[] = [];
   const at = new Map<string, number>();
   for (const [line, object] of objects) {
@@ -49,7 +75,14 @@ function fromObjects(objects: Iterable<[number, Row]>, rows: string[][], lines: 
         at.set(key, i);
         names.push(key);
       }
-      row[i] = cell(value);
+      row[i] = cell(value, () => `${path}, line ${line}, ${key.slice(0, 80)}`);
+      filled++;
+    }
+    if ((rows.length + 1) * names.length > MAX_EMPTY + MAX_SPARSE * filled) {
+      throw new DataError(
+        `${path}, line ${line}: ${names.length} different keys in ${rows.length + 1} records, most of them in few: such a table would be nearly empty`,
+        "Are keys data here, as ids? Read the records one by one with streamRecords.",
+      );
     }
     rows.push(row);
     lines.push(line);
@@ -59,16 +92,20 @@ function fromObjects(objects: Iterable<[number, Row]>, rows: string[][], lines: 
 }
 
 /** Rows of cells with their lines, as the file is read. */
-async function* cellRows(path: string, format: "csv" | "tsv" | "text"): AsyncGenerator<[number, string[]]> {
+async function* cellRows(
+  path: string,
+  format: "csv" | "tsv" | "text",
+  limits: ReadLimits,
+): AsyncGenerator<[number, string[]]> {
   if (format !== "csv") {
-    for await (const { line, text } of readLines(path)) {
+    for await (const { line, text } of readLines(path, undefined, limits)) {
       if (text === "" || (format === "tsv" && text.trim() === "")) continue;
       yield [line, format === "tsv" ? text.split("\t") : [text]];
     }
     return;
   }
   try {
-    for await (const { record, line } of csvRows(readText(path))) yield [line, record];
+    for await (const { record, line } of csvRows(readText(path, undefined, limits))) yield [line, record];
   } catch (error) {
     if (error instanceof DataError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -80,28 +117,17 @@ async function* cellRows(path: string, format: "csv" | "tsv" | "text"): AsyncGen
 
 type Row = Record<string, unknown>;
 
-/** Parquet rows are read in groups of this many. */
-const PARQUET_ROWS = 10_000;
-
 /** Objects with their lines, as the file is read. */
-async function* objectRows(path: string, format: "jsonl" | "parquet"): AsyncGenerator<[number, Row]> {
+async function* objectRows(
+  path: string,
+  format: "jsonl" | "parquet",
+  limits: ReadLimits,
+): AsyncGenerator<[number, Row]> {
   if (format === "parquet") {
-    try {
-      const file = await parquetFile(path);
-      const metadata = await parquetMetadataAsync(file);
-      const count = Number(metadata.num_rows);
-      const named = classLabels(metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value);
-      for (let from = 0; from < count; from += PARQUET_ROWS) {
-        const rowEnd = Math.min(count, from + PARQUET_ROWS);
-        const part = await parquetReadObjects({ file, metadata, compressors, rowStart: from, rowEnd });
-        for (let i = 0; i < part.length; i++) yield [from + i + 1, named(part[i] as Row)];
-      }
-    } catch (error) {
-      throw fileError(path, error);
-    }
+    yield* parquetRows(path, limits);
     return;
   }
-  for await (const { line, text } of readLines(path)) {
+  for await (const { line, text } of readLines(path, undefined, limits)) {
     if (text.trim() === "") continue;
     let value: unknown;
     try {
@@ -126,16 +152,21 @@ function requireFormat(path: string): Records["format"] {
 }
 
 /** Reads a file of rows whole. Throws {@link DataError} for an empty or ragged file, bad JSON, or an unknown format. */
-export async function readRecords(path: string, format = requireFormat(path)): Promise<Records> {
+export async function readRecords(
+  path: string,
+  format = requireFormat(path),
+  limits: ReadLimits = {},
+): Promise<Records> {
+  checkOptions("readRecords", limits, KNOWN_LIMITS);
   const rows: string[][] = [];
   const lines: number[] = [];
   let names: string[] | undefined;
   if (format === "jsonl" || format === "parquet") {
     const objects: [number, Row][] = [];
-    for await (const row of objectRows(path, format)) objects.push(row);
-    ({ names } = fromObjects(objects, rows, lines));
+    for await (const row of objectRows(path, format, limits)) objects.push(row);
+    ({ names } = fromObjects(path, objects, rows, lines));
   } else {
-    for await (const [line, row] of cellRows(path, format)) {
+    for await (const [line, row] of cellRows(path, format, limits)) {
       if (rows.length > 0 && row.length !== rows[0].length) throw ragged(path, format, line, row, rows[0].length);
       rows.push(row);
       lines.push(line);
@@ -151,17 +182,18 @@ export async function readRecords(path: string, format = requireFormat(path)): P
  * CSV and TSV is the header; text has one column, `text`.
  * @throws DataError as {@link readRecords}, when the row comes up.
  */
-export async function* streamRecords(path: string): AsyncGenerator<Row> {
+export async function* streamRecords(path: string, limits: ReadLimits = {}): AsyncGenerator<Row> {
+  checkOptions("streamRecords", limits, KNOWN_LIMITS);
   const format = requireFormat(path);
   let seen = false;
   if (format === "jsonl" || format === "parquet") {
-    for await (const [, row] of objectRows(path, format)) {
+    for await (const [, row] of objectRows(path, format, limits)) {
       seen = true;
       yield row;
     }
   } else {
     let names = format === "text" ? ["text"] : undefined;
-    for await (const [line, row] of cellRows(path, format)) {
+    for await (const [line, row] of cellRows(path, format, limits)) {
       seen = true;
       if (names === undefined) {
         names = row.map((name) => name.trim());

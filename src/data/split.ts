@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
 
 const ORDER = 0x0bde12;
@@ -54,8 +55,8 @@ export function stratifiedSplit(
   for (const group of groups.values()) {
     let count = Math.round(group.length * share);
     if (group.length >= 2 && share > 0 && share < 1) count = Math.min(group.length - 1, Math.max(1, count));
-    held.push(...group.slice(0, count));
-    train.push(...group.slice(count));
+    pushAll(held, group.slice(0, count));
+    pushAll(train, group.slice(count));
   }
   const rising = (a: number, b: number) => a - b;
   return { train: train.sort(rising), held: held.sort(rising) };

@@ -1,3 +1,4 @@
+import { named, shownAs } from "../backend/inspect.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -42,7 +43,8 @@ export class Table implements Iterable<Record<string, string>> {
 
   /** Throws {@link DataError} when a name is given twice. */
   constructor(columns: readonly string[], rows: readonly string[][], path = "the table") {
-    const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+    const seen = new Set<string>();
+    const twice = columns.find((name) => seen.size === seen.add(name).size);
     if (twice !== undefined) throw new DataError(`${path}: two columns are called ${twice}`);
     this.path = path;
     this.columns = columns;
@@ -174,3 +176,5 @@ export const readTsv = reader("tsv");
 export const readJsonl = reader("jsonl");
 /** A Parquet file. Throws {@link DataError}. */
 export const readParquet = reader("parquet");
+
+shownAs(Table, ({ length, columns }) => named("Table", { length, columns }));

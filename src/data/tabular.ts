@@ -69,9 +69,11 @@ export class TabularEncoder {
 
   /** Vectors of rows whose columns have these names: [rows, features]. Throws {@link DataError} naming a missing column or a bad cell. */
   transform(names: readonly string[], rows: readonly string[][], path: string): Float32Array {
+    const found = new Map(names.map((name, i) => [name, i]).reverse() as [string, number][]);
     const places = this.columns.map(({ name }) => {
-      const at = names.indexOf(name);
-      if (at < 0) throw new DataError(`${path}: the model needs a column ${name}`, `It has: ${names.join(", ")}.`);
+      const at = found.get(name);
+      if (at === undefined)
+        throw new DataError(`${path}: the model needs a column ${name}`, `It has: ${names.join(", ")}.`);
       return at;
     });
     const width = this.features;

@@ -1,4 +1,5 @@
 import { basename } from "#platform";
+import { minimum } from "../backend/arrays.ts";
 import { checkOptions } from "../backend/options.ts";
 import type { ColumnOptions } from "./columns.ts";
 import { COLUMNS } from "./columns.ts";
@@ -37,9 +38,10 @@ export const taggedFormatOf = (path: string): TaggedFormat | undefined => KINDS[
  */
 export function taggedFiles(names: readonly string[]): string[] {
   const kinds = names.map(kindOf);
-  const first = Math.min(...kinds.filter((kind) => kind >= 0));
+  const first = minimum(kinds.filter((kind) => kind >= 0));
   const list = names.filter((_, i) => kinds[i] === first);
-  return list.filter((name) => !list.includes(name.replace(/\.conll$/, ".annotated")) || !name.endsWith(".conll"));
+  const present = new Set(list);
+  return list.filter((name) => !present.has(name.replace(/\.conll$/, ".annotated")) || !name.endsWith(".conll"));
 }
 
 const CONLLU = ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"];

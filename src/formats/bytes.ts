@@ -1,4 +1,21 @@
-import { closeSync, fstatSync, openSync, readSync } from "#platform";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "#platform";
+import { ShoshinError } from "../backend/errors.ts";
+
+/** A file is not there, may not be read, or is no file. */
+export class FileError extends ShoshinError {}
+
+/** A descriptor of a file that is open for reading. Throws {@link FileError}: the file system's errors in words. */
+export function openFile(path: string): number {
+  try {
+    // A pipe would be waited for without end.
+    if (statSync(path).isFile()) return openSync(path, "r");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw new FileError(`${path}: no such file`, "Check the path.", { cause: error });
+    throw new FileError(`${path}: ${message}`, "Is it yours to read?", { cause: error });
+  }
+  throw new FileError(`${path}: no regular file`, "Name the file itself, no folder or pipe.");
+}
 
 /** Ends reading with the error of a format; `what` is wrong in the file. */
 export type Refuse = (what: string) => never;
@@ -23,9 +40,9 @@ export class FileSource implements ByteSource {
   readonly #refuse: Refuse;
   #open = true;
 
-  /** Errors of the file system pass through. */
+  /** Throws {@link FileError} for what is no file that can be read. */
   constructor(path: string, refuse: Refuse) {
-    this.#fd = openSync(path, "r");
+    this.#fd = openFile(path);
     this.#refuse = refuse;
     try {
       this.size = fstatSync(this.#fd).size;

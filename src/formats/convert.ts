@@ -27,10 +27,10 @@ const FLOATS: Readonly<Record<WeightsDType, "F32" | "F16" | "BF16">> = {
   float16: "F16",
   bfloat16: "BF16",
 };
-const WHOLE = new Set(["I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"]);
+const WHOLE = new Set(["I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "C64"]);
 
 export interface ConvertOptions {
-  /** Type of floating-point weights; left out: the file's own, and float32 where the target has no such type. */
+  /** Type of floating-point weights; left out: each one's own, and float32 where the target has no such type. */
   dtype?: WeightsDType;
 }
 const KNOWN: Known<ConvertOptions> = { dtype: true };
@@ -43,20 +43,32 @@ export interface ConvertReport {
   warnings: string[];
 }
 
-/** A file's tensors for a writer, each read when its turn comes. */
-function sources(file: WeightsFile, dtype: WeightsDType | undefined, hasBf16 = true): Map<string, TensorSource> {
+/** Types that the kinds of files do not know and that become float32 there, unless another is asked for. */
+const LACKS = {
+  safetensors: /^$/,
+  torch: /^(F4|F6_\w+)$/,
+  npz: /^(BF16|F8_\w+|F4|F6_\w+)$/,
+  gguf: /^(F8_\w+|F4|F6_\w+|C64)$/,
+} as const;
+
+/**
+ * A file's tensors for a writer, each read when its turn comes. A type is kept where the target has it, float8 too; whole
+ * numbers, truth values and complex numbers keep theirs whatever `dtype` says.
+ */
+function sources(
+  file: WeightsFile,
+  dtype: WeightsDType | undefined,
+  target: keyof typeof LACKS,
+): Map<string, TensorSource> {
   return new Map(
     file.names().map((name) => {
       const info = file.info(name);
-      if (WHOLE.has(info.dtype)) {
-        const own = info.dtype as SafetensorsDType;
-        return [name, { shape: info.shape, dtype: own, data: () => file.read(name).data }];
-      }
-      const kept = info.dtype in DTYPE_BYTES && !info.dtype.startsWith("F8") ? (info.dtype as SafetensorsDType) : "F32";
-      const wanted = dtype === undefined ? kept : FLOATS[dtype];
-      const target = wanted === "BF16" && !hasBf16 && dtype === undefined ? "F32" : wanted;
-      const data = () => (target === "F64" ? file.read(name).data : asFloats(file.read(name)));
-      return [name, { shape: info.shape, dtype: target, data }];
+      const own = Object.hasOwn(DTYPE_BYTES, info.dtype) ? (info.dtype as SafetensorsDType) : "F32";
+      const kept = WHOLE.has(own) || (dtype === undefined && own === info.dtype && !LACKS[target].test(own));
+      const type = kept ? own : dtype === undefined ? "F32" : FLOATS[dtype];
+      const raw = kept && !["F32", "F16", "BF16"].includes(type);
+      const data = () => (raw ? file.read(name).data : asFloats(file.read(name)));
+      return [name, { shape: info.shape, dtype: type, data }];
     }),
   );
 }
@@ -81,7 +93,7 @@ function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype
   const config = readObject(path);
   const architecture = ggufArchitecture(config);
   // Vectors stay float32 and matrices are all of one type, that of the file's first matrix unless another is asked for.
-  const tensors = sources(file, dtype);
+  const tensors = sources(file, dtype, "gguf");
   const [first] = [...tensors.values()].filter((t) => t.shape.length > 1);
   const type = dtype === undefined ? first?.dtype : FLOATS[dtype];
   const kind = type === "F16" || type === "BF16" ? type : "F32";
@@ -116,9 +128,12 @@ function writeGgufModel(output: string, file: WeightsFile, folder: string, dtype
 /** Kinds of weights files that are written, by their endings. */
 type Write = (output: string, file: WeightsFile, folder: string, options: ConvertOptions) => string[] | void;
 const WRITE: readonly [RegExp, Write][] = [
-  [/\.safetensors$/i, (output, file, _, { dtype }) => writeSafetensors(output, sources(file, dtype), { format: "pt" })],
-  [/\.(bin|pt|pth)$/i, (output, file, _, { dtype }) => writePyTorch(output, sources(file, dtype))],
-  [/\.npz$/i, (output, file, _, { dtype }) => writeNpz(output, sources(file, dtype, false))],
+  [
+    /\.safetensors$/i,
+    (output, file, _, { dtype }) => writeSafetensors(output, sources(file, dtype, "safetensors"), { format: "pt" }),
+  ],
+  [/\.(bin|pth?|th|ckpt)$/i, (output, file, _, { dtype }) => writePyTorch(output, sources(file, dtype, "torch"))],
+  [/\.npz$/i, (output, file, _, { dtype }) => writeNpz(output, sources(file, dtype, "npz"))],
   [/\.gguf$/i, (output, file, folder, { dtype }) => writeGgufModel(output, file, folder, dtype)],
 ];
 
@@ -126,18 +141,24 @@ const WRITE: readonly [RegExp, Write][] = [
 export const isWeightsFile = (path: string): boolean => WRITE.some(([ending]) => ending.test(path));
 
 /**
- * Writes the weights of a file or of a model's folder as another kind of file, by its ending: .safetensors, .bin, .pt or .pth
- * (PyTorch), .npz, .gguf. Names are Hugging Face's on every side; GGUF needs the model's config.json in the folder, or beside
+ * Writes the weights of a file or of a model's folder as another kind of file, by its ending: .safetensors, .bin, .pt, .pth, .th
+ * or .ckpt (PyTorch), .npz, .gguf. Names are Hugging Face's on every side; GGUF needs the model's config.json in the folder, or beside
  * the file, and takes tokenizer.json from there too. One tensor is held at a time.
  * @throws WeightsError for another ending; the formats' own errors for damaged files and for what a format cannot hold.
  */
 export function convertWeights(input: string, output: string, options: ConvertOptions = {}): ConvertReport {
   checkOptions("convertWeights", options, KNOWN);
+  if (options.dtype !== undefined && !Object.hasOwn(FLOATS, options.dtype)) {
+    throw new WeightsError(
+      `convertWeights: dtype is ${options.dtype}`,
+      `There are: ${Object.keys(FLOATS).join(", ")}.`,
+    );
+  }
   const write = WRITE.find(([ending]) => ending.test(output))?.[1];
   if (write === undefined) {
     throw new WeightsError(
       `${output}: unknown kind of file`,
-      "Weights are written as .safetensors, .bin, .pt, .pth, .npz and .gguf.",
+      "Weights are written as .safetensors, .bin, .pt, .pth, .th, .ckpt, .npz and .gguf.",
     );
   }
   using file = openWeights(input);

@@ -2,11 +2,15 @@ import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { ByteSource } from "./bytes.ts";
 
-/** Bytes of an element by the names of safetensors, in the order in which its reference implementation lays out a file. */
+/**
+ * Bytes of an element by the names of safetensors, in the order in which its reference implementation lays out a file. C64 are
+ * complex numbers of two float32; F4 and F6 are packed without gaps.
+ */
 export const DTYPE_BYTES = {
   U64: 8,
   I64: 8,
   F64: 8,
+  C64: 8,
   F32: 4,
   U32: 4,
   I32: 4,
@@ -14,15 +18,24 @@ export const DTYPE_BYTES = {
   F16: 2,
   U16: 2,
   I16: 2,
+  F8_E5M2FNUZ: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E8M0: 1,
   F8_E4M3: 1,
   F8_E5M2: 1,
   I8: 1,
   U8: 1,
+  F6_E3M2: 0.75,
+  F6_E2M3: 0.75,
+  F4: 0.5,
   BOOL: 1,
 } as const;
 export type SafetensorsDType = keyof typeof DTYPE_BYTES;
 
-/** A tensor read from a file: float16 and bfloat16 become float32; bool and float8 are their bytes; others stay as they are. */
+/**
+ * A tensor read from a file: float16 and bfloat16 become float32; bool, float8 and the packed F4 and F6 are their bytes, complex
+ * numbers pairs of real and imaginary parts (twice as many numbers as elements); others stay as they are.
+ */
 export interface TensorData {
   dtype: SafetensorsDType;
   shape: readonly number[];
@@ -99,22 +112,50 @@ function floatToBfloat(values: Float32Array): Uint16Array<ArrayBuffer> {
   return out;
 }
 
-/** float8 of the kinds e4m3fn (no infinities) and e5m2 (the upper half of a float16). */
-function eighth(dtype: SafetensorsDType, byte: number): number {
+type Float8 = "F8_E4M3" | "F8_E5M2" | "F8_E4M3FNUZ" | "F8_E5M2FNUZ" | "F8_E8M0";
+const isFloat8 = (dtype: string): dtype is Float8 => dtype.startsWith("F8_");
+/** Bits of the fraction and the exponent's bias. */
+const FLOAT8: Readonly<Record<Float8, readonly [number, number]>> = {
+  F8_E4M3: [3, 7],
+  F8_E5M2: [2, 15],
+  F8_E4M3FNUZ: [3, 8],
+  F8_E5M2FNUZ: [2, 16],
+  F8_E8M0: [0, 127],
+};
+
+/**
+ * float8: e5m2 is the upper half of a float16; e4m3 has no infinities; of the fnuz kinds the one NaN is what would be −0; e8m0 is
+ * a power of two without sign.
+ */
+function eighth(dtype: Float8, byte: number): number {
+  const [bits, bias] = FLOAT8[dtype];
+  if (dtype === "F8_E8M0") return byte === 255 ? Number.NaN : 2 ** (byte - bias);
   const sign = byte & 0x80 ? -1 : 1;
-  const wide = dtype === "F8_E5M2";
-  const fraction = wide ? (byte & 3) / 4 : (byte & 7) / 8;
-  const exponent = wide ? (byte >> 2) & 31 : (byte >> 3) & 15;
-  const bias = wide ? 15 : 7;
-  if (wide && exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  if (!wide && (byte & 0x7f) === 0x7f) return Number.NaN;
+  const fraction = (byte & (2 ** bits - 1)) / 2 ** bits;
+  const exponent = (byte & 0x7f) >> bits;
+  if (dtype === "F8_E5M2" && exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  if (dtype === "F8_E4M3" ? (byte & 0x7f) === 0x7f : dtype.endsWith("FNUZ") && byte === 0x80) return Number.NaN;
   return sign * (exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias));
 }
+
+/** Why elements of a type cannot be had as float32; undefined where they can. */
+export function notFloats(dtype: string): string | undefined {
+  if (dtype === "C64") return "complex numbers, which tensors here cannot hold";
+  if (/^(F4|F6_\w+)$/.test(dtype))
+    return `packed numbers of the type ${dtype}, which mean nothing without their scales`;
+  return undefined;
+}
+
+/** Length of the array that holds so many elements. */
+const arrayLength = (dtype: SafetensorsDType, elements: number): number =>
+  dtype === "C64" ? 2 * elements : Math.min(1, DTYPE_BYTES[dtype]) * elements;
 
 /** The array that a file's bytes are, without a conversion. */
 function view(dtype: SafetensorsDType, { buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) {
   const n = byteLength / DTYPE_BYTES[dtype];
   switch (dtype) {
+    case "C64":
+      return new Float32Array(buffer, byteOffset, 2 * n);
     case "F32":
       return new Float32Array(buffer, byteOffset, n);
     case "F64":
@@ -136,7 +177,7 @@ function view(dtype: SafetensorsDType, { buffer, byteOffset, byteLength }: Uint8
     case "U64":
       return new BigUint64Array(buffer, byteOffset, n);
     default:
-      return new Uint8Array(buffer, byteOffset, n);
+      return new Uint8Array(buffer, byteOffset, byteLength);
   }
 }
 
@@ -155,7 +196,7 @@ const PIECE = 1 << 18;
 /** Takes the elements from `at` on as float32; the piece is valid only during the call. */
 export type TakeFloats = (piece: Float32Array, at: number) => void;
 
-/** Gives `count` elements that begin at byte `position` as float32, piece by piece, in order. */
+/** Gives `count` elements that begin at byte `position` as float32, piece by piece, in order. Not for what {@link notFloats} names. */
 export function floatPieces(
   source: ByteSource,
   position: number,
@@ -178,7 +219,9 @@ export function floatPieces(
 }
 
 function toFloats(dtype: SafetensorsDType, values: TensorData["data"], out: Float32Array, n: number): void {
-  if (dtype === "F8_E4M3" || dtype === "F8_E5M2") {
+  const why = notFloats(dtype);
+  if (why !== undefined) throw new DTypeError(`the tensor holds ${why}`);
+  if (isFloat8(dtype)) {
     const table = Float32Array.from({ length: 256 }, (_, byte) => eighth(dtype, byte));
     for (let i = 0; i < n; i++) out[i] = table[Number(values[i])];
   } else for (let i = 0; i < n; i++) out[i] = Number(values[i]);
@@ -186,7 +229,7 @@ function toFloats(dtype: SafetensorsDType, values: TensorData["data"], out: Floa
 
 /** The elements of a tensor read from a file as float32: the array itself where it is that already. */
 export function asFloats({ dtype, data }: TensorData): Float32Array {
-  if (data instanceof Float32Array) return data;
+  if (data instanceof Float32Array && dtype !== "C64") return data;
   const out = new Float32Array(data.length);
   toFloats(dtype, data, out, out.length);
   return out;
@@ -223,11 +266,11 @@ export function encode(name: string, source: TensorSource): Uint8Array {
   const dtype = dtypeOf(source);
   let data = typeof source.data === "function" ? source.data() : source.data;
   const elements = source.shape.reduce((n, s) => n * s, 1);
-  if (elements !== data.length)
-    throw new DTypeError(`${name}: shape [${source.shape}] does not hold ${data.length} elements`);
+  if (arrayLength(dtype, elements) !== data.length)
+    throw new DTypeError(`${name}: shape [${source.shape}] of ${dtype} does not hold ${data.length} numbers`);
   if (data instanceof Float64Array && (dtype === "F32" || dtype === "F16" || dtype === "BF16"))
     data = Float32Array.from(data);
-  if (data instanceof Float32Array && dtype !== "F32") {
+  if (data instanceof Float32Array && dtype !== "F32" && dtype !== "C64") {
     if (dtype === "F16") data = floatToHalf(data);
     else if (dtype === "BF16") data = floatToBfloat(data);
     else if (dtype === "F64") data = Float64Array.from(data);

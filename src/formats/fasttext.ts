@@ -1,7 +1,7 @@
 import { makeDecoder } from "../data/lines.ts";
 import { KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import type { ByteReader } from "./byte-reader.ts";
-import { MAX_SIZE, type WordVectorsOptions } from "./word2vec.ts";
+import { decodeWord, isUtf8, MAX_SIZE, type WordVectorsOptions } from "./word2vec.ts";
 
 /** First number of fastText's binary files since version 11; older ones begin with the vectors' size. */
 export const FASTTEXT_MAGIC = 793_712_314;
@@ -24,16 +24,26 @@ interface Subwords {
   maxn: number;
   buckets: number;
 }
-/** Buckets of a word's runs of `minn` to `maxn` characters, `<` and `>` around it (Bojanowski et al., 2017). */
-function subwordsOf(word: string, { minn, maxn, buckets }: Subwords): number[] {
-  const characters = Array.from(`<${word}>`);
+/**
+ * Buckets of a word's runs of `minn` to `maxn` characters, `<` and `>` around it (Bojanowski et al., 2017). Characters are told
+ * by their first bytes, as fastText does, also where the bytes are no UTF-8.
+ */
+function subwordsOf(word: Uint8Array, { minn, maxn, buckets }: Subwords): number[] {
   const found: number[] = [];
   if (buckets === 0) return found;
-  for (let from = 0; from < characters.length; from++) {
-    for (let n = minn; n <= maxn && from + n <= characters.length; n++) {
+  const bytes = new Uint8Array(word.length + 2);
+  bytes[0] = 60;
+  bytes.set(word, 1);
+  bytes[word.length + 1] = 62;
+  const inside = (at: number) => at < bytes.length && (bytes[at] & 0xc0) === 0x80;
+  for (let from = 0; from < bytes.length; from++) {
+    if (inside(from)) continue;
+    for (let n = 1, to = from; n <= maxn && to < bytes.length; n++) {
+      do to++;
+      while (inside(to));
       // The marks alone are no runs.
-      if (n === 0 || (n === 1 && (from === 0 || from + n === characters.length))) continue;
-      found.push(hash(encoder.encode(characters.slice(from, from + n).join(""))) % buckets);
+      if (n < minn || (n === 1 && (from === 0 || to === bytes.length))) continue;
+      found.push(hash(bytes.subarray(from, to)) % buckets);
     }
   }
   return found;
@@ -81,14 +91,16 @@ export async function readFastText(
 
   const decoder = makeDecoder(path, options.encoding ?? "utf-8");
   const names: string[] = [];
+  /** Bytes of the words that are written otherwise than in UTF-8. */
+  const written = new Map<string, Uint8Array>();
   for (let i = 0; i < words.all; i++) {
     const bytes = await reader.until(0, MAX_WORD);
-    if (bytes === undefined) refuse(`the file ends inside the dictionary (word ${i + 1} of ${words.all})`);
-    try {
-      // Labels of a supervised model come after the words.
-      if (i < words.words) names.push(decoder.decode(bytes));
-    } catch {
-      refuse(`word ${i + 1} is not ${decoder.encoding}`, "Name its encoding: { encoding: … }.");
+    if (bytes === undefined) return refuse(`the file ends inside the dictionary (word ${i + 1} of ${words.all})`);
+    // Labels of a supervised model come after the words.
+    if (i < words.words) {
+      const word = decodeWord(decoder, bytes);
+      if (!isUtf8(bytes)) written.set(word, bytes.slice());
+      names.push(word);
     }
     await take(9);
   }
@@ -105,7 +117,7 @@ export async function readFastText(
     ...(row === undefined ? [] : [row]),
     ...(modern && row !== undefined && word === EOS
       ? []
-      : subwordsOf(word, subwords).map((bucket) => words.words + bucket)),
+      : subwordsOf(written.get(word) ?? encoder.encode(word), subwords).map((bucket) => words.words + bucket)),
   ];
 
   // Of a word list only the rows that it needs are kept.

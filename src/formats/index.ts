@@ -1,4 +1,5 @@
 export { cleanTemporary, WriteError, writeFileAtomic, writeFolderAtomic } from "./atomic.ts";
+export { FileError } from "./bytes.ts";
 export { type ConvertOptions, type ConvertReport, convertWeights, isWeightsFile } from "./convert.ts";
 export { DTypeError, type SafetensorsDType, type TensorData, type TensorSource } from "./dtype.ts";
 export { GgufError, GgufFile, writeGguf } from "./gguf.ts";
@@ -21,10 +22,10 @@ export { type OnnxAttribute, type OnnxAxis, OnnxError, OnnxGraph } from "./onnx.
 export { SafetensorsError, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { writeShardedSafetensors } from "./sharded.ts";
 export { EventWriter, scalarEvent } from "./tensorboard.ts";
-export { type PickledValue, PyTorchError, PyTorchFile, readPickle } from "./torch-file.ts";
-export type { TorchTensor } from "./torch-tensor.ts";
+export { type PickledValue, PyTorchError, PyTorchFile, type PyTorchOptions, readPickle } from "./torch-file.ts";
+export type { TorchTensor, UnreadableTensor } from "./torch-tensor.ts";
 export { writePyTorch } from "./torch-write.ts";
-export { openWeights } from "./weights.ts";
+export { openWeights, type WeightsOptions } from "./weights.ts";
 export { readInto, readIntoTensor, WeightsError, type WeightsFile } from "./weights-file.ts";
 export { readWordVectors } from "./word-vectors.ts";
 export { type WordVectorsOptions, writeWord2vec } from "./word2vec.ts";

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from "#platform";
+import { closeSync, fstatSync, readSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import { openFile } from "./bytes.ts";
 
 /** A file of llama2.c is damaged or of another kind. */
 export class Llama2cError extends ShoshinError {}
@@ -30,7 +31,7 @@ const HEADER = 28;
  * @throws Llama2cError unless the sizes agree with one another and with the length of the file.
  */
 export function readLlama2c(path: string): Llama2cModel {
-  const fd = openSync(path, "r");
+  const fd = openFile(path);
   try {
     const { size } = fstatSync(fd);
     if (size < HEADER) throw new Llama2cError(`${path}: ${size} bytes; a model of llama2.c has a header of ${HEADER}`);

@@ -41,8 +41,16 @@ export interface AllowList {
   persistent(id: unknown): unknown;
 }
 
-/** Limits far beyond any checkpoint, against files that ask for memory without end. */
+/**
+ * Limits far beyond any checkpoint, against files that ask for memory without end. Containers, which take the most memory, are
+ * counted against the length of the pickle too: Python, which remembers each, spends at least 2 bytes on one.
+ */
 const LIMITS = { containers: 4_000_000, memo: 10_000_000, stack: 10_000_000, depth: 200, digits: 1024 };
+const FREE_CONTAINERS = 100_000;
+/** Steps of calls that go through their arguments. */
+const FREE_WORK = 20_000_000;
+const WORK_PER_BYTE = 50;
+const BYTES_PER_CONTAINER = 2;
 
 const whole = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 function longOf(bytes: Uint8Array): number | bigint {
@@ -61,6 +69,12 @@ export function unpickle(cursor: Cursor, allow: AllowList, refuse: Refuse): unkn
   return new Machine(cursor, allow, refuse).run();
 }
 
+/** Steps that it takes to go through a value. */
+function size(value: unknown): number {
+  if (typeof value === "string" || value instanceof Uint8Array || Array.isArray(value)) return value.length;
+  return value instanceof Map || value instanceof Set ? value.size : 0;
+}
+
 class Machine {
   readonly #cursor: Cursor;
   readonly #allow: AllowList;
@@ -69,11 +83,14 @@ class Machine {
   readonly #outer: unknown[][] = [];
   readonly #memo = new Map<number, unknown>();
   #containers = 0;
+  #work = 0;
+  readonly #start: number;
 
   constructor(cursor: Cursor, allow: AllowList, refuse: Refuse) {
     this.#cursor = cursor;
     this.#allow = allow;
     this.#refuse = refuse;
+    this.#start = cursor.position;
   }
 
   run(): unknown {
@@ -98,9 +115,15 @@ class Machine {
     if (this.#stack.length >= LIMITS.stack) this.#refuse("the pickle stacks up too many values");
     this.#stack.push(value);
   }
+  #charge(containers: number): void {
+    this.#containers += containers;
+    const read = this.#cursor.position - this.#start;
+    const most = Math.min(LIMITS.containers, FREE_CONTAINERS + read / BYTES_PER_CONTAINER);
+    if (this.#containers > most) this.#refuse(`the pickle makes over ${Math.floor(most)} objects in ${read} bytes`);
+  }
   /** Pushes a new container. */
   make(value: unknown): void {
-    if (++this.#containers > LIMITS.containers) this.#refuse(`the pickle makes over ${LIMITS.containers} objects`);
+    this.#charge(1);
     this.push(value);
   }
   pop(): unknown {
@@ -154,8 +177,9 @@ class Machine {
     for (const value of values) set.add(value);
   }
   global(module: unknown, name: unknown): void {
+    if (typeof module !== "string" || typeof name !== "string") this.#refuse("the pickle names what is no name");
     const full = `${module}.${name}`.slice(0, 200);
-    const value = typeof module === "string" && typeof name === "string" ? this.#allow.global(full) : undefined;
+    const value = this.#allow.global(full);
     if (value === undefined) this.#refuse(`the pickle names ${full}, which is not allowed; nothing of it has been run`);
     this.push(value);
   }
@@ -163,11 +187,12 @@ class Machine {
     const args = this.pop();
     const callable = this.pop();
     if (!(callable instanceof Callable) || !Array.isArray(args)) this.#refuse("the pickle calls what is no function");
+    // A short call can go through a long list, and copy it, again and again.
+    for (const arg of args) this.#work += size(arg);
+    const most = FREE_WORK + WORK_PER_BYTE * (this.#cursor.position - this.#start);
+    if (this.#work > most) this.#refuse("the pickle goes through long lists again and again");
     const value = callable.call(args);
-    // A short call can copy a long list again and again.
-    if (value instanceof Uint8Array) this.#containers += value.length >> 4;
-    else if (Array.isArray(value)) this.#containers += value.length;
-    else if (value instanceof Map || value instanceof Set) this.#containers += value.size;
+    this.#charge(value instanceof Uint8Array ? value.length >> 4 : size(value));
     this.make(value);
   }
   /** Attributes of an OrderedDict (`_metadata` of state dicts) are dropped; other objects take none. */

@@ -43,9 +43,11 @@ export function parseHeader(
     refuse(`the header is not JSON: ${(error as Error).message}`);
   }
   if (header === null || typeof header !== "object" || Array.isArray(header)) refuse("the header is no object");
-  const keys = topLevelKeys(text);
-  const twice = keys.length === new Set(keys).size ? undefined : keys.find((key, i) => keys.indexOf(key) !== i);
-  if (twice !== undefined) refuse(`the header names ${JSON.stringify(twice)} twice`);
+  const seen = new Set<string>();
+  for (const key of topLevelKeys(text)) {
+    if (seen.has(key)) refuse(`the header names ${JSON.stringify(key.slice(0, 200))} twice`);
+    seen.add(key);
+  }
   const entries = new Map<string, TensorEntry>();
   const metadata: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(header as Record<string, unknown>)) {
@@ -78,15 +80,16 @@ function entryOf(
 ): TensorEntry {
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(bytesOf, dtype))
-    return refuse(`${name}: unknown dtype ${String(dtype)}`);
+    return refuse(`${name}: unknown dtype ${typeof dtype === "string" ? dtype.slice(0, 80) : typeof dtype}`);
   if (!Array.isArray(shape) || !shape.every(whole)) return refuse(`${name}: the shape is no list of whole numbers`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole)) {
     return refuse(`${name}: data_offsets are not two whole numbers`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = (shape as number[]).reduce((n, s) => n * s, bytesOf[dtype]);
-  if (!Number.isSafeInteger(bytes)) return refuse(`${name}: shape [${shape}] overflows`);
-  if (end - begin !== bytes)
-    return refuse(`${name}: ${dtype} [${shape}] takes ${bytes} bytes, its range ${end - begin}`);
+  const said = `${dtype} [${(shape as number[]).slice(0, 16)}${shape.length > 16 ? ", …" : ""}]`;
+  if (!(bytes <= Number.MAX_SAFE_INTEGER)) return refuse(`${name}: ${said} overflows`);
+  if (!Number.isInteger(bytes)) return refuse(`${name}: ${said} does not end with a byte`);
+  if (end - begin !== bytes) return refuse(`${name}: ${said} takes ${bytes} bytes, its range ${end - begin}`);
   return { dtype, shape: shape as number[], begin, end };
 }

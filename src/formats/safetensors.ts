@@ -8,6 +8,7 @@ import {
   dtypeOf,
   encode,
   floatPieces,
+  notFloats,
   type SafetensorsDType,
   type TakeFloats,
   type TensorData,
@@ -34,7 +35,7 @@ export class SafetensorsFile implements WeightsFile {
   readonly #start: number;
   readonly #refuse: Refuse;
 
-  /** Throws {@link SafetensorsError}; errors of the file system pass through. */
+  /** Throws {@link SafetensorsError}; FileError for what cannot be opened. */
   static open(path: string): SafetensorsFile {
     return new SafetensorsFile(path);
   }
@@ -98,6 +99,8 @@ export class SafetensorsFile implements WeightsFile {
   }
   readFloats(name: string, take: TakeFloats): void {
     const { dtype, shape } = this.info(name);
+    const why = notFloats(dtype);
+    if (why !== undefined) throw new SafetensorsError(`${this.path}: ${name} holds ${why}`);
     const position = this.#start + this.#entry(name).begin;
     floatPieces(
       this.#source,

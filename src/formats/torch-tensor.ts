@@ -2,8 +2,10 @@ import { type ByteSource, PartSource, type Refuse, readBytes } from "./bytes.ts"
 import {
   asFloats,
   DTYPE_BYTES,
+  DTypeError,
   decode,
   floatPieces,
+  notFloats,
   type SafetensorsDType,
   type TakeFloats,
   type TensorData,
@@ -17,10 +19,57 @@ export interface TorchStorage {
   readonly key: string;
   /** Undefined for untyped ones, whose tensors say the type. */
   readonly dtype: SafetensorsDType | undefined;
+  /** Bytes of an element where the type is none of ours. */
+  readonly elementBytes?: number;
+  /** What it holds where that cannot be read: `complex128`, say. */
+  readonly foreign?: string;
   /** In bytes. */
   readonly size: number;
+  /** Whether numbers have their most significant byte first. */
+  bigEndian?: boolean;
   /** Its bytes; set once their place is known. */
   open: (() => ByteSource) | undefined;
+}
+
+/** A shape for a message. */
+export const shownShape = (list: readonly number[]): string =>
+  `[${list.slice(0, 16)}${list.length > 16 ? `, … (${list.length})` : ""}]`;
+
+/** A tensor of a kind that is not read, beside others that are: sparse, quantised, without data. */
+export class UnreadableTensor {
+  /** What it is, in words. */
+  readonly what: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+
+  constructor(what: string, dtype: string, shape: readonly number[]) {
+    this.what = what;
+    this.dtype = dtype;
+    this.shape = shape;
+  }
+}
+
+/** PyTorch's lazy views: what is read is negated, or the conjugate of what lies in the file. */
+export interface LazyBits {
+  neg: boolean;
+  conj: boolean;
+}
+
+/** Carries out the bits in an array that is ours. */
+function resolve(dtype: SafetensorsDType, data: TensorData["data"], { neg, conj }: LazyBits): void {
+  if (neg && (dtype === "F8_E4M3" || dtype === "F8_E5M2"))
+    for (let i = 0; i < data.length; i++) data[i] = Number(data[i]) ^ 0x80;
+  else if (neg && (dtype === "BOOL" || (DTYPE_BYTES[dtype] <= 1 && dtype !== "I8" && dtype !== "U8")))
+    throw new DTypeError(`a negated view of ${dtype}`);
+  else if (neg && (data instanceof BigInt64Array || data instanceof BigUint64Array))
+    for (let i = 0; i < data.length; i++) data[i] = -data[i];
+  else if (neg) for (let i = 0; i < data.length; i++) data[i] = -Number(data[i]);
+  if (conj && dtype === "C64") for (let i = 1; i < data.length; i += 2) data[i] = -Number(data[i]);
+}
+
+/** Turns the bytes of every number round. */
+function swapBytes(bytes: Uint8Array, width: number): void {
+  for (let at = 0; width > 1 && at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
 }
 
 /** A tensor in a PyTorch file: a view (shape, strides, offset) of a storage; the elements are read when asked for. */
@@ -33,30 +82,41 @@ export class TorchTensor {
   readonly offset: number;
   readonly storage: TorchStorage;
   readonly requiresGrad: boolean;
+  readonly bits: LazyBits;
   readonly #refuse: Refuse;
 
   constructor(
     storage: TorchStorage,
-    view: { dtype: SafetensorsDType; shape: number[]; strides: number[]; offset: number; requiresGrad: boolean },
+    view: {
+      dtype: SafetensorsDType;
+      shape: number[];
+      strides: number[];
+      offset: number;
+      requiresGrad: boolean;
+      bits?: LazyBits;
+    },
     refuse: Refuse,
   ) {
     const { dtype, shape, strides, offset } = view;
     const valid = (list: number[]) => list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!valid(shape) || !valid(strides) || !valid([offset]) || shape.length !== strides.length || shape.length > 64)
-      refuse(`a tensor has shape [${shape}], strides [${strides}] and offset ${offset}`);
+      refuse(`a tensor has shape ${shownShape(shape)}, strides ${shownShape(strides)} and offset ${offset}`);
     const numel = shape.reduce((n, s) => n * s, 1);
     const held = Math.floor(storage.size / DTYPE_BYTES[dtype]);
     const last = numel === 0 ? 0 : shape.reduce((at, s, i) => at + (s - 1) * strides[i], offset + 1);
     if (!(last <= held))
-      refuse(`a tensor [${shape}] with strides [${strides}] at ${offset} goes beyond its storage of ${held} elements`);
+      refuse(
+        `a tensor ${shownShape(shape)} with strides ${shownShape(strides)} at ${offset} goes beyond its storage of ${held} elements`,
+      );
     if (numel > Math.max(held, MAX_REPEATED))
-      refuse(`a tensor [${shape}] repeats a storage of ${held} elements: a bomb`);
+      refuse(`a tensor ${shownShape(shape)} repeats a storage of ${held} elements: a bomb`);
     this.dtype = dtype;
     this.shape = shape;
     this.strides = strides;
     this.offset = offset;
     this.storage = storage;
     this.requiresGrad = view.requiresGrad;
+    this.bits = view.bits ?? { neg: false, conj: false };
     this.#refuse = refuse;
   }
 
@@ -85,20 +145,30 @@ export class TorchTensor {
     const { dtype, shape } = this;
     const span = this.#span();
     const bytes = readBytes(span, 0, span.size, this.#refuse);
+    if (this.storage.bigEndian) swapBytes(bytes, dtype === "C64" ? 4 : DTYPE_BYTES[dtype]);
     const data = decode(dtype, this.numel === 0 || this.#dense ? bytes : this.#gather(bytes));
+    resolve(dtype, data, this.bits);
     return { dtype, shape, data };
   }
   /** As WeightsFile's. */
   readFloats(take: TakeFloats): void {
+    const why = notFloats(this.dtype);
+    if (why !== undefined) throw new DTypeError(`the tensor holds ${why}`);
     if (this.numel === 0) return;
-    if (this.#dense) floatPieces(this.#span(), 0, this.dtype, this.numel, take);
+    const plain = !this.storage.bigEndian && !this.bits.neg;
+    if (this.#dense && plain) floatPieces(this.#span(), 0, this.dtype, this.numel, take);
     else take(asFloats(this.read()), 0);
   }
   #gather(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    const types = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array };
-    const type = types[DTYPE_BYTES[this.dtype]];
-    const from = new type(bytes.buffer) as Uint32Array;
-    const to = new type(this.numel) as Uint32Array<ArrayBuffer>;
+    const types: Readonly<Record<number, unknown>> = {
+      1: Uint8Array,
+      2: Uint16Array,
+      4: Uint32Array,
+      8: BigUint64Array,
+    };
+    const type = types[DTYPE_BYTES[this.dtype]] as Uint32ArrayConstructor;
+    const from = new type(bytes.buffer);
+    const to = new type(this.numel);
     const { shape, strides } = this;
     const index = shape.map(() => 0);
     for (let i = 0, at = 0; i < to.length; i++) {

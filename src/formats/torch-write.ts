@@ -10,7 +10,7 @@ class PickleWriter {
   #memo = 0;
 
   op(...bytes: number[]): this {
-    this.#parts.push(...bytes);
+    for (const byte of bytes) this.#parts.push(byte);
     return this;
   }
   #uint32(n: number): this {
@@ -70,7 +70,8 @@ export function writePyTorch(path: string, tensors: ReadonlyMap<string, TensorSo
     let storage = storages.get(source.data);
     pickle.text(name);
     const type = Object.keys(STORAGES).find((key) => STORAGES[key] === dtype);
-    const kind = Object.keys(TORCH_DTYPES).find((key) => TORCH_DTYPES[key] === dtype) as string;
+    const kind = Object.keys(TORCH_DTYPES).find((key) => TORCH_DTYPES[key] === dtype);
+    if (kind === undefined) throw new PyTorchError(`${name}: PyTorch has no type ${dtype}`, "Write it as safetensors.");
     pickle.global("torch._utils", type === undefined ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2").op(0x28);
     if (storage === undefined) {
       const key = String(storages.size);

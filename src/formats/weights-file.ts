@@ -2,7 +2,7 @@
 import type { DType, TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { TakeFloats, TensorData } from "./dtype.ts";
+import { asFloats, type TakeFloats, type TensorData } from "./dtype.ts";
 
 /** Weights could not be found, or the files that hold them do not fit each other. */
 export class WeightsError extends ShoshinError {}
@@ -35,7 +35,8 @@ export function readInto(file: WeightsFile, name: string, target: Float32Array):
 
 /** A tensor's elements for one that is not float32, which would not hold every whole number. */
 function wholeNumbers(file: WeightsFile, name: string, dtype: DType): TypedArray {
-  const { data } = file.read(name);
+  const read = file.read(name);
+  const data = read.dtype.startsWith("F8") ? asFloats(read) : read.data;
   const values = Float64Array.from(data as ArrayLike<number | bigint>, Number);
   if (dtype === "float64") return values;
   const [low, high] = dtype === "int32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 255];

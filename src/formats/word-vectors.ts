@@ -1,6 +1,6 @@
 import { statSync } from "#platform";
 import { checkOptions, type Known } from "../backend/options.ts";
-import { fileError, isGzip, openBytes } from "../data/lines.ts";
+import { fileError, isGzip, openBytes, unpackedLimit } from "../data/lines.ts";
 import { type KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { FASTTEXT_MAGIC, readFastText } from "./fasttext.ts";
@@ -23,6 +23,8 @@ const OTHERS: readonly [bytes: readonly number[], what: string, hint: string][] 
     "Save it with Gensim's save_word2vec_format: that opens without running foreign code.",
   ],
   [[0x50, 0x4b, 3, 4], "a zip archive", "Unpack it first."],
+  [[0xff, 0xfe], "text that is not UTF-8 but UTF-16", "Convert it first, e.g. iconv -f utf-16 -t utf-8."],
+  [[0xfe, 0xff], "text that is not UTF-8 but UTF-16", "Convert it first, e.g. iconv -f utf-16 -t utf-8."],
   [[0x93, 0x4e, 0x55, 0x4d], "a NumPy array", "Save the vectors with Gensim's save_word2vec_format."],
 ];
 
@@ -48,7 +50,7 @@ export async function readWordVectors(path: string, options: WordVectorsOptions 
     const { size: onDisk } = statSync(path);
     // A packed file may hold many times its size.
     const packed = isGzip(path);
-    const whole = packed ? Number.POSITIVE_INFINITY : onDisk;
+    const whole = packed ? unpackedLimit(onDisk, {}) : onDisk;
     const number = start.length < 4 ? 0 : new DataView(start.buffer, start.byteOffset).getInt32(0, true);
     // Before version 11 fastText began with the size, a small number.
     if (number === FASTTEXT_MAGIC || (number > 0 && number <= MAX_SIZE))

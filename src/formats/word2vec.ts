@@ -1,8 +1,8 @@
 import { checkOptions } from "../backend/options.ts";
-import { makeDecoder, readLines } from "../data/lines.ts";
+import { fileError, makeDecoder, openBytes } from "../data/lines.ts";
 import { KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import { writeFileAtomic } from "./atomic.ts";
-import type { ByteReader } from "./byte-reader.ts";
+import { ByteReader } from "./byte-reader.ts";
 
 export interface WordVectorsOptions {
   /**
@@ -12,8 +12,72 @@ export interface WordVectorsOptions {
   vocabulary?: ReadonlySet<string>;
   /** Only the first so many words of the file. */
   limit?: number;
-  /** How words are written, as TextDecoder calls it; utf-8 by default. */
+  /**
+   * How words are written, as TextDecoder calls it; utf-8 by default. Bytes that are none of it are written `\\xe9`, as Gensim
+   * and Python do with "backslashreplace".
+   */
   encoding?: string;
+}
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Decoder = ReturnType<typeof makeDecoder>;
+/**
+ * A word's text. Where its bytes are none of the encoding, published files have such words, those that are none are written as
+ * `\xe9`, so that words stay apart.
+ */
+export function decodeWord(decoder: Decoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    // The longest run that is sound, then a byte that is not.
+    let text = "";
+    for (let at = 0; at < bytes.length; ) {
+      let length = Math.min(4, bytes.length - at);
+      for (; length > 0 && !isUtf8(bytes.subarray(at, at + length)); ) length--;
+      text +=
+        length > 0 ? strict.decode(bytes.subarray(at, at + length)) : `\\x${bytes[at].toString(16).padStart(2, "0")}`;
+      at += Math.max(1, length);
+    }
+    return text;
+  }
+}
+
+/** Lines of a file, each decoded for itself so that a bad word spoils no other. */
+async function* wordLines(path: string, encoding: string): AsyncGenerator<{ line: number; text: string }> {
+  makeDecoder(path, encoding);
+  // A byte-order mark begins the file, not a line.
+  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
+  const reader = new ByteReader(openBytes(path));
+  try {
+    for (let line = 1; ; line++) {
+      const bytes = await reader.until(10, MAX_TEXT_LINE);
+      const last = bytes === undefined ? reader.take(reader.ready) : bytes;
+      if (last.length > MAX_TEXT_LINE) {
+        throw new WordVectorsError(
+          `${path}, line ${line}: longer than ${MAX_TEXT_LINE} bytes`,
+          "Lines are: word v1 v2 …, as word2vec, GloVe and fastText write them.",
+        );
+      }
+      if (bytes === undefined && last.length === 0) return;
+      const text = decodeWord(decoder, last);
+      const start = line === 1 && text.startsWith("\ufeff") ? 1 : 0;
+      yield { line, text: text.slice(start, text.endsWith("\r") ? -1 : undefined) };
+      if (bytes === undefined) return;
+    }
+  } catch (error) {
+    throw error instanceof WordVectorsError ? error : fileError(path, error);
+  } finally {
+    await reader.close();
+  }
 }
 
 /** First line of word2vec's files and of fastText's `.vec`: number of words and size. */
@@ -24,6 +88,8 @@ export interface Header {
 /** Vectors are at most so long, words at most so many bytes: what is longer is no word vector. */
 export const MAX_SIZE = 65_535;
 const MAX_WORD = 4_096;
+/** So many bytes hold a word and numbers of any precision. */
+const MAX_TEXT_LINE = MAX_WORD + 32 * MAX_SIZE;
 
 export function parseHeader(line: string, path: string): Header | undefined {
   const match = /^(\d+)[ \t]+(\d+)[ \t]*\r?$/.exec(line);
@@ -92,12 +158,7 @@ export async function readWord2vecBinary(
     while ((await reader.fill(1)) && reader.peek(1)[0] === 10) reader.take(1);
     const bytes = await reader.until(32, MAX_WORD);
     if (bytes === undefined) damaged(i, reader.ready > MAX_WORD ? "no word where one should begin" : "the file ends");
-    let word = "";
-    try {
-      word = decoder.decode(bytes);
-    } catch {
-      damaged(i, `a word that is not ${decoder.encoding}`);
-    }
+    const word = decodeWord(decoder, bytes as Uint8Array);
     if (!(await reader.fill(4 * size))) damaged(i, "the file ends inside a vector");
     numbers.set(reader.take(4 * size));
     if (options.vocabulary !== undefined && !options.vocabulary.has(word)) continue;
@@ -146,7 +207,7 @@ export async function readWordVectorsText(
   let size = header?.size;
   let kept: Collector | undefined;
   let rows = 0;
-  for await (const { line, text } of readLines(path, options.encoding)) {
+  for await (const { line, text } of wordLines(path, options.encoding ?? "utf-8")) {
     if (line === 1 && header !== undefined) continue;
     if (text === "") continue;
     if (rows >= limit) break;

@@ -3,9 +3,12 @@ import { type ByteSource, MemorySource, PartSource, type Refuse, readBytes } fro
 
 /** Deflate shrinks no further than this; whatever claims to is refused before memory is asked for. */
 const MAX_RATIO = 1032;
-/** Of a packed member, which must be held whole. */
-const MAX_INFLATED = 4 * 2 ** 30;
+/** What packed members, which must be held whole, may unpack to by themselves; beyond it so many times the archive's size. */
+const MIN_UNPACKED = 256 * 2 ** 20;
+const UNPACKED = 200;
 const MAX_MEMBERS = 1_000_000;
+/** Members are held against their checksums in pieces. */
+const PIECE = 1 << 20;
 
 interface Member {
   method: number;
@@ -24,10 +27,10 @@ for (let i = 0; i < 256; i++) {
 for (let k = 1; k < 8; k++)
   for (let i = 0; i < 256; i++) TABLES[k][i] = (TABLES[k - 1][i] >>> 8) ^ TABLES[0][TABLES[k - 1][i] & 255];
 
-/** CRC-32 as in zip, eight bytes at a time. */
-export function crc32(bytes: Uint8Array): number {
+/** CRC-32 as in zip, eight bytes at a time; goes on from `before`, that of what comes first. */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES;
-  let c = -1;
+  let c = ~before;
   let i = 0;
   for (; i + 8 <= bytes.length; i += 8) {
     c ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
@@ -50,11 +53,17 @@ export class ZipReader {
   readonly #source: ByteSource;
   readonly #members = new Map<string, Member>();
   readonly #refuse: Refuse;
+  readonly #maxUnpacked: number;
+  readonly #checked = new Set<string>();
 
-  /** `refuse` is called for whatever is damaged, encrypted, packed in an unknown way, twice there, or a bomb. */
-  constructor(source: ByteSource, refuse: Refuse) {
+  /**
+   * `refuse` is called for whatever is damaged, encrypted, packed in an unknown way, twice there, or a bomb.
+   * @param maxUnpacked bytes that a packed member may unpack to
+   */
+  constructor(source: ByteSource, refuse: Refuse, maxUnpacked = Math.max(MIN_UNPACKED, UNPACKED * source.size)) {
     this.#source = source;
     this.#refuse = refuse;
+    this.#maxUnpacked = maxUnpacked;
     const { at, size, count } = this.#directory();
     if (count > MAX_MEMBERS) refuse(`the archive claims ${count} members; the limit is ${MAX_MEMBERS}`);
     const bytes = readBytes(source, at, size, refuse);
@@ -79,7 +88,7 @@ export class ZipReader {
       if (member.method !== 0 && member.method !== 8)
         refuse(`${name} is packed by the unknown method ${member.method}`);
       if (member.method === 0 && member.packed !== member.size) refuse(`${name}: two sizes of what is not packed`);
-      if (member.size > MAX_RATIO * member.packed || (member.method === 8 && member.size > MAX_INFLATED))
+      if (member.size > MAX_RATIO * member.packed)
         refuse(`${name} claims to unpack ${member.packed} bytes to ${member.size}: a zip bomb`);
       if (this.#members.has(name)) refuse(`${name} is in the archive twice`);
       total += member.packed;
@@ -146,26 +155,53 @@ export class ZipReader {
   #member(name: string): Member {
     return this.#members.get(name) ?? this.#refuse(`the archive has no ${name}`);
   }
-  /** A member's bytes: a part of the file where it is stored, in memory where it is packed. */
+  /** A member's bytes: a part of the file where it is stored, in memory where it is packed. Its checksum is not looked at. */
   open(name: string): ByteSource {
     const member = this.#member(name);
+    const packed = this.#packed(name, member);
+    if (member.method === 8 && member.size > this.#maxUnpacked)
+      this.#refuse(
+        `${name} unpacks to ${member.size} bytes; the limit is ${this.#maxUnpacked} (give { maxUnpacked: BYTES } if it can be trusted)`,
+      );
+    return member.method === 0 ? packed : new MemorySource(this.#inflate(name, member, packed), this.#refuse);
+  }
+  /** A member's bytes as they lie in the file. */
+  #packed(name: string, member: Member): ByteSource {
     const local = new DataView(readBytes(this.#source, member.header, 30, this.#refuse).buffer as ArrayBuffer);
     if (local.getUint32(0, true) !== 0x04034b50) this.#refuse(`${name}: its header is damaged`);
     const start = member.header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
-    const packed = new PartSource(this.#source, start, member.packed, this.#refuse);
-    return member.method === 0 ? packed : new MemorySource(this.#inflate(name, member, packed), this.#refuse);
+    return new PartSource(this.#source, start, member.packed, this.#refuse);
   }
-  /** A member's bytes as a whole, held against their checksum. */
-  read(name: string): Uint8Array<ArrayBuffer> {
+  /** A member's bytes, held against their checksum (once) before they are given. */
+  check(name: string): ByteSource {
     const source = this.open(name);
-    const bytes = readBytes(source, 0, source.size, this.#refuse);
-    if (crc32(bytes) !== this.#member(name).crc) this.#refuse(`${name}: the checksum is wrong, the file is damaged`);
-    return bytes;
+    if (this.#checked.has(name)) return source;
+    let crc = 0;
+    for (let at = 0; at < source.size; at += PIECE)
+      crc = crc32(readBytes(source, at, Math.min(PIECE, source.size - at), this.#refuse), crc);
+    if (crc !== this.#member(name).crc) this.#refuse(`${name}: the checksum is wrong, the file is damaged`);
+    this.#checked.add(name);
+    return source;
   }
-  #inflate(name: string, member: Member, packed: ByteSource): Uint8Array {
+  /** The first bytes of a member, `most` at the most. */
+  head(name: string, most: number): Uint8Array {
+    const member = this.#member(name);
+    const size = Math.min(member.size, most);
+    const source = this.#packed(name, member);
+    return member.method === 0
+      ? readBytes(source, 0, size, this.#refuse)
+      : this.#inflate(name, { ...member, size }, source, false);
+  }
+  /** @param whole unpack all, and hold its size against what the directory says */
+  #inflate(name: string, member: Member, packed: ByteSource, whole = true): Uint8Array {
     const out = new Uint8Array(member.size);
     let length = 0;
     const inflate = new Inflate((part) => {
+      if (!whole) {
+        out.set(part.subarray(0, out.length - length), length);
+        length += Math.min(part.length, out.length - length);
+        return;
+      }
       if (length + part.length > out.length)
         this.#refuse(`${name} unpacks to more than the ${out.length} bytes it claims`);
       out.set(part, length);
@@ -173,7 +209,7 @@ export class ZipReader {
     });
     const piece = 1 << 16;
     try {
-      for (let at = 0; at < packed.size; at += piece) {
+      for (let at = 0; at < packed.size && (whole || length < out.length); at += piece) {
         const n = Math.min(piece, packed.size - at);
         inflate.push(readBytes(packed, at, n, this.#refuse), at + n === packed.size);
       }

@@ -1,18 +1,73 @@
+import { pushAll } from "../backend/arrays.ts";
 import { HubError } from "./settings.ts";
 
 /** What a model is fetched for: all of it, its tokenizer, or its configuration. */
 export type HubPurpose = "model" | "tokenizer" | "config";
 
-/** Whether a path matches a pattern as Python's fnmatch has them: `*` (slashes too), `?`, `[abc]`, `[!abc]`; `folder/` is all in it. */
-export function matches(path: string, pattern: string): boolean {
+/** A pattern's parts: `*` as undefined, else the test of one character. */
+type Glob = (((c: string) => boolean) | undefined)[];
+
+function globOf(pattern: string): Glob {
   const whole = pattern.endsWith("/") ? `${pattern}*` : pattern;
-  const source = whole.replace(/\[(!?)([^\]]+)\]|[\s\S]/g, (part, not: string | undefined, set: string | undefined) => {
-    if (set !== undefined) return `[${not ? "^" : ""}${set.replace(/[\\^]/g, "\\$&")}]`;
-    if (part === "*") return "[\\s\\S]*";
-    if (part === "?") return "[\\s\\S]";
-    return part.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-  });
-  return new RegExp(`^${source}$`, "u").test(path);
+  const parts: Glob = [];
+  for (const [part, not, set] of whole.matchAll(/\[(!?)([^\]]+)\]|[\s\S]/gu)) {
+    if (set !== undefined) {
+      const inside = new RegExp(`[${not ? "^" : ""}${set.replace(/[\\^]/g, "\\$&")}]`, "u");
+      parts.push((c) => inside.test(c));
+    } else if (part === "?") parts.push(() => true);
+    else if (part !== "*") parts.push((c) => c === part);
+    else if (parts.length === 0 || parts[parts.length - 1] !== undefined) parts.push(undefined);
+  }
+  return parts;
+}
+
+/** Tries again only from the last `*`, which is enough: no pattern takes longer than its length times the path's. */
+function globMatches(glob: Glob, path: readonly string[]): boolean {
+  let [at, p, star, from] = [0, 0, -1, 0];
+  while (at < path.length) {
+    const part = glob[p];
+    if (p < glob.length && part === undefined) {
+      [star, from] = [p++, at];
+    } else if (part?.(path[at])) {
+      at++;
+      p++;
+    } else if (star >= 0) {
+      at = ++from;
+      p = star + 1;
+    } else return false;
+  }
+  while (p < glob.length && glob[p] === undefined) p++;
+  return p === glob.length;
+}
+
+/**
+ * Tells whether a path matches one of the patterns as Python's fnmatch has them: `*` (slashes too), `?`, `[abc]`, `[!abc]`;
+ * `folder/` is all in it. Plain names cost nothing, however many.
+ * @throws HubError for a pattern that is damaged (`[z-a]`)
+ */
+export function matcher(patterns: readonly string[]): (path: string) => boolean {
+  const names = new Set<string>();
+  const globs: Glob[] = [];
+  for (const pattern of patterns) {
+    const plain = pattern.replace(/\[([*?[])\]/g, "$1");
+    if (!pattern.endsWith("/") && !/[*?[]/.test(pattern.replace(/\[[*?[]\]/g, ""))) names.add(plain);
+    else {
+      try {
+        globs.push(globOf(pattern));
+      } catch {
+        throw new HubError(
+          `${JSON.stringify(pattern.slice(0, 80))} is no pattern of names`,
+          "Known are * ? [abc] [!abc].",
+        );
+      }
+    }
+  }
+  return (path) => {
+    if (names.has(path)) return true;
+    if (globs.length === 0) return false;
+    const characters = Array.from(path);
+    return globs.some((glob) => globMatches(glob, characters));
+  };
 }
 
 const CONFIG = ["config.json", "generation_config.json", "adapter_config.json", "shoshin.json"];
@@ -34,7 +89,7 @@ function weights(names: readonly string[]): string[] {
       if (names.includes(`${base}.${end}`)) return [[`${base}.${end}`]];
       return names.includes(index) && shards.length > 0 ? [[index, ...shards]] : [];
     });
-    out.push(...(found[0] ?? []));
+    pushAll(out, found[0] ?? []);
   }
   return out;
 }
@@ -42,9 +97,12 @@ function weights(names: readonly string[]): string[] {
 /** First file of a numbered set (`-00001-of-00003`) that is not among `names`. */
 export function missingShard(names: readonly string[]): string | undefined {
   const have = new Set(names);
+  const done = new Set<string>();
   for (const name of names) {
     const match = SHARD.exec(name);
-    if (match === null) continue;
+    const set = name.replace(SHARD, "-*-of-$2");
+    if (match === null || done.has(set)) continue;
+    done.add(set);
     // Weights are counted from 1, Parquet files from 0.
     const first = have.has(name.replace(SHARD, `-00000-of-${match[2]}`)) || !/\.(safetensors|bin)$/.test(name) ? 0 : 1;
     for (let i = first; i < Number(match[2]) + first; i++) {

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "#platform";
 import { checkOptions } from "../backend/options.ts";
 import type { HubPurpose } from "./files.ts";
-import { HUB_OPTIONS, HUB_REFUSED, HubError, type HubOptions } from "./settings.ts";
+import { HUB_OPTIONS, HUB_REFUSED, HubError, type HubOptions, hubOptions } from "./settings.ts";
 import { snapshotDownload } from "./snapshot.ts";
 
 const KNOWN = { ...HUB_OPTIONS, revision: true, purpose: true } as const;
@@ -26,7 +26,7 @@ export async function resolveModel(
     throw new HubError(`${spec}: no such folder`, "Name a folder, or a model of the hub: hub:OWNER/NAME[@REVISION].");
   }
   try {
-    return await snapshotDownload(id, { ...options, revision: at ?? revision, purpose });
+    return await snapshotDownload(id, { ...hubOptions(options), revision: at ?? revision, purpose });
   } catch (error) {
     if (prefix !== undefined || !(error instanceof HubError)) throw error;
     throw new HubError(`${spec}: no such folder here, and from the hub: ${error.message}`, error.hint, {

@@ -51,6 +51,7 @@ export const HUB_OPTIONS: Known<HubOptions> = {
 };
 /** What Python's huggingface_hub has besides. */
 export const HUB_REFUSED = {
+  repoType: 'Say { kind: "dataset" }.',
   forceDownload: "What is cached is checked against its digest: remove the folder in the cache to fetch it again.",
   resumeDownload: "A download that was cut off always goes on.",
   proxies: "Node takes HTTPS_PROXY with --use-env-proxy.",
@@ -59,6 +60,10 @@ export const HUB_REFUSED = {
   useAuthToken: "It is called token.",
   trustRemoteCode: "No code of a repository is ever run.",
 };
+
+/** Of the options of a task or model, which has checked its own, those that are for the hub. */
+export const hubOptions = (options: HubOptions): HubOptions =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(HUB_OPTIONS, name)));
 
 export interface HubSettings extends HubOptions {
   endpoint: string;

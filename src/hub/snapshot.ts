@@ -16,7 +16,7 @@ import {
 import { checkOptions, type Known } from "../backend/options.ts";
 import { WriteError, writeError, writeFileAtomic } from "../formats/atomic.ts";
 import { downloadBlob, hasSize } from "./download.ts";
-import { type HubPurpose, matches, missingShard, modelFiles } from "./files.ts";
+import { type HubPurpose, matcher, missingShard, modelFiles } from "./files.ts";
 import {
   checkId,
   checkPath,
@@ -169,12 +169,14 @@ function keep(path: string, text: string): void {
 async function fetchFiles(asked: Asked, listing: Listing, paths: string[], settings: HubSettings): Promise<string> {
   const storage = storageFolder(settings, asked);
   const folder = join(storage, "snapshots", listing.commit);
-  const wanted = listing.files.filter(({ path }) => paths.includes(path));
+  const chosen = new Set(paths);
+  const wanted = listing.files.filter(({ path }) => chosen.has(path));
   const blobOf = (etag: string) => join(storage, "blobs", etag);
   const lacking = wanted.filter(
     ({ path, size, etag }) =>
       !hasSize(join(folder, path), size) && !(etag !== undefined && size !== undefined && hasSize(blobOf(etag), size)),
   );
+  const isLacking = new Set(lacking);
   const progress: HubProgress = {
     repository: asked.id,
     done: 0,
@@ -198,7 +200,7 @@ async function fetchFiles(asked: Asked, listing: Listing, paths: string[], setti
     const { etag, size, path } = await describeFile(asked, listing.commit, file, own);
     if (file.size === undefined) progress.total += size ?? 0;
     const blob = blobOf(etag);
-    const isNew = lacking.includes(file);
+    const isNew = isLacking.has(file);
     if (!(size !== undefined && hasSize(blob, size))) {
       const lock = join(
         settings.cacheDir,
@@ -287,16 +289,14 @@ async function snapshot(asked: Asked, options: HubOptions, pick: Pick): Promise<
 export async function snapshotDownload(id: string, options: SnapshotOptions = {}): Promise<string> {
   checkOptions("snapshotDownload", options, KNOWN, HUB_REFUSED);
   const { revision = "main", kind = "model", allowPatterns, ignorePatterns = [], purpose } = options;
+  const allowed = allowPatterns && matcher(allowPatterns);
+  const ignored = matcher(ignorePatterns);
   const pick: Pick = (names) => {
-    const some = names.filter(
-      (name) =>
-        (allowPatterns === undefined || allowPatterns.some((pattern) => matches(name, pattern))) &&
-        !ignorePatterns.some((pattern) => matches(name, pattern)),
-    );
+    const some = names.filter((name) => (allowed?.(name) ?? true) && !ignored(name));
     if (purpose !== undefined) return modelFiles(some, purpose, `${kind} ${id}`);
     if (some.length > 0) return some;
     throw new HubError(
-      `${kind} ${id} has no file like ${allowPatterns?.join(", ") ?? "any"}`,
+      `${kind} ${id} has no file like ${allowPatterns?.slice(0, 12).join(", ") ?? "any"}`,
       `It has: ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", …" : ""}.`,
       { status: 404 },
     );

@@ -1,3 +1,4 @@
+import { maximum, minimum } from "../backend/arrays.ts";
 import { concat } from "../ops/index.ts";
 import { tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -85,7 +86,7 @@ export function continueTogether(
 /** A batch of the last `length` tokens of each text. */
 function begin(model: CausalLm, rows: Row[], length: number): { batch: Batch; likely: Float64Array[] } {
   const parts = rows.map(({ all }) => all.slice(Math.max(0, all.length - length)));
-  const width = Math.max(...parts.map((p) => p.length));
+  const width = maximum(parts.map((p) => p.length));
   const padding = parts.map((p) => width - p.length);
   const { likely, past } = advance(model, parts, padding);
   return { batch: { rows, padding, width, past }, likely };
@@ -98,7 +99,7 @@ function advance(
   padding: readonly number[],
   past?: LmState,
 ): { likely: Float64Array[]; past: LmState } {
-  const width = Math.max(...pending.map((p) => p.length));
+  const width = maximum(pending.map((p) => p.length));
   const flat = new Int32Array(pending.length * width);
   pending.forEach((p, b) => {
     flat.set(p, (b + 1) * width - p.length);
@@ -120,7 +121,7 @@ function advance(
 function select(model: CausalLm, batch: Batch, which: readonly number[]): Batch {
   const { stateBatchDim: dim, stateTimeDim: time } = model;
   const padding = which.map((i) => batch.padding[i]);
-  const cut = time === undefined ? 0 : Math.min(...padding);
+  const cut = time === undefined ? 0 : minimum(padding);
   if (which.length === batch.rows.length && 2 * cut < batch.width) return batch;
   return {
     rows: which.map((i) => batch.rows[i]),

@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
 import { beamSearch } from "./beam-search.ts";
 import type { CausalLm } from "./causal-lm.ts";
@@ -66,7 +67,7 @@ export function generate(
     for (let at = 0; at < all.length; at += together) {
       const here: Choose = (text, ...rest) => choose(at + text, ...rest);
       const most = Math.max(...room.slice(at, at + together));
-      out.push(...continueTogether(model, all.slice(at, at + together), most, here));
+      pushAll(out, continueTogether(model, all.slice(at, at + together), most, here));
     }
     return out;
   });

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
 import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
@@ -197,8 +198,14 @@ export function beamSearchSeq2Seq(
         const count = all[text].open.length;
         const from = all[text].step(rows.slice(at, at + count));
         if (!all[text].done) {
-          which.push(...from.map((f) => at + f));
-          texts.push(...from.map(() => text));
+          pushAll(
+            which,
+            from.map((f) => at + f),
+          );
+          pushAll(
+            texts,
+            from.map(() => text),
+          );
         }
         at += count;
       }

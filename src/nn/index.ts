@@ -19,6 +19,7 @@ export {
   LuongAttention,
   MultiheadAttention,
 } from "./attention.ts";
+export { ModuleDict, ModuleList, ParameterDict, ParameterList } from "./containers.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, EmbeddingBag } from "./embedding.ts";
 export * as init from "./init.ts";

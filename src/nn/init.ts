@@ -1,11 +1,14 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { normal, uniform } from "../tensor/random.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkNumber, checkWord } from "./check.ts";
 
 /** Initialisers, with PyTorch's names, formulas and defaults. Each overwrites a tensor and returns it. */
 
-type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+const NONLINEARITIES = ["linear", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
+type Nonlinearity = (typeof NONLINEARITIES)[number];
 
 /** Initialisers that wait: they run only for what a checkpoint turns out to lack. */
 let deferred: Map<Tensor, () => void> | undefined;
@@ -25,6 +28,12 @@ export function deferInit<T>(make: () => T): { value: T; pending: Map<Tensor, ()
   }
 }
 
+/** The tensor and the numbers that an initialiser was given. */
+function check(where: string, t: Tensor, numbers: Readonly<Record<string, unknown>> = {}): void {
+  if (!(t instanceof Tensor)) throw new ShapeError(`${where}: expected a tensor, found ${typeof t}`);
+  for (const [name, value] of Object.entries(numbers)) checkNumber(where, name, value);
+}
+
 function set(t: Tensor, values: () => Float64Array): Tensor {
   const run = () => noGrad(() => t.copy_(t.dtype === "float64" ? values() : Float32Array.from(values())));
   if (deferred === undefined) return run();
@@ -41,6 +50,8 @@ export function fans(t: Tensor): { fanIn: number; fanOut: number } {
 
 /** Factor by which the standard deviation is raised for what follows the layer. */
 export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01): number {
+  checkWord("calculateGain", "nonlinearity", nonlinearity, NONLINEARITIES);
+  checkNumber("calculateGain", "negativeSlope", negativeSlope);
   switch (nonlinearity) {
     case "tanh":
       return 5 / 3;
@@ -55,11 +66,18 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
   }
 }
 
-export const uniform_ = (t: Tensor, low = 0, high = 1): Tensor => set(t, () => uniform(t.numel, low, high));
-export const normal_ = (t: Tensor, mean = 0, std = 1): Tensor => set(t, () => normal(t.numel, mean, std));
+export function uniform_(t: Tensor, low = 0, high = 1): Tensor {
+  check("uniform_", t, { low, high });
+  return set(t, () => uniform(t.numel, low, high));
+}
+export function normal_(t: Tensor, mean = 0, std = 1): Tensor {
+  check("normal_", t, { mean, std });
+  return set(t, () => normal(t.numel, mean, std));
+}
 /** Values that are computed when they are wanted: not for what a checkpoint has. */
 export const filled_ = (t: Tensor, values: () => Float64Array): Tensor => set(t, values);
 export function constant_(t: Tensor, value: number): Tensor {
+  check("constant_", t, { value });
   deferred?.delete(t);
   return noGrad(() => t.fill_(value));
 }
@@ -68,6 +86,8 @@ export const ones_ = (t: Tensor): Tensor => constant_(t, 1);
 
 /** Normal, drawn again until within [low, high] (absolute bounds, as in PyTorch). */
 export function truncNormal_(t: Tensor, mean = 0, std = 1, low = -2, high = 2): Tensor {
+  check("truncNormal_", t, { mean, std, low, high });
+  if (low >= high) throw new ShapeError(`truncNormal_: low ${low} is not below high ${high}`);
   return set(t, () => drawTruncated(t.numel, mean, std, low, high));
 }
 function drawTruncated(length: number, mean: number, std: number, low: number, high: number): Float64Array {
@@ -84,12 +104,14 @@ function drawTruncated(length: number, mean: number, std: number, low: number, h
 
 /** Glorot & Bengio 2010: uniform within $\pm g\sqrt{6/(f_{in}+f_{out})}$. */
 export function xavierUniform_(t: Tensor, gain = 1): Tensor {
+  check("xavierUniform_", t, { gain });
   const { fanIn, fanOut } = fans(t);
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(t, -bound, bound);
 }
 /** Glorot & Bengio 2010: normal of deviation $g\sqrt{2/(f_{in}+f_{out})}$. */
 export function xavierNormal_(t: Tensor, gain = 1): Tensor {
+  check("xavierNormal_", t, { gain });
   const { fanIn, fanOut } = fans(t);
   return normal_(t, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
 }
@@ -100,20 +122,27 @@ interface KaimingOptions {
   mode?: "fanIn" | "fanOut";
   nonlinearity?: Nonlinearity;
 }
-function kaimingStd(t: Tensor, { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" }: KaimingOptions): number {
+const KAIMING: Known<KaimingOptions> = { a: true, mode: true, nonlinearity: true };
+function kaimingStd(where: string, t: Tensor, options: KaimingOptions): number {
+  checkOptions(where, options, KAIMING, { generator: "manualSeed() chooses the random numbers." });
+  const { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" } = options;
+  check(where, t, { a });
+  checkWord(where, "mode", mode, ["fanIn", "fanOut"]);
+  checkWord(where, "nonlinearity", nonlinearity, NONLINEARITIES);
   return calculateGain(nonlinearity, a) / Math.sqrt(Math.max(1, fans(t)[mode]));
 }
 /** He et al. 2015: uniform within $\pm\sqrt3\,g/\sqrt{f}$. */
 export function kaimingUniform_(t: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(t, options);
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", t, options);
   return uniform_(t, -bound, bound);
 }
 /** He et al. 2015: normal of deviation $g/\sqrt{f}$. */
 export const kaimingNormal_ = (t: Tensor, options: KaimingOptions = {}): Tensor =>
-  normal_(t, 0, kaimingStd(t, options));
+  normal_(t, 0, kaimingStd("kaimingNormal_", t, options));
 
 /** Saxe et al. 2013: a random (semi-)orthogonal matrix [out, rest], by Gram and Schmidt on normal rows. */
 export function orthogonal_(t: Tensor, gain = 1): Tensor {
+  check("orthogonal_", t, { gain });
   if (t.ndim < 2) throw new ShapeError(`orthogonal_ needs two dimensions, found ${showShape(t.shape)}`);
   return set(t, () => orthogonalRows(t, gain));
 }

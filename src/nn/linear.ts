@@ -1,8 +1,10 @@
 import type { Activation } from "../backend/codes.ts";
+import { checkOptions } from "../backend/options.ts";
 import { linear } from "../ops/index.ts";
 import { empty } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkSize, ELSEWHERE } from "./check.ts";
 import { kaimingUniform_, uniform_ } from "./init.ts";
 import { Module, Parameter } from "./module.ts";
 
@@ -12,11 +14,16 @@ import { Module, Parameter } from "./module.ts";
 export class Linear extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly weight: Parameter;
-  readonly bias: Parameter | undefined;
+  weight: Parameter;
+  bias: Parameter | undefined;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true } = {}) {
+  /** Throws ShapeError for sizes that are none, OptionError for unknown options. */
+  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}) {
     super();
+    checkOptions("Linear", options, { bias: true }, ELSEWHERE);
+    checkSize("Linear", "inFeatures", inFeatures);
+    checkSize("Linear", "outFeatures", outFeatures);
+    const { bias = true } = options;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = new Parameter(empty([outFeatures, inFeatures]));
@@ -43,6 +50,9 @@ export class Linear extends Module {
       );
     }
     return linear(x, this.weight, this.bias, activation);
+  }
+  override printRepr(): string {
+    return `inFeatures=${this.inFeatures}, outFeatures=${this.outFeatures}, bias=${this.bias !== undefined}`;
   }
   override extraRepr(): string {
     return `${this.inFeatures} → ${this.outFeatures}${this.bias ? "" : ", no bias"}`;

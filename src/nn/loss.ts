@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import {
   binaryCrossEntropyWithLogits,
   type CrossEntropyOptions,
@@ -9,11 +10,31 @@ import {
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, sameShape, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkNumber, checkWord } from "./check.ts";
 
 /** Losses, with PyTorch's names (camelCase), defaults and reductions. */
 
 export interface LossOptions {
   reduction?: Reduction;
+}
+
+const KNOWN: Known<LossOptions> = { reduction: true };
+const REDUCTIONS: readonly string[] = ["mean", "sum", "none"];
+const OLD = 'Use reduction: "mean", "sum" or "none".';
+const REFUSED = { sizeAverage: OLD, reduce: OLD };
+const UNWEIGHTED = { ...REFUSED, weight: 'Take reduction: "none", multiply and reduce yourself.' };
+
+/** Only where options were given: a loss without any costs nothing more. */
+function checkLoss(
+  where: string,
+  options: LossOptions | undefined,
+  known: Readonly<Record<string, true>>,
+  refused: Readonly<Record<string, string>> = REFUSED,
+  reductions = REDUCTIONS,
+): void {
+  if (options === undefined) return;
+  checkOptions(where, options, known, refused);
+  if (options.reduction !== undefined) checkWord(where, "reduction", options.reduction, reductions);
 }
 
 function reduce(x: Tensor, reduction: Reduction = "mean"): Tensor {
@@ -31,23 +52,24 @@ function same(name: string, input: Tensor, target: Tensor): void {
 }
 
 /** Mean squared error $\overline{(x-t)^2}$; equal shapes. */
-export function mseLoss(input: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  checkLoss("mseLoss", options, KNOWN, UNWEIGHTED);
   same("mseLoss", input, target);
-  return reduce(input.sub(target).square(), reduction);
+  return reduce(input.sub(target).square(), options?.reduction);
 }
 
 /** Mean absolute error $\overline{|x-t|}$; equal shapes. */
-export function l1Loss(input: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  checkLoss("l1Loss", options, KNOWN, UNWEIGHTED);
   same("l1Loss", input, target);
-  return reduce(input.sub(target).abs(), reduction);
+  return reduce(input.sub(target).abs(), options?.reduction);
 }
 
 /** Huber 1964: $\tfrac12 d^2$ where $|d| \le \delta$, else $\delta(|d| - \tfrac12\delta)$, with $d = x - t$. */
-export function huberLoss(
-  input: Tensor,
-  target: Tensor,
-  { reduction, delta = 1 }: LossOptions & { delta?: number } = {},
-): Tensor {
+export function huberLoss(input: Tensor, target: Tensor, options?: LossOptions & { delta?: number }): Tensor {
+  checkLoss("huberLoss", options, { ...KNOWN, delta: true }, UNWEIGHTED);
+  const { reduction, delta = 1 } = options ?? {};
+  checkNumber("huberLoss", "delta", delta);
   same("huberLoss", input, target);
   const size = input.sub(target).abs();
   // clamp(|d|, δ)·(|d| − ½·clamp(|d|, δ)) is both branches at once.
@@ -56,11 +78,10 @@ export function huberLoss(
 }
 
 /** Huber loss divided by β, as PyTorch's smooth L1. */
-export function smoothL1Loss(
-  input: Tensor,
-  target: Tensor,
-  { reduction, beta = 1 }: LossOptions & { beta?: number } = {},
-): Tensor {
+export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOptions & { beta?: number }): Tensor {
+  checkLoss("smoothL1Loss", options, { ...KNOWN, beta: true }, REFUSED);
+  const { reduction, beta = 1 } = options ?? {};
+  checkNumber("smoothL1Loss", "beta", beta);
   if (beta === 0) return l1Loss(input, target, { reduction });
   return huberLoss(input, target, { reduction, delta: beta }).div(beta);
 }
@@ -69,15 +90,25 @@ export function smoothL1Loss(
  * Cross-entropy of logits [n, classes] (or [..., classes]) and int32 classes [n]; see the operation for weights, smoothing and
  * the ignored index.
  */
-export const crossEntropy = (input: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor =>
-  crossEntropyOp(input, target, options);
+export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
+  checkLoss("crossEntropy", options, CROSS_ENTROPY);
+  return crossEntropyOp(input, target, options);
+}
+const CROSS_ENTROPY: Known<CrossEntropyOptions> = {
+  weight: true,
+  ignoreIndex: true,
+  labelSmoothing: true,
+  reduction: true,
+};
 
 /** Binary cross-entropy of logits and targets 0 to 1; posWeight [classes] scales the positive part, weight every element. */
 export function bceWithLogitsLoss(
   input: Tensor,
   target: Tensor,
-  { reduction, weight, posWeight }: LossOptions & { weight?: Tensor; posWeight?: Tensor } = {},
+  options?: LossOptions & { weight?: Tensor; posWeight?: Tensor },
 ): Tensor {
+  checkLoss("bceWithLogitsLoss", options, { ...KNOWN, weight: true, posWeight: true });
+  const { reduction, weight, posWeight } = options ?? {};
   same("bceWithLogitsLoss", input, target);
   let loss: Tensor;
   if (posWeight === undefined) {
@@ -98,8 +129,10 @@ export function bceWithLogitsLoss(
 export function nllLoss(
   input: Tensor,
   target: Tensor,
-  { reduction = "mean", weight, ignoreIndex = -100 }: LossOptions & { weight?: Tensor; ignoreIndex?: number } = {},
+  options?: LossOptions & { weight?: Tensor; ignoreIndex?: number },
 ): Tensor {
+  checkLoss("nllLoss", options, { ...KNOWN, weight: true, ignoreIndex: true });
+  const { reduction = "mean", weight, ignoreIndex = -100 } = options ?? {};
   const t = target.data();
   const w = weight?.data();
   const factors = Float64Array.from(t, (c) => (c === ignoreIndex ? 0 : (w?.[c] ?? 1)));
@@ -120,8 +153,10 @@ export function nllLoss(
 export function klDivLoss(
   input: Tensor,
   target: Tensor,
-  { reduction = "mean", logTarget = false }: { reduction?: Reduction | "batchMean"; logTarget?: boolean } = {},
+  options?: { reduction?: Reduction | "batchMean"; logTarget?: boolean },
 ): Tensor {
+  checkLoss("klDivLoss", options as LossOptions, { ...KNOWN, logTarget: true }, REFUSED, [...REDUCTIONS, "batchMean"]);
+  const { reduction = "mean", logTarget = false } = options ?? {};
   same("klDivLoss", input, target);
   let loss: Tensor;
   if (logTarget) loss = target.exp().mul(target.sub(input));

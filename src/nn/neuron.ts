@@ -3,6 +3,7 @@ import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkSize } from "./check.ts";
 import { Linear } from "./linear.ts";
 import { Module, Parameter } from "./module.ts";
 
@@ -13,12 +14,13 @@ import { Module, Parameter } from "./module.ts";
 export class Perceptron extends Module {
   readonly inFeatures: number;
   /** [1, in], 0 at first. */
-  readonly weight: Parameter;
+  weight: Parameter;
   /** [1], 0 at first. */
-  readonly bias: Parameter;
+  bias: Parameter;
 
   constructor(inFeatures: number) {
     super();
+    checkSize("Perceptron", "inFeatures", inFeatures);
     this.inFeatures = inFeatures;
     this.weight = new Parameter(zeros([1, inFeatures]), false);
     this.bias = new Parameter(zeros([1]), false);
@@ -65,6 +67,9 @@ export class Perceptron extends Module {
       this.bias.fill_(b);
     });
     return mistakes;
+  }
+  override printRepr(): string {
+    return `inFeatures=${this.inFeatures}`;
   }
   override extraRepr(): string {
     return `${this.inFeatures} → 1`;

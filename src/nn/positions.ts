@@ -1,7 +1,9 @@
+import { checkOptions } from "../backend/options.ts";
 import { concat, embedding, rotary } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkSize } from "./check.ts";
 import { Module } from "./module.ts";
 
 /**
@@ -9,6 +11,8 @@ import { Module } from "./module.ts";
  * @returns [length, size]
  */
 export function sinusoidalPositions(length: number, size: number): Tensor {
+  checkSize("sinusoidalPositions", "length", length);
+  checkSize("sinusoidalPositions", "size", size);
   const values = Float32Array.from({ length: length * size }, (_, n) => {
     const [p, c] = [Math.floor(n / size), n % size];
     const angle = p / 10000 ** ((c - (c % 2)) / size);
@@ -45,6 +49,8 @@ export class RotaryEmbedding extends Module {
     options: { base?: number; interleaved?: boolean; frequencies?: readonly number[] } = {},
   ) {
     super();
+    checkOptions("RotaryEmbedding", options, { base: true, interleaved: true, frequencies: true });
+    checkSize("RotaryEmbedding", "maxPositions", maxPositions, 1);
     if (size % 2 !== 0) throw new ShapeError(`RotaryEmbedding: expected an even size, found ${size}`);
     const { base = 10000, interleaved = false } = options;
     this.#frequencies = options.frequencies ?? Array.from({ length: size / 2 }, (_, i) => 1 / base ** ((2 * i) / size));
@@ -97,5 +103,8 @@ export class RotaryEmbedding extends Module {
     const part = width === this.size ? x : x.slice(-1, 0, this.size);
     const turned = rotary(part, cos.to(x.dtype), sin.to(x.dtype), { interleaved: this.interleaved });
     return width === this.size ? turned : concat([turned, x.slice(-1, this.size, width)], -1);
+  }
+  override printRepr(): string {
+    return `${this.size}, maxPositions=${this.maxPositions}`;
   }
 }

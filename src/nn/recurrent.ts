@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import {
   concat,
   dropout,
@@ -12,6 +13,7 @@ import {
 import { empty } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkProbability, checkSize, checkWord, ELSEWHERE } from "./check.ts";
 import { uniform_ } from "./init.ts";
 import { Module, Parameter } from "./module.ts";
 
@@ -37,6 +39,21 @@ export interface RecurrentForwardOptions {
   lengths?: RecurrentOptions["lengths"];
 }
 
+const KNOWN: Known<RecurrentModuleOptions> = {
+  numLayers: true,
+  bias: true,
+  batchFirst: true,
+  dropout: true,
+  lockedDropout: true,
+  weightDropout: true,
+  bidirectional: true,
+};
+const FORWARD: Known<RecurrentForwardOptions> = { lengths: true };
+const REFUSED = {
+  ...ELSEWHERE,
+  projSize: "Put a Linear layer behind the network: it gives the same output size.",
+};
+
 /** Layers and directions, common to the three. */
 abstract class Recurrent extends Module {
   readonly inputSize: number;
@@ -51,19 +68,15 @@ abstract class Recurrent extends Module {
 
   constructor(inputSize: number, hiddenSize: number, gates: number, options: RecurrentModuleOptions) {
     super();
+    checkOptions(new.target.name, options, KNOWN, REFUSED);
     const { numLayers = 1, bias = true, batchFirst = false, dropout: p = 0, bidirectional = false } = options;
     const { lockedDropout: locked = false, weightDropout = 0 } = options;
     const name = new.target.name;
-    for (const [what, n, least] of [
-      ["inputSize", inputSize, 0],
-      ["hiddenSize", hiddenSize, 1],
-      ["numLayers", numLayers, 1],
-    ] as const) {
-      if (!Number.isInteger(n) || n < least) throw new ShapeError(`${name}: ${what} is ${n}; at least ${least}`);
-    }
-    if (!(p >= 0 && p <= 1)) throw new ShapeError(`${name}: dropout ${p} is outside 0 to 1`);
-    if (!(weightDropout >= 0 && weightDropout <= 1))
-      throw new ShapeError(`${name}: weightDropout ${weightDropout} is outside 0 to 1`);
+    checkSize(name, "inputSize", inputSize);
+    checkSize(name, "hiddenSize", hiddenSize, 1);
+    checkSize(name, "numLayers", numLayers, 1);
+    checkProbability(name, "dropout", p);
+    checkProbability(name, "weightDropout", weightDropout);
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
     this.numLayers = numLayers;
@@ -118,9 +131,11 @@ abstract class Recurrent extends Module {
   protected run(
     input: Tensor,
     initial: readonly Tensor[],
-    { lengths }: RecurrentForwardOptions,
+    options: RecurrentForwardOptions,
   ): { output: Tensor; states: Tensor[] } {
     const name = this.constructor.name;
+    checkOptions(`${name}.forward`, options, FORWARD);
+    const { lengths } = options;
     const single = input.ndim === 2;
     if ((!single && input.ndim !== 3) || input.shape[input.ndim - 1] !== this.inputSize) {
       const order = this.batchFirst ? "batch, T" : "T, batch";
@@ -155,6 +170,17 @@ abstract class Recurrent extends Module {
     };
   }
 
+  override printRepr(): string {
+    const parts = [`${this.inputSize}, ${this.hiddenSize}`];
+    if (this.numLayers !== 1) parts.push(`numLayers=${this.numLayers}`);
+    if (!this.bias) parts.push("bias=false");
+    if (this.batchFirst) parts.push("batchFirst=true");
+    if (this.dropout !== 0) parts.push(`dropout=${this.dropout}`);
+    if (this.lockedDropout) parts.push("lockedDropout=true");
+    if (this.weightDropout !== 0) parts.push(`weightDropout=${this.weightDropout}`);
+    if (this.bidirectional) parts.push("bidirectional=true");
+    return parts.join(", ");
+  }
   override extraRepr(): string {
     const parts = [`${this.inputSize} → ${this.hiddenSize}`];
     if (this.numLayers > 1) parts.push(`${this.numLayers} layers`);
@@ -180,12 +206,12 @@ export class RNN extends Recurrent {
   constructor(
     inputSize: number,
     hiddenSize: number,
-    { nonlinearity = "tanh", ...options }: RecurrentModuleOptions & { nonlinearity?: "tanh" | "relu" } = {},
+    options: RecurrentModuleOptions & { nonlinearity?: "tanh" | "relu" } = {},
   ) {
-    super(inputSize, hiddenSize, 1, options);
-    if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
-      throw new ShapeError(`RNN: unknown nonlinearity ${nonlinearity}`, "There are tanh and relu.");
-    }
+    checkOptions("RNN", options, { ...KNOWN, nonlinearity: true }, REFUSED);
+    const { nonlinearity = "tanh", ...rest } = options;
+    super(inputSize, hiddenSize, 1, rest);
+    checkWord("RNN", "nonlinearity", nonlinearity, ["tanh", "relu"]);
     this.nonlinearity = nonlinearity;
   }
 
@@ -201,6 +227,9 @@ export class RNN extends Recurrent {
   forward(x: Tensor, state?: Tensor, options: RecurrentForwardOptions = {}): { output: Tensor; state: Tensor } {
     const { output, states } = this.run(x, state ? [state] : [], options);
     return { output, state: states[0] };
+  }
+  override printRepr(): string {
+    return this.nonlinearity === "relu" ? `${super.printRepr()}, nonlinearity='relu'` : super.printRepr();
   }
   override extraRepr(): string {
     return this.nonlinearity === "relu" ? `${super.extraRepr()}, relu` : super.extraRepr();

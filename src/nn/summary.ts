@@ -1,4 +1,7 @@
-import { type Module, Parameter } from "./module.ts";
+import { checkOptions } from "../backend/options.ts";
+import { checkSize, checkWord } from "./check.ts";
+import type { Module, Parameter } from "./module.ts";
+import { contents } from "./registry.ts";
 
 /** Sizes of a model and of the memory that training it takes, in bytes. */
 export interface MemoryEstimate {
@@ -27,8 +30,12 @@ export function layers(model: Module): LayerSummary[] {
   const seen = new Set<unknown>();
   const rows: LayerSummary[] = [];
   for (const [name, module] of model.namedModules()) {
-    const own = [...Object.values(module)].filter((v): v is Parameter => v instanceof Parameter && !seen.has(v));
-    for (const p of own) seen.add(p);
+    const own: Parameter[] = [];
+    for (const [, p] of contents(module).parameters) {
+      if (seen.has(p)) continue;
+      seen.add(p);
+      own.push(p);
+    }
     const leaf = module.namedChildren().next().done === true;
     if (own.length === 0 && !leaf) continue;
     rows.push({
@@ -48,8 +55,12 @@ export function layers(model: Module): LayerSummary[] {
  */
 export function estimateMemory(
   model: Module,
-  { batchSize = 1, optimizer = "adamw" }: { batchSize?: number; optimizer?: keyof typeof STATE } = {},
+  options: { batchSize?: number; optimizer?: keyof typeof STATE } = {},
 ): MemoryEstimate {
+  checkOptions("estimateMemory", options, { batchSize: true, optimizer: true });
+  const { batchSize = 1, optimizer = "adamw" } = options;
+  checkSize("estimateMemory", "batchSize", batchSize);
+  checkWord("estimateMemory", "optimizer", optimizer, Object.keys(STATE));
   const trainable = model.parameterCount({ trainable: true });
   let widths = 0;
   for (const module of model.modules()) {

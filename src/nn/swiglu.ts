@@ -1,4 +1,6 @@
+import { checkOptions } from "../backend/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkSize } from "./check.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 
@@ -7,11 +9,15 @@ import { Module } from "./module.ts";
  * Llama's names `gate_proj`, `up_proj`, `down_proj`.
  */
 export class SwiGLU extends Module {
-  readonly gate_proj: Linear;
-  readonly up_proj: Linear;
-  readonly down_proj: Linear;
-  constructor(size: number, hiddenSize: number, { bias = false } = {}) {
+  gate_proj: Linear;
+  up_proj: Linear;
+  down_proj: Linear;
+  constructor(size: number, hiddenSize: number, options: { bias?: boolean } = {}) {
     super();
+    checkOptions("SwiGLU", options, { bias: true });
+    checkSize("SwiGLU", "size", size);
+    checkSize("SwiGLU", "hiddenSize", hiddenSize);
+    const { bias = false } = options;
     this.gate_proj = new Linear(size, hiddenSize, { bias });
     this.up_proj = new Linear(size, hiddenSize, { bias });
     this.down_proj = new Linear(hiddenSize, size, { bias });

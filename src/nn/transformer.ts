@@ -1,6 +1,9 @@
 import type { Activation } from "../backend/codes.ts";
+import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type AttentionMasks, MultiheadAttention } from "./attention.ts";
+import { type AttentionMasks, checkMasks, MultiheadAttention } from "./attention.ts";
+import { checkNumber, checkSize, checkWord, ELSEWHERE } from "./check.ts";
 import { Dropout } from "./dropout.ts";
 import { xavierUniform_ } from "./init.ts";
 import { Linear } from "./linear.ts";
@@ -18,18 +21,35 @@ export interface TransformerLayerOptions {
   bias?: boolean;
 }
 
+const KNOWN: Known<TransformerLayerOptions> = {
+  dimFeedforward: true,
+  dropout: true,
+  activation: true,
+  layerNormEps: true,
+  batchFirst: true,
+  normFirst: true,
+  bias: true,
+};
+const ACTIVATIONS = ["relu", "gelu", "geluTanh", "silu"];
+
 /** What both kinds of layer share: self-attention and the feed-forward part. */
 abstract class Layer extends Module {
-  readonly self_attn: MultiheadAttention;
-  readonly linear1: Linear;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
+  self_attn: MultiheadAttention;
+  linear1: Linear;
+  linear2: Linear;
+  norm1: LayerNorm;
+  norm2: LayerNorm;
   protected readonly options: Required<TransformerLayerOptions>;
   protected readonly drop: Dropout;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions) {
     super();
+    const name = new.target.name;
+    checkOptions(name, options, KNOWN, ELSEWHERE);
+    checkSize(name, "dimFeedforward", options.dimFeedforward ?? 2048, 1);
+    checkNumber(name, "layerNormEps", options.layerNormEps ?? 1e-5);
+    checkWord(name, "activation", options.activation ?? "relu", ACTIVATIONS);
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     this.options = {
       dimFeedforward: 2048,
       dropout: 0.1,
@@ -38,7 +58,7 @@ abstract class Layer extends Module {
       batchFirst: false,
       normFirst: false,
       bias: true,
-      ...options,
+      ...given,
     };
     const { dimFeedforward, dropout, layerNormEps: eps, batchFirst, bias } = this.options;
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst });
@@ -67,6 +87,7 @@ export class TransformerEncoderLayer extends Layer {
   }
   /** src [T, batch, E]; with `batchFirst` [batch, T, E]. */
   forward(src: Tensor, masks: AttentionMasks = {}): Tensor {
+    checkMasks("TransformerEncoderLayer.forward", masks);
     const x = this.around(src, this.norm1, this.attend(masks));
     return this.around(x, this.norm2, this.feedForward);
   }
@@ -80,8 +101,8 @@ export interface DecoderMasks {
 
 /** A layer of the decoder with PyTorch's options, defaults and parameter names. */
 export class TransformerDecoderLayer extends Layer {
-  readonly multihead_attn: MultiheadAttention;
-  readonly norm3: LayerNorm;
+  multihead_attn: MultiheadAttention;
+  norm3: LayerNorm;
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super(dModel, nhead, options);
     const { dropout, bias, batchFirst, layerNormEps: eps } = this.options;
@@ -90,23 +111,38 @@ export class TransformerDecoderLayer extends Layer {
   }
   /** tgt [T, batch, E], memory [S, batch, E]; with `batchFirst` the batch comes first. */
   forward(tgt: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+    checkOptions("TransformerDecoderLayer.forward", masks, DECODER);
     const x = this.around(tgt, this.norm1, this.attend(masks.target ?? {}));
     const y = this.around(x, this.norm2, (q) => this.multihead_attn.forward(q, memory, memory, masks.memory).output);
     return this.around(y, this.norm3, this.feedForward);
   }
 }
 
+/** `make(i)` for every layer. A layer itself is no function that makes one, although it can be called. */
+function made<L extends Module>(where: string, make: (i: number) => L, numLayers: number): L[] {
+  if (typeof make !== "function" || make instanceof Module) {
+    throw new ShoshinError(
+      `${where}: expected a function that makes the i-th layer`,
+      `For example: new ${where}(() => new ${where}Layer(512, 8), 6).`,
+    );
+  }
+  checkSize(where, "numLayers", numLayers, 1);
+  return Array.from({ length: numLayers }, (_, i) => make(i));
+}
+const DECODER: Known<DecoderMasks> = { target: true, memory: true };
+
 /** Layers one after another: `layers.0` …, and a last `norm` where given. */
 export class TransformerEncoder extends Module {
-  readonly layers: TransformerEncoderLayer[];
-  readonly norm: LayerNorm | undefined;
+  layers: TransformerEncoderLayer[];
+  norm: LayerNorm | undefined;
   /** `make(i)` gives the i-th of `numLayers` layers. */
   constructor(make: (i: number) => TransformerEncoderLayer, numLayers: number, norm?: LayerNorm) {
     super();
-    this.layers = Array.from({ length: numLayers }, (_, i) => make(i));
+    this.layers = made("TransformerEncoder", make, numLayers);
     this.norm = norm;
   }
   forward(src: Tensor, masks: AttentionMasks = {}): Tensor {
+    checkMasks("TransformerEncoder.forward", masks);
     const x = this.layers.reduce((h, layer) => layer.forward(h, masks), src);
     return this.norm?.forward(x) ?? x;
   }
@@ -114,14 +150,15 @@ export class TransformerEncoder extends Module {
 
 /** As {@link TransformerEncoder}, of decoder layers. */
 export class TransformerDecoder extends Module {
-  readonly layers: TransformerDecoderLayer[];
-  readonly norm: LayerNorm | undefined;
+  layers: TransformerDecoderLayer[];
+  norm: LayerNorm | undefined;
   constructor(make: (i: number) => TransformerDecoderLayer, numLayers: number, norm?: LayerNorm) {
     super();
-    this.layers = Array.from({ length: numLayers }, (_, i) => make(i));
+    this.layers = made("TransformerDecoder", make, numLayers);
     this.norm = norm;
   }
   forward(tgt: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+    checkOptions("TransformerDecoder.forward", masks, DECODER);
     const x = this.layers.reduce((h, layer) => layer.forward(h, memory, masks), tgt);
     return this.norm?.forward(x) ?? x;
   }
@@ -129,21 +166,29 @@ export class TransformerDecoder extends Module {
 
 /** Encoder and decoder of "Attention is all you need" with PyTorch's options and parameter names. */
 export class Transformer extends Module {
-  readonly encoder: TransformerEncoder;
-  readonly decoder: TransformerDecoder;
-  constructor({
-    dModel = 512,
-    nhead = 8,
-    numEncoderLayers = 6,
-    numDecoderLayers = 6,
-    ...options
-  }: TransformerLayerOptions & {
-    dModel?: number;
-    nhead?: number;
-    numEncoderLayers?: number;
-    numDecoderLayers?: number;
-  } = {}) {
+  encoder: TransformerEncoder;
+  decoder: TransformerDecoder;
+  /** Throws OptionError for unknown options, ShapeError for sizes that do not fit. */
+  constructor(
+    settings: TransformerLayerOptions & {
+      dModel?: number;
+      nhead?: number;
+      numEncoderLayers?: number;
+      numDecoderLayers?: number;
+    } = {},
+  ) {
     super();
+    checkOptions(
+      "Transformer",
+      settings,
+      { ...KNOWN, dModel: true, nhead: true, numEncoderLayers: true, numDecoderLayers: true },
+      {
+        ...ELSEWHERE,
+        customEncoder: "Assign it: model.encoder = …",
+        customDecoder: "Assign it: model.decoder = …",
+      },
+    );
+    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, ...options } = settings;
     const norm = () => new LayerNorm(dModel, { eps: options.layerNormEps ?? 1e-5, bias: options.bias ?? true });
     const encoderLayer = () => new TransformerEncoderLayer(dModel, nhead, options);
     const decoderLayer = () => new TransformerDecoderLayer(dModel, nhead, options);
@@ -153,6 +198,8 @@ export class Transformer extends Module {
   }
   /** src [S, batch, E], tgt [T, batch, E] → [T, batch, E]; with `batchFirst` the batch comes first. */
   forward(src: Tensor, tgt: Tensor, masks: DecoderMasks & { source?: AttentionMasks } = {}): Tensor {
-    return this.decoder.forward(tgt, this.encoder.forward(src, masks.source), masks);
+    checkOptions("Transformer.forward", masks, { ...DECODER, source: true });
+    const { source, target, memory } = masks;
+    return this.decoder.forward(tgt, this.encoder.forward(src, source), { target, memory });
   }
 }

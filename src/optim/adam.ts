@@ -1,7 +1,15 @@
 import type { Storage } from "../backend/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arena, Segment } from "./arena.ts";
-import { type GroupOptions, Optimizer, type ParamGroup } from "./optimizer.ts";
+import {
+  GROUP_DEFAULTS,
+  GROUP_OPTIONS,
+  type GroupOptions,
+  given,
+  Optimizer,
+  type OptimizerKind,
+  type ParamGroup,
+} from "./optimizer.ts";
 
 export interface AdamOptions extends GroupOptions {
   /** β₁, β₂: 0.9, 0.999. */
@@ -38,7 +46,12 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
   }
 }
 
-const DEFAULTS: AdamOptions = { lr: 1e-3, weightDecay: 0, l1: 0, betas: [0.9, 0.999], eps: 1e-8, amsgrad: false };
+const DEFAULTS: AdamOptions = { ...GROUP_DEFAULTS, lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, amsgrad: false };
+const kind = (name: string): OptimizerKind<AdamOptions> => ({
+  name,
+  options: { ...GROUP_OPTIONS, betas: true, eps: true, amsgrad: true },
+  state: ["expAvg", "expAvgSq", "maxExpAvgSq"],
+});
 
 /**
  * Adam (Kingma & Ba 2014): $m \leftarrow \beta_1 m + (1-\beta_1)g$, $v \leftarrow \beta_2 v + (1-\beta_2)g^2$,
@@ -47,7 +60,7 @@ const DEFAULTS: AdamOptions = { lr: 1e-3, weightDecay: 0, l1: 0, betas: [0.9, 0.
 export class Adam extends AdamBase {
   protected readonly decoupled = false;
   constructor(params: Iterable<Tensor> | readonly ParamGroup<AdamOptions>[], options: Partial<AdamOptions> = {}) {
-    super(params, { ...DEFAULTS, ...options });
+    super(params, { ...DEFAULTS, ...given(options) }, kind("Adam"));
   }
 }
 
@@ -55,6 +68,6 @@ export class Adam extends AdamBase {
 export class AdamW extends AdamBase {
   protected readonly decoupled = true;
   constructor(params: Iterable<Tensor> | readonly ParamGroup<AdamOptions>[], options: Partial<AdamOptions> = {}) {
-    super(params, { ...DEFAULTS, weightDecay: 0.01, ...options });
+    super(params, { ...DEFAULTS, weightDecay: 0.01, ...given(options) }, kind("AdamW"));
   }
 }

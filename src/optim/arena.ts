@@ -3,6 +3,7 @@ import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
 import { own } from "../tensor/memory.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { begin, look } from "./strays.ts";
 
 /** A run of neighbouring parameters that have gradients. */
 export interface Segment {
@@ -11,7 +12,10 @@ export interface Segment {
 }
 
 /** Elements between segments' beginnings: a cache line, so that no two parameters share one. */
-const ALIGN = 16;
+export const ALIGN = 16;
+
+/** Buffers of gradients, in which what lies between two parameters is nobody's and 0. */
+export const gradientBuffers = new WeakSet<Storage>();
 
 /**
  * The parameters of a group, their gradients and the optimizer's state, each in one buffer with the same layout, so that
@@ -24,6 +28,7 @@ export class Arena {
   readonly values: Storage;
   readonly grads: Storage;
   readonly offsets: number[] = [];
+  readonly #begun: number;
 
   constructor(params: readonly Tensor[]) {
     this.params = params;
@@ -41,9 +46,11 @@ export class Arena {
       this.offsets.push(length);
       length += Math.ceil(p.numel / ALIGN) * ALIGN;
     }
+    this.#begun = begin(params);
     this.length = length;
     this.values = this.buffer();
     this.grads = this.buffer();
+    gradientBuffers.add(this.grads);
     params.forEach((p, i) => {
       const offset = this.offsets[i];
       const here = new Tensor(this.values, p.shape, offset);
@@ -57,11 +64,11 @@ export class Arena {
     });
   }
 
-  /** A buffer of the arena's layout, all 0. */
-  buffer(): Storage {
+  /** A buffer of the arena's layout, full of one value. */
+  buffer(value = 0): Storage {
     const storage = this.backend.alloc(this.params[0].dtype, this.length);
     own(storage, undefined);
-    this.backend.fill({ storage, offset: 0 }, this.length, 0);
+    this.backend.fill({ storage, offset: 0 }, this.length, value);
     return storage;
   }
 
@@ -72,6 +79,7 @@ export class Arena {
 
   /** Runs of parameters that have a gradient; gaps between neighbours belong to the run (they are 0 everywhere). */
   segments(): Segment[] {
+    look(this.#begun);
     const out: Segment[] = [];
     let open: Segment | undefined;
     this.params.forEach((p, i) => {

@@ -17,8 +17,12 @@ export class AveragedWeights {
   #steps = 0;
 
   /** Throws ShoshinError unless the decay is at least 0 and below 1. */
-  constructor(params: readonly Tensor[], decay: number) {
-    if (!(decay >= 0 && decay < 1)) throw new ShoshinError(`averaging: decay ${decay}; expected 0 to below 1`);
+  constructor(parameters: Iterable<Tensor>, decay: number) {
+    if (!(typeof decay === "number" && decay >= 0 && decay < 1))
+      throw new ShoshinError(`averaging: decay ${String(decay)}; expected 0 to below 1`);
+    if (parameters === null || typeof parameters !== "object" || !(Symbol.iterator in parameters))
+      throw new ShoshinError("AveragedWeights: expected parameters", "model.parameters()");
+    const params = [...parameters];
     this.decay = decay;
     this.#params = params;
     this.#averages = params.map((p) => noGrad(() => empty(p.shape, p.dtype, p.backend).copy_(p)));
@@ -59,9 +63,15 @@ export class AveragedWeights {
 
   /** Restores what `stateDict` gave. Throws ShoshinError if sizes differ; nothing is changed then. */
   loadStateDict(state: ReadonlyMap<string, { data: Float32Array }>): void {
+    if (!(state instanceof Map)) throw new ShoshinError("AveragedWeights: the saved state is damaged: it is no map");
     const values = this.#averages.map((_, i) => state.get(String(i))?.data);
-    const steps = state.get("steps")?.data[0];
-    if (steps === undefined || values.some((v, i) => v?.length !== this.#averages[i].numel))
+    const steps = state.get("steps")?.data?.[0];
+    if (
+      steps === undefined ||
+      !Number.isSafeInteger(steps) ||
+      steps < 0 ||
+      values.some((v, i) => v?.length !== this.#averages[i].numel)
+    )
       throw new ShoshinError("the averages were saved for other parameters");
     this.#averages.forEach((t, i) => void t.copy_(values[i] as Float32Array));
     this.#steps = steps;

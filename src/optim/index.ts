@@ -1,12 +1,13 @@
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { AveragedWeights } from "./averaged.ts";
-export { clipGradNorm, clipGradValue } from "./clip.ts";
+export { type ClipOptions, clipGradNorm, clipGradValue } from "./clip.ts";
 export { type GroupOptions, Optimizer, type OptimizerState, type ParamGroup } from "./optimizer.ts";
 export { RMSprop, type RmspropOptions } from "./rmsprop.ts";
 export {
   getScheduler,
   LRScheduler,
+  type PlateauOptions,
   ReduceLROnPlateau,
   SCHEDULES,
   type ScheduleName,

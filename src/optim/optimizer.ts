@@ -1,6 +1,9 @@
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
+import { shownAs } from "../backend/inspect.ts";
+import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import type { Storage } from "../backend/storage.ts";
+import { own } from "../tensor/memory.ts";
 import { advanceStep } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Arena, type Segment } from "./arena.ts";
@@ -13,9 +16,39 @@ export interface GroupOptions {
   weightDecay: number;
   /** L1 penalty λ: adds λ·sign(p) to the gradient. */
   l1: number;
+  /** Climbs instead of descending: the gradient counts with the opposite sign (penalties do not). */
+  maximize: boolean;
 }
 
 export type ParamGroup<O> = { params: readonly Tensor[] } & Partial<O>;
+
+/** What an optimizer calls itself, all its options, and the names of its state. */
+export interface OptimizerKind<O> {
+  name: string;
+  options: Known<O>;
+  state: readonly string[];
+}
+
+/** What {@link GroupOptions} begin with. */
+export const GROUP_DEFAULTS = { weightDecay: 0, l1: 0, maximize: false };
+export const GROUP_OPTIONS: Known<GroupOptions> = { lr: true, weightDecay: true, l1: true, maximize: true };
+
+/** What was given: an option that is undefined counts as left out. Throws OptionError for what is no object. */
+export function given<O extends object>(options: Partial<O>): Partial<O> {
+  if (options === null || typeof options !== "object" || Array.isArray(options))
+    throw new OptionError("an optimizer's options are an object such as { lr: 0.1 }");
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<O>;
+}
+
+const FUSED = "Every step is one fused pass over the parameters here: leave it out.";
+/** Options of PyTorch's that only choose how it computes. */
+const REFUSED: Readonly<Record<string, string>> = {
+  foreach: FUSED,
+  fused: FUSED,
+  capturable: "It is for CUDA graphs: leave it out.",
+  differentiable: "Steps are not recorded here: write such an update with tensors.",
+  decoupledWeightDecay: "That is AdamW.",
+};
 
 interface Group<O> {
   readonly params: readonly Tensor[];
@@ -25,27 +58,30 @@ interface Group<O> {
   state: Map<string, Storage>;
   /** Steps that each parameter has taken. */
   readonly steps: number[];
+  /** One factor on the gradients, for those that are maximised. */
+  scale: Storage | undefined;
 }
 
 export interface OptimizerState {
   groups: { options: Record<string, unknown>; steps: number[]; state: Record<string, TypedArray[]> }[];
 }
 
-/** What clipping writes and steps read: one factor, on the device. */
-const scales = new WeakMap<Tensor, { factor: Tensor; waiting: number }>();
-/** The factor's memory goes back after the last of its parameters. */
-function applied(p: Tensor): void {
-  const scale = scales.get(p);
-  scales.delete(p);
-  if (scale !== undefined && --scale.waiting === 0) scale.factor.dispose();
-}
-export function setGradScale(parameters: readonly Tensor[], scale: Tensor): void {
-  const shared = { factor: scale, waiting: new Set(parameters).size };
-  for (const p of new Set(parameters)) {
-    applied(p);
-    scales.set(p, shared);
+/** Throws OptionError for a value of the wrong type, or below 0. */
+function checkValues(where: string, options: object): void {
+  for (const [key, value] of Object.entries(options)) {
+    const kind = key === "betas" ? "betas" : FLAGS.has(key) ? "boolean" : "number";
+    if (kind === "boolean" && typeof value !== "boolean")
+      throw new OptionError(`${where}: ${key} is ${String(value)}; expected true or false`);
+    if (kind === "number" && !(typeof value === "number" && value >= 0))
+      throw new OptionError(`${where}: ${key} must be 0 or more, found ${String(value)}`);
+    if (
+      kind === "betas" &&
+      !(Array.isArray(value) && value.length === 2 && value.every((b) => typeof b === "number" && b >= 0 && b < 1))
+    )
+      throw new OptionError(`${where}: betas are ${String(value)}; expected two numbers from 0 to below 1`);
   }
 }
+const FLAGS = new Set(["maximize", "nesterov", "amsgrad", "centered"]);
 
 /**
  * Base of the optimizers. Moves the parameters of each group into one buffer (their values do not change) and updates them
@@ -56,34 +92,62 @@ export abstract class Optimizer<O extends GroupOptions> {
   readonly paramGroups: ({ params: readonly Tensor[] } & O)[] = [];
   readonly #groups: Group<O>[] = [];
 
-  constructor(params: Iterable<Tensor> | readonly ParamGroup<O>[], defaults: O) {
+  readonly #kind: OptimizerKind<O>;
+  readonly #defaults: O;
+
+  /**
+   * @param defaults of every option, with what the user gave in place of them
+   * @throws OptionError for an option that there is not, or a value out of range; ShoshinError for parameters that are no leaves,
+   * or appear twice.
+   */
+  constructor(params: Iterable<Tensor> | readonly ParamGroup<O>[], defaults: O, kind?: OptimizerKind<O>) {
+    const all = { ...GROUP_DEFAULTS, ...defaults };
+    this.#kind = kind ?? {
+      name: new.target.name,
+      options: { ...GROUP_OPTIONS, ...Object.fromEntries(Object.keys(all).map((key) => [key, true])) } as Known<O>,
+      state: [],
+    };
+    const { name } = this.#kind;
+    checkOptions(name, all, this.#kind.options, REFUSED);
+    checkValues(name, all);
+    this.#defaults = all;
+    if (params === null || typeof params !== "object" || !(Symbol.iterator in params)) {
+      throw new ShoshinError(`${name}: expected parameters, or a list of groups { params, … }`, "model.parameters()");
+    }
     const list = [...(params as Iterable<Tensor | ParamGroup<O>>)];
     if (list.length === 0) throw new ShoshinError("the optimizer got no parameters");
-    const groups = list[0] instanceof Tensor ? [{ params: list as Tensor[] }] : (list as ParamGroup<O>[]);
+    const groups = (list[0] instanceof Tensor ? [{ params: list }] : list) as ParamGroup<O>[];
     const seen = new Set<Tensor>();
-    for (const { params: members, ...own } of groups) {
-      for (const p of members) {
-        if (!(p instanceof Tensor)) throw new ShoshinError("an optimizer's parameters must be tensors");
-        if (!p.isLeaf) throw new ShoshinError("an optimizer can only change leaves", "Pass the module's parameters().");
-        if (seen.has(p)) throw new ShoshinError("a parameter appears twice among the optimizer's groups");
-        seen.add(p);
-      }
-      if (members.length === 0) continue;
-      const options = { ...defaults, ...(own as Partial<O>) } as O;
-      for (const [key, value] of Object.entries(options)) {
-        if (typeof value === "number" && !(value >= 0))
-          throw new ShoshinError(`${key} must be 0 or more, found ${value}`);
-      }
-      const group: Group<O> = {
-        params: members,
-        options,
-        arena: new Arena(members),
-        state: new Map(),
-        steps: members.map(() => 0),
-      };
-      this.#groups.push(group);
-      this.paramGroups.push(Object.assign(options, { params: members }));
+    for (const group of groups) this.#add(group, seen);
+  }
+
+  #add(given: ParamGroup<O>, seen: Set<Tensor>): void {
+    const where = `${this.#kind.name}: a group`;
+    const { params, ...own } = (given ?? {}) as ParamGroup<O>;
+    if (params === null || typeof params !== "object" || !(Symbol.iterator in params))
+      throw new ShoshinError(`${where} has no params`, "A group is { params: [...], lr: 0.1, … }.");
+    const members = [...params];
+    checkOptions(where, own, this.#kind.options, REFUSED);
+    for (const p of members) {
+      if (!(p instanceof Tensor)) throw new ShoshinError("an optimizer's parameters must be tensors");
+      if (!p.isLeaf) throw new ShoshinError("an optimizer can only change leaves", "Pass the module's parameters().");
+      if (seen.has(p)) throw new ShoshinError("a parameter appears twice among the optimizer's groups");
+      seen.add(p);
     }
+    if (members.length === 0) return;
+    const options = { ...this.#defaults } as O;
+    for (const [key, value] of Object.entries(own)) if (value !== undefined) Object.assign(options, { [key]: value });
+    checkValues(where, options);
+    const group: Group<O> = {
+      params: members,
+      options,
+      arena: new Arena(members),
+      state: new Map(),
+      steps: members.map(() => 0),
+      scale: undefined,
+    };
+    this.#groups.push(group);
+    this.paramGroups.push(Object.assign(options, { params: members }));
   }
 
   /** Forgets the gradients of all parameters. */
@@ -91,25 +155,46 @@ export abstract class Optimizer<O extends GroupOptions> {
     for (const { params } of this.#groups) for (const p of params) p.zeroGrad();
   }
 
-  /** Updates every parameter that has a gradient, from it. */
-  step(): void {
+  /** Updates every parameter that has a gradient, from it. `closure` may compute the loss anew before; its result is returned. */
+  step(): void;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    if (closure !== undefined && typeof closure !== "function")
+      throw new ShoshinError(`${this.#kind.name}.step takes a function or nothing`);
+    const result = closure?.();
+    this.scaledStep(undefined);
+    return result;
+  }
+
+  /** A step as if every gradient were `factor` (a scalar) times what it is, in the same pass; the gradients stay as they are. */
+  scaledStep(factor: Tensor | undefined): void {
     for (const group of this.#groups) {
       this.#gather(group);
-      const scale = scales.get(group.params[0])?.factor;
+      const scale = group.options.maximize ? this.#negated(group, factor) : factor?.storage;
       group.arena.values.version++;
       for (const segment of this.#sameAge(group)) {
-        this.update(
-          group.arena,
-          segment,
-          segment.step,
-          group.options,
-          (name) => this.#buffer(group, name),
-          scale?.storage,
-        );
+        this.update(group.arena, segment, segment.step, group.options, (name) => this.#buffer(group, name), scale);
       }
     }
-    for (const { params } of this.#groups) for (const p of params) applied(p);
     advanceStep();
+  }
+
+  /** −1, or −`factor`, on the device. */
+  #negated(group: Group<O>, factor: Tensor | undefined): Storage {
+    const { backend } = group.arena;
+    if (group.scale === undefined) {
+      group.scale = backend.alloc(group.params[0].dtype, 1);
+      own(group.scale, undefined);
+    }
+    const at = { storage: group.scale, offset: 0 };
+    if (factor === undefined) backend.fill(at, 1, -1);
+    else backend.unary("neg", at, factor, 1, 0, 0);
+    return group.scale;
+  }
+
+  /** What a state of this name begins with; 0. */
+  protected initial(_name: string, _options: O): number {
+    return 0;
   }
 
   /** One run of parameters. `step` counts from 1. */
@@ -143,7 +228,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   #buffer(group: Group<O>, name: string): Storage {
     let storage = group.state.get(name);
     if (storage === undefined) {
-      storage = group.arena.buffer();
+      storage = group.arena.buffer(this.initial(name, group.options));
       group.state.set(name, storage);
     }
     return storage;
@@ -183,25 +268,42 @@ export abstract class Optimizer<O extends GroupOptions> {
     };
   }
 
-  /** Restores what `stateDict` gave. Throws ShoshinError if groups or sizes differ; nothing is changed then. */
+  /** Restores what `stateDict` gave. Throws ShoshinError for another optimizer's, or other parameters'; nothing is changed then. */
   loadStateDict(saved: OptimizerState): void {
     const groups = this.#groups;
-    const fits =
-      saved.groups.length === groups.length &&
-      saved.groups.every(
-        (g, i) =>
-          g.steps.length === groups[i].params.length &&
-          Object.values(g.state).every((list) => list.every((v, j) => v.length === groups[i].params[j].numel)),
-      );
-    if (!fits) throw new ShoshinError("the optimizer's state was saved for other parameters");
-    saved.groups.forEach(({ options, steps, state }, i) => {
+    const { name, options: known, state: names } = this.#kind;
+    const damaged = (what: string) => new ShoshinError(`${name}: the saved state is damaged: ${what}`);
+    const list = (saved as OptimizerState | null)?.groups;
+    if (!Array.isArray(list)) throw damaged("it has no groups");
+    const fits = (g: OptimizerState["groups"][number] | null, i: number): boolean => {
+      const { options, steps, state } = g ?? {};
+      if (options === null || typeof options !== "object") throw damaged(`group ${i} has no options`);
+      if (!Array.isArray(steps) || !steps.every((n) => Number.isSafeInteger(n) && n >= 0))
+        throw damaged(`group ${i} has no numbers of steps`);
+      if (state === null || typeof state !== "object") throw damaged(`group ${i} has no state`);
+      for (const [key, values] of Object.entries(state)) {
+        if (names.length > 0 && !names.includes(key))
+          throw new ShoshinError(`${name}: the state was saved by another optimizer: it has ${key}`);
+        const arrays = Array.isArray(values) && values.every((v) => Array.isArray(v) || ArrayBuffer.isView(v));
+        if (!arrays) throw damaged(`${key} of group ${i} is no list of arrays`);
+      }
+      checkOptions(`${name}: a saved group`, options, known, REFUSED);
+      checkValues(`${name}: a saved group`, options);
+      const { params } = groups[i];
+      const sizes = (v: ArrayLike<number>[]) =>
+        v.length === params.length && v.every((a, j) => a.length === params[j].numel);
+      return steps.length === params.length && Object.values(state).every(sizes);
+    };
+    if (list.length !== groups.length || !list.every(fits))
+      throw new ShoshinError("the optimizer's state was saved for other parameters");
+    list.forEach(({ options, steps, state }, i) => {
       const group = groups[i];
       Object.assign(group.options, options);
       steps.forEach((n, j) => {
         group.steps[j] = n;
       });
-      for (const [name, values] of Object.entries(state)) {
-        const storage = this.#buffer(group, name);
+      for (const [key, values] of Object.entries(state)) {
+        const storage = this.#buffer(group, key);
         values.forEach((v, j) => {
           group.arena.backend.write({ storage, offset: group.arena.offsets[j] }, v);
         });
@@ -209,3 +311,15 @@ export abstract class Optimizer<O extends GroupOptions> {
     });
   }
 }
+
+// As PyTorch prints them.
+shownAs(Optimizer, (optimizer) => {
+  const groups = optimizer.paramGroups.map(({ params: _params, ...options }, i) => {
+    const lines = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+    const text = lines.map(
+      ([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(", ")}]` : value}\n`,
+    );
+    return `Parameter Group ${i}\n${text.join("")}`;
+  });
+  return `${optimizer.constructor.name} (\n${groups.join("\n")})`;
+});

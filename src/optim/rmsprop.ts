@@ -1,7 +1,15 @@
 import type { Storage } from "../backend/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arena, Segment } from "./arena.ts";
-import { type GroupOptions, Optimizer, type ParamGroup } from "./optimizer.ts";
+import {
+  GROUP_DEFAULTS,
+  GROUP_OPTIONS,
+  type GroupOptions,
+  given,
+  Optimizer,
+  type OptimizerKind,
+  type ParamGroup,
+} from "./optimizer.ts";
 
 export interface RmspropOptions extends GroupOptions {
   alpha: number;
@@ -11,19 +19,17 @@ export interface RmspropOptions extends GroupOptions {
   centered: boolean;
 }
 
+const KIND: OptimizerKind<RmspropOptions> = {
+  name: "RMSprop",
+  options: { ...GROUP_OPTIONS, alpha: true, eps: true, momentum: true, centered: true },
+  state: ["squareAvg", "momentumBuffer", "gradAvg"],
+};
+
 /** RMSprop (Tieleman & Hinton 2012): $v \leftarrow \alpha v + (1-\alpha)g^2$, $p \leftarrow p - \eta\,g/(\sqrt v+\varepsilon)$. */
 export class RMSprop extends Optimizer<RmspropOptions> {
   constructor(params: Iterable<Tensor> | readonly ParamGroup<RmspropOptions>[], options: Partial<RmspropOptions> = {}) {
-    super(params, {
-      lr: 0.01,
-      weightDecay: 0,
-      l1: 0,
-      alpha: 0.99,
-      eps: 1e-8,
-      momentum: 0,
-      centered: false,
-      ...options,
-    });
+    const defaults = { ...GROUP_DEFAULTS, lr: 0.01, alpha: 0.99, eps: 1e-8, momentum: 0, centered: false };
+    super(params, { ...defaults, ...given(options) }, KIND);
   }
   protected update(
     { backend, values, grads }: Arena,

@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
 
 /** Names as Transformers' SchedulerType has them. */
 export const SCHEDULES = [
@@ -35,6 +36,42 @@ export interface ScheduleOptions {
   pctStart?: number;
   divFactor?: number;
   finalDivFactor?: number;
+}
+
+const KNOWN: Known<ScheduleOptions> = {
+  numWarmupSteps: true,
+  numTrainingSteps: true,
+  numCycles: true,
+  minLrRate: true,
+  power: true,
+  endShare: true,
+  stepSize: true,
+  gamma: true,
+  pctStart: true,
+  divFactor: true,
+  finalDivFactor: true,
+};
+const REFUSED = {
+  minLr: "Give minLrRate: the final rate as a share of the initial one.",
+  lrEnd: "Give endShare: the final rate as a share of the initial one.",
+  lastEpoch: "To go on: scheduler.loadStateDict(state).",
+  numDecaySteps: "Of the schedules here none has it.",
+};
+
+/** Throws OptionError for a schedule or an option that there is not, or a number out of range. */
+function checkSchedule(name: ScheduleName, options: ScheduleOptions): void {
+  if (!SCHEDULES.includes(name)) {
+    const near = nearestName(String(name), SCHEDULES);
+    throw new OptionError(
+      `unknown schedule ${String(name)}`,
+      `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${SCHEDULES.join(", ")}.`,
+    );
+  }
+  checkOptions(`the schedule ${name}`, options, KNOWN, REFUSED);
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined && !(typeof value === "number" && Number.isFinite(value) && value >= 0))
+      throw new OptionError(`the schedule ${name}: ${key} is ${String(value)}; expected a number from 0`);
+  }
 }
 
 const anneal = (from: number, to: number, share: number) => to + ((from - to) / 2) * (1 + Math.cos(Math.PI * share));
@@ -115,10 +152,26 @@ export class LRScheduler {
     this.lastStep++;
     this.#apply();
   }
+  /** The groups' rates as they are now. */
+  getLastLr(): number[] {
+    return this.#optimizer.paramGroups.map((g) => g.lr);
+  }
   stateDict(): { lastStep: number; initial: number[] } {
     return { lastStep: this.lastStep, initial: [...this.#initial] };
   }
+  /** Throws ShoshinError for a state that is damaged or of another number of groups; nothing is changed then. */
   loadStateDict(state: { lastStep: number; initial: number[] }): void {
+    const { lastStep, initial } = state ?? {};
+    const rates = Array.isArray(initial) && initial.every((lr) => typeof lr === "number" && lr >= 0);
+    if (!Number.isSafeInteger(lastStep) || lastStep < 0 || !rates)
+      throw new ShoshinError(
+        "LRScheduler: the saved state is damaged",
+        "It has lastStep, and initial: a rate for each group.",
+      );
+    if (initial.length !== this.#initial.length)
+      throw new ShoshinError(
+        `LRScheduler: the state is of ${initial.length} groups, the optimizer has ${this.#initial.length}`,
+      );
     this.lastStep = state.lastStep;
     state.initial.forEach((lr, i) => {
       this.#initial[i] = lr;
@@ -127,43 +180,86 @@ export class LRScheduler {
   }
 }
 
-/** A schedule by its name. */
-export const getScheduler = (name: ScheduleName, optimizer: Rated, options: ScheduleOptions): LRScheduler =>
-  new LRScheduler(optimizer, (step) => scheduleFactor(name, step, options));
+/** A schedule by its name. Throws OptionError for an unknown name or option, or a number out of range. */
+export function getScheduler(name: ScheduleName, optimizer: Rated, options: ScheduleOptions): LRScheduler {
+  checkSchedule(name, options);
+  if (options?.numTrainingSteps === undefined)
+    throw new OptionError(
+      `the schedule ${name}: numTrainingSteps is missing`,
+      "getScheduler(name, optimizer, { numTrainingSteps })",
+    );
+  return new LRScheduler(optimizer, (step) => scheduleFactor(name, step, options));
+}
+
+export interface PlateauOptions {
+  /** Whether the value is to fall (`min`) or to rise (`max`). */
+  mode: "min" | "max";
+  /** The rate is multiplied by it, below 1; 0.1. */
+  factor: number;
+  /** Steps without improvement that are waited; 10. */
+  patience: number;
+  /** A smaller change is no improvement; 1e-4. */
+  threshold: number;
+  /** `rel`: the threshold is a share of the best value; `abs`: a difference. */
+  thresholdMode: "rel" | "abs";
+  /** Steps after a change in which nothing is counted; 0. */
+  cooldown: number;
+  minLr: number;
+  /** A smaller change of the rate is left out; 1e-8. */
+  eps: number;
+}
+const PLATEAU: PlateauOptions = {
+  mode: "min",
+  factor: 0.1,
+  patience: 10,
+  threshold: 1e-4,
+  thresholdMode: "rel",
+  cooldown: 0,
+  minLr: 0,
+  eps: 1e-8,
+};
+const PLATEAU_KNOWN: Known<PlateauOptions> = {
+  mode: true,
+  factor: true,
+  patience: true,
+  threshold: true,
+  thresholdMode: true,
+  cooldown: true,
+  minLr: true,
+  eps: true,
+};
 
 /** Lowers the rate when a measured value stops improving, as PyTorch's ReduceLROnPlateau. */
 export class ReduceLROnPlateau {
   readonly #optimizer: Rated;
-  readonly #options: {
-    mode: "min" | "max";
-    factor: number;
-    patience: number;
-    threshold: number;
-    cooldown: number;
-    minLr: number;
-  };
+  readonly #options: PlateauOptions;
   best: number;
   numBadEpochs = 0;
   cooldownCounter = 0;
 
-  constructor(
-    optimizer: Rated,
-    options: Partial<{
-      mode: "min" | "max";
-      factor: number;
-      patience: number;
-      threshold: number;
-      cooldown: number;
-      minLr: number;
-    }> = {},
-  ) {
+  /** Throws OptionError for options that there are not or that are out of range. */
+  constructor(optimizer: Rated, options: Partial<PlateauOptions> = {}) {
+    checkOptions("ReduceLROnPlateau", options, PLATEAU_KNOWN, {
+      verbose: "Read the rate from optimizer.paramGroups[0].lr.",
+    });
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const all: PlateauOptions = { ...PLATEAU, ...Object.fromEntries(given) };
+    const wrong = (name: keyof PlateauOptions, expected: string) =>
+      new OptionError(`ReduceLROnPlateau: ${name} is ${String(all[name])}; expected ${expected}`);
+    if (all.mode !== "min" && all.mode !== "max") throw wrong("mode", "min or max");
+    if (all.thresholdMode !== "rel" && all.thresholdMode !== "abs") throw wrong("thresholdMode", "rel or abs");
+    if (!(all.factor >= 0 && all.factor < 1)) throw wrong("factor", "a number from 0 to below 1");
+    for (const name of ["patience", "threshold", "cooldown", "minLr", "eps"] as const)
+      if (!(typeof all[name] === "number" && all[name] >= 0)) throw wrong(name, "a number from 0");
     this.#optimizer = optimizer;
-    this.#options = { mode: "min", factor: 0.1, patience: 10, threshold: 1e-4, cooldown: 0, minLr: 0, ...options };
-    this.best = this.#options.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    this.#options = all;
+    this.best = all.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
   step(value: number): void {
-    const { mode, factor, patience, threshold, cooldown, minLr } = this.#options;
-    const better = mode === "min" ? value < this.best * (1 - threshold) : value > this.best * (1 + threshold);
+    const { mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps } = this.#options;
+    const by = mode === "min" ? -threshold : threshold;
+    const bound = thresholdMode === "rel" ? this.best * (1 + by) : this.best + by;
+    const better = mode === "min" ? value < bound : value > bound;
     if (better) {
       this.best = value;
       this.numBadEpochs = 0;
@@ -175,10 +271,20 @@ export class ReduceLROnPlateau {
     if (this.numBadEpochs > patience) {
       for (const group of this.#optimizer.paramGroups) {
         const lr = Math.max(group.lr * factor, minLr);
-        if (group.lr - lr > 1e-8) group.lr = lr;
+        if (group.lr - lr > eps) group.lr = lr;
       }
       this.cooldownCounter = cooldown;
       this.numBadEpochs = 0;
     }
+  }
+  stateDict(): { best: number; numBadEpochs: number; cooldownCounter: number } {
+    return { best: this.best, numBadEpochs: this.numBadEpochs, cooldownCounter: this.cooldownCounter };
+  }
+  /** Throws ShoshinError for a state that is damaged; nothing is changed then. */
+  loadStateDict(state: { best: number; numBadEpochs: number; cooldownCounter: number }): void {
+    const { best, numBadEpochs, cooldownCounter } = state ?? {};
+    const counts = [numBadEpochs, cooldownCounter].every((n) => Number.isSafeInteger(n) && n >= 0);
+    if (typeof best !== "number" || !counts) throw new ShoshinError("ReduceLROnPlateau: the saved state is damaged");
+    Object.assign(this, { best, numBadEpochs, cooldownCounter });
   }
 }

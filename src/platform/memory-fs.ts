@@ -88,6 +88,8 @@ export function readdirSync(path: string): string[] {
   const inside = [...files.keys(), ...folders].filter((p) => p !== ROOT && parent(p) === at);
   return inside.map((p) => p.slice(p.lastIndexOf("/") + 1)).sort();
 }
+/** There are no links. */
+export const lstatSync = (path: string) => statSync(path);
 export function statSync(path: string): { size: number; isFile(): boolean; isDirectory(): boolean } {
   const isFolder = folders.has(clean(path));
   const size = isFolder ? 0 : needFile(path).size;

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import {
+  closeSync,
   createReadStream,
   existsSync,
   mkdirSync as makeFolder,
   mkdtempSync,
+  openSync,
+  readSync,
   rmSync as removeFolder,
   statfsSync,
   statSync,
@@ -25,6 +28,7 @@ export {
   existsSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -84,6 +88,18 @@ export const fileDigest: Platform["fileDigest"] = async (path, algorithm, prefix
   const hash = createHash(algorithm).update(prefix);
   for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part);
   return hash.digest("hex");
+};
+
+export const contentDigest: Platform["contentDigest"] = (path) => {
+  const hash = createHash("sha256");
+  const fd = openSync(path, "r");
+  try {
+    const part = Buffer.allocUnsafe(1 << 20);
+    for (let n = readSync(fd, part); n > 0; n = readSync(fd, part)) hash.update(part.subarray(0, n));
+  } finally {
+    closeSync(fd);
+  }
+  return `sha256:${hash.digest("hex")}`;
 };
 
 export const freeSpace: Platform["freeSpace"] = (path) => {

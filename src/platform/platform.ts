@@ -17,6 +17,8 @@ export interface Platform {
   existsSync(path: string): boolean;
   fstatSync(fd: number): { size: number };
   fsyncSync(fd: number): void;
+  /** Of a link itself, which is neither file nor folder. */
+  lstatSync(path: string): { size: number; isFile(): boolean; isDirectory(): boolean };
   mkdirSync(path: string, options?: { recursive?: boolean }): unknown;
   openSync(path: string, flags: string): number;
   readdirSync(path: string): string[];
@@ -46,6 +48,8 @@ export interface Platform {
   ): Promise<{ byteLength: number; slice(start: number, end?: number): Promise<ArrayBuffer> | ArrayBuffer }>;
   /** Hex digest of `prefix` followed by a file. */
   fileDigest(path: string, algorithm: "sha1" | "sha256", prefix?: string): Promise<string>;
+  /** Says whether a file's content is what it was; named by its algorithm. */
+  contentDigest(path: string): string;
   /** Bytes that may still be written where `path` lies; undefined where nobody knows. */
   freeSpace(path: string): number | undefined;
   /** A file that ships with the package, whether it exists or not. */

@@ -1,3 +1,4 @@
+import { maximum } from "../backend/arrays.ts";
 import { ArrayDataset, DataError, DataLoader, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type CausalLmModel, GenerationConfig } from "../models/index.ts";
@@ -6,9 +7,10 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
-import { DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
+import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
+import { refuseClassOptions } from "./classes.ts";
 import { downloads, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
 import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import {
@@ -21,6 +23,7 @@ import {
   readToMeasure,
   type StreamBatch,
 } from "./lm-data.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
@@ -36,7 +39,7 @@ interface ChatBatch {
 
 /** Examples side by side, filled up on the right; what is no answer has the label −100. */
 function collateChats(examples: readonly ChatTokens[], pad: number): ChatBatch {
-  const [rows, t] = [examples.length, Math.max(...examples.map((e) => e.inputIds.length))];
+  const [rows, t] = [examples.length, maximum(examples.map((e) => e.inputIds.length))];
   const make = (fill: number) => new Int32Array(rows * t).fill(fill);
   const [ids, mask, labels] = [make(pad), make(0), make(-100)];
   examples.forEach(({ inputIds, answer }, row) => {
@@ -118,8 +121,17 @@ class Tuned {
     return { loss: total / tokens, perplexity: Math.exp(total / tokens), tokens };
   }
 
-  textLoss({ x, y }: StreamBatch, reduction: "mean" | "sum" = "mean"): Tensor {
-    return crossEntropy(this.model.forward({ inputIds: x }).logits.flatten(0, 1), y, { reduction });
+  /** Mean loss of the answers' tokens in a batch. */
+  chatLoss(batch: ChatBatch, labelSmoothing = 0): Tensor {
+    const { loss, logits } = this.model.forward(batch);
+    if (labelSmoothing === 0) return loss as Tensor;
+    const t = batch.labels.shape[1];
+    const next = batch.labels.slice(1, 1, t).flatten();
+    return crossEntropy(logits.slice(1, 0, t - 1).flatten(0, 1), next, { labelSmoothing });
+  }
+  textLoss({ x, y }: StreamBatch, reduction: "mean" | "sum" = "mean", labelSmoothing = 0): Tensor {
+    const { logits } = this.model.forward({ inputIds: x });
+    return crossEntropy(logits.flatten(0, 1), y, { reduction, labelSmoothing });
   }
   /** Mean loss of a text's tokens, each predicted once in its block. */
   async scoreText(ids: Int32Array): Promise<Metrics> {
@@ -141,10 +153,9 @@ class Tuned {
 export async function fineTuneCausalLm(options: TaskOptions & { model: string }): Promise<TaskReport> {
   const folder = await resolveModel(options.model, downloads(options));
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const args: Partial<TrainingArguments> & { perDeviceTrainBatchSize: number } = {
-    ...{ ...LM_RECIPE, ...loraRate(options), ...options.args },
-    outputDir: options.output,
-  };
+  refuseClassOptions(NAME, options, false);
+  const labelSmoothing = smoothingOf(options);
+  const args = trainingArgs(options, { ...LM_RECIPE, ...loraRate(options) }, "loss");
   const seed = args.seed ?? DEFAULTS.seed;
   const { model, adapting } = openToTune(folder, "causalLm", options);
   const tuned = new Tuned(model as CausalLmModel, tokenizer, options.blockSize ?? options.maxLength ?? BLOCK);
@@ -152,10 +163,10 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
   const packing = options.packing === true;
   const common = {
     model,
-    metricForBestModel: "loss",
+    savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, block, packing, adapting.fingerprint]),
+    fingerprint: JSON.stringify([model.config, options.data, block, packing, adapting.fingerprint, labelSmoothing]),
   };
   const number = (n: number) => n.toLocaleString("en-US");
   const chats = await readConversations(options);
@@ -174,7 +185,7 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
         trainDataset: new ArrayDataset(train),
         lengths: train.map((e) => e.inputIds.length),
         collate: tuned.collate,
-        computeLoss: (batch) => tuned.model.forward(batch).loss as Tensor,
+        computeLoss: (batch) => tuned.chatLoss(batch, labelSmoothing),
         evaluate: held.length > 0 ? () => tuned.scoreChats(held) : undefined,
       }).train();
     }
@@ -191,7 +202,7 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
     return new Trainer<BlockWindows, StreamBatch>({
       ...common,
       trainDataset: new BlockWindows(ids, { block, seed }),
-      computeLoss: (batch) => tuned.textLoss(batch),
+      computeLoss: (batch) => tuned.textLoss(batch, "mean", labelSmoothing),
       evaluate: held.length > 0 ? () => tuned.scoreText(held) : undefined,
     }).train();
   };

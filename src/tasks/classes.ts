@@ -1,11 +1,13 @@
+import { pushAll } from "../backend/arrays.ts";
 import { DataError } from "../data/lines.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../train/index.ts";
-import { checkBatchSize, type PredictOptions, TaskError } from "./common.ts";
+import { checkBatchSize, type PredictOptions, TaskError, type TaskOptions } from "./common.ts";
 import { SCORE_FUNCTIONS, type ScoreFunction } from "./predict-options.ts";
+import { smoothingOf } from "./recipes.ts";
 
 /** Class names in a fixed order: numbers by value, others by name. Throws {@link DataError} unless there are two or more. */
 export function collectLabels(labels: readonly (string | undefined)[], path: string): string[] {
@@ -56,6 +58,24 @@ export function parseClassWeights(text: string | undefined, ids: Int32Array, cla
   return tensor(weights).keep();
 }
 
+/**
+ * What a batch counts in a mean with class weights: the sum of its labels' weights; undefined without weights, for then every
+ * label counts alike.
+ */
+export function weightOf(weight: Tensor | undefined): ((labels: Tensor) => number) | undefined {
+  if (weight === undefined) return undefined;
+  const weights = weight.data();
+  // Those that do not count have no class.
+  return (labels) => Array.from(labels.data() as Int32Array).reduce((sum, id) => sum + (weights[id] ?? 0), 0);
+}
+
+/** Throws {@link TaskError} where classes are weighed, or their labels smoothed, and there are none. */
+export function refuseClassOptions(what: string, options: TaskOptions, smoothing = true): void {
+  if (options.classWeights !== undefined) throw new TaskError(`--class-weights: ${what} has no classes to weigh`);
+  if (smoothing && smoothingOf(options))
+    throw new TaskError(`--label-smoothing-factor: ${what} has no classes whose labels could be smoothed`);
+}
+
 /** Collects logits batch by batch and gives loss and scores. */
 export class ClassificationScorer {
   readonly #classes: number;
@@ -72,8 +92,8 @@ export class ClassificationScorer {
       const logits = forward();
       return { best: logits.argmax(1), loss: crossEntropy(logits, target, { reduction: "sum" }) };
     });
-    this.#predicted.push(...best.data());
-    this.#targets.push(...target.data());
+    pushAll(this.#predicted, best.data());
+    pushAll(this.#targets, target.data());
     this.#loss += loss.item();
     best.dispose();
     loss.dispose();

@@ -6,12 +6,13 @@ import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
 import {
+  type GivenArguments,
   loadWeights,
   type Metrics,
   Progress,
+  RunFolder,
   saveWeights,
   type TrainerCallbacks,
-  type TrainingArguments,
   type TrainResult,
 } from "../train/index.ts";
 import { NOT_PREDICTED, PREDICT, type PredictOptions } from "./predict-options.ts";
@@ -74,7 +75,7 @@ export interface TaskOptions {
   packing?: boolean;
   /** fill-mask: share of the tokens that are hidden; 0.15. */
   mlmProbability?: number;
-  args?: Partial<TrainingArguments>;
+  args?: GivenArguments;
   /** Called as training goes on; may stop it. */
   callbacks?: TrainerCallbacks[];
   /** Where lines for the reader go (what was chosen, progress). */
@@ -262,8 +263,9 @@ export function saveModel(
     train: { loss: result.loss },
     validation: result.metrics ?? null,
   };
-  // A run that had finished before is left as it is, if its model was saved whole: the card is written last.
-  if (result.alreadyFinished && existsSync(join(folder, "README.md"))) return report;
+  const run = RunFolder.existing(folder);
+  // A run that had finished before is left as it is, if its model was saved whole.
+  if (result.alreadyFinished && run?.saved) return report;
   for (const [name, value] of Object.entries(about.files ?? {}))
     writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
   if (about.save !== undefined) about.save();
@@ -273,9 +275,14 @@ export function saveModel(
   }
   writeFileAtomic(
     join(folder, "shoshin.json"),
-    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: about.options.args?.precision ?? getPrecision(), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
+    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: about.options.args?.bf16 ? "bf16" : (about.options.args?.precision ?? getPrecision()), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
   );
-  writeFileAtomic(join(folder, "README.md"), card(report, about.data, settings, config, about.baseline));
+  const text = card(report, about.data, settings, config, about.baseline);
+  if (run === undefined) writeFileAtomic(join(folder, "README.md"), text);
+  else {
+    run.write("README.md", (path) => writeFileAtomic(path, text));
+    run.markSaved();
+  }
   return report;
 }
 

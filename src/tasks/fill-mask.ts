@@ -3,12 +3,14 @@ import { checkOptions } from "../backend/options.ts";
 import { DataError, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type MaskedLm } from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
+import { refuseClassOptions } from "./classes.ts";
 import {
   checkBatchSize,
   checkPredict,
@@ -26,6 +28,7 @@ import { readCorpus, readInputs, readPartTexts, readToMeasure } from "./lm-data.
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks, type Masking } from "./masked-blocks.ts";
 import { type FillMaskOptions, NOT_PREDICTED, PREDICT } from "./predict-options.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 
 const NAME = "fill-mask";
 /** Share of the tokens that are hidden, unless --mlm-probability says otherwise. */
@@ -228,7 +231,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   }
   const folder = await resolveModel(name, downloads(options));
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const args = { ...LM_RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
+  refuseClassOptions(NAME, options, false);
+  const args = trainingArgs(options, { ...LM_RECIPE, ...loraRate(options) }, "loss");
+  const labelSmoothing = smoothingOf(options);
   const seed = args.seed ?? DEFAULTS.seed;
   const { model, adapting } = openToTune(folder, "maskedLm", options);
   const guesser = new Guesser(model as MaskedLm, tokenizer, options);
@@ -250,12 +255,22 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const result = await new Trainer<MaskedBlocks, MaskedBatch>({
     model,
     trainDataset,
-    computeLoss: (batch) => guesser.model.forward(batch).loss as Tensor,
+    computeLoss(batch) {
+      const { loss, logits } = guesser.model.forward(batch);
+      return labelSmoothing ? crossEntropy(logits, batch.labels, { labelSmoothing }) : (loss as Tensor);
+    },
     evaluate: held.length > 0 ? () => guesser.score(held) : undefined,
-    metricForBestModel: "loss",
+    savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, block, masking.probability, adapting.fingerprint]),
+    fingerprint: JSON.stringify([
+      model.config,
+      options.data,
+      block,
+      masking.probability,
+      adapting.fingerprint,
+      labelSmoothing,
+    ]),
   }).train();
   adapting.finish();
   const settings = { ...options, model: name, maxLength: block, mlmProbability: masking.probability };

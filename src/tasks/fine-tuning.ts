@@ -11,12 +11,15 @@ import {
   someOf,
   type TokenClassifier,
 } from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainResult } from "../train/index.ts";
 import { type Adapting, adapt, loraRate } from "./adapting.ts";
+import { parseClassWeights, refuseClassOptions, weightOf } from "./classes.ts";
 import { type ModelConfig, saveModel, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 
 /** Transformers' defaults for GLUE. */
 const RECIPE = {
@@ -129,6 +132,8 @@ export interface Lessons<E> {
   /** Left out where there is nothing to validate on. */
   evaluate?: () => Promise<Metrics>;
   metricForBestModel: string;
+  /** The class of every label that is learned; left out where a number is. */
+  classes?: Int32Array;
 }
 
 /**
@@ -141,27 +146,35 @@ export async function fineTune<E extends { readonly inputIds: readonly number[] 
   options: TaskOptions & { model: string },
   prepare: (model: SequenceClassifier | TokenClassifier, maxLength: number) => Lessons<E>,
 ): Promise<TaskReport> {
-  const args = { ...RECIPE, ...loraRate(options), ...options.args, outputDir: options.output };
   // Another set of labels needs a new head, even one of the same size.
   const opened = openToTune(folder, head, options, { labels, config, ignoreMismatchedSizes: "head" });
   const model = opened.model as SequenceClassifier | TokenClassifier;
   const { adapting } = opened;
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
-  const { examples, ...lessons } = prepare(model, maxLength);
+  const { examples, metricForBestModel, classes, ...lessons } = prepare(model, maxLength);
+  if (classes === undefined) refuseClassOptions("a number to predict", options);
+  const weight = classes && parseClassWeights(options.classWeights, classes, labels.length);
+  const weigh = weightOf(weight);
+  const labelSmoothing = smoothingOf(options) ?? 0;
   const trainer = new Trainer<ArrayDataset<E>, Labelled>({
     ...lessons,
     model,
     trainDataset: new ArrayDataset(examples),
     lengths: examples.map((e) => e.inputIds.length),
     computeLoss: (batch) => {
-      const { loss } = model.forward(batch);
+      const { loss, logits } = model.forward(batch);
       if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
-      return loss;
+      if (labelSmoothing === 0 && weight === undefined) return loss;
+      return crossEntropy(logits.reshape([-1, labels.length]), batch.labels.flatten(), { weight, labelSmoothing });
     },
-    greaterIsBetter: true,
+    countItems: weigh && ((batch) => weigh(batch.labels)),
     callbacks: options.callbacks,
-    args,
-    fingerprint: JSON.stringify([model.config, options.data, maxLength, adapting.fingerprint]),
+    args: trainingArgs(options, { ...RECIPE, ...loraRate(options) }, metricForBestModel),
+    savesModel: true,
+    fingerprint: JSON.stringify([
+      ...[model.config, options.data, maxLength, adapting.fingerprint],
+      ...[labelSmoothing, options.classWeights],
+    ]),
   });
   const result = await trainer.train();
   adapting.finish();

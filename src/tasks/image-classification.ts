@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import {
   ArrayDataset,
   DataError,
@@ -18,7 +19,7 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
 import {
   checkPredict,
   checkPredictFile,
@@ -33,6 +34,7 @@ import {
   type TaskReport,
   withWeights,
 } from "./common.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 
 const NAME = "image-classification";
 const PRESETS = ["mlp", "linear"];
@@ -117,6 +119,8 @@ const rangeOf = (count: number, range: string | undefined): number[] => {
   return Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, i) => from + i);
 };
 
+const RECIPE = { numTrainEpochs: 12, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 64 };
+
 async function train(options: TaskOptions): Promise<TaskReport> {
   const preset = options.model ?? "mlp";
   if (!PRESETS.includes(preset))
@@ -184,25 +188,18 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     Int32Array.from(trainSet, (e) => e.label),
     names.length,
   );
+  const weigh = weightOf(weight);
   const trainer = new Trainer({
     model,
     trainDataset: new ArrayDataset(trainSet),
     collate,
-    computeLoss: ({ x, y }) =>
-      crossEntropy(model.forward(x), y, { weight, labelSmoothing: options.labelSmoothingFactor }),
+    computeLoss: ({ x, y }) => crossEntropy(model.forward(x), y, { weight, labelSmoothing: smoothingOf(options) }),
+    countItems: weigh && (({ y }) => weigh(y)),
     evaluate: held.length > 0 ? () => score(model, held, names.length) : undefined,
-    metricForBestModel: "accuracy",
-    greaterIsBetter: true,
     callbacks: options.callbacks,
-    args: {
-      numTrainEpochs: 12,
-      learningRate: 1e-3,
-      weightDecay: 0.01,
-      perDeviceTrainBatchSize: 64,
-      ...options.args,
-      outputDir: options.output,
-    },
-    fingerprint: JSON.stringify([config, options.data]),
+    args: trainingArgs(options, RECIPE, "accuracy"),
+    savesModel: true,
+    fingerprint: JSON.stringify([config, options.data, smoothingOf(options), options.classWeights]),
   });
   const result = await trainer.train();
   return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
@@ -225,8 +222,9 @@ async function load(folder: string): Promise<Predictor> {
     const out: unknown[] = [];
     const list = pick(d, rangeOf(d.count, undefined)).map((pixels) => ({ pixels, label: 0 }));
     for await (const { x } of new DataLoader(new ArrayDataset(list), { batchSize: 512, collate })) {
-      out.push(
-        ...bestLabels(
+      pushAll(
+        out,
+        bestLabels(
           noGrad(() => (model.forward(x) as Tensor).softmax()),
           names,
         ),

@@ -179,6 +179,8 @@ export interface StreamBatch {
   y: Tensor;
   /** Predictions that count. */
   count: number;
+  /** Of a stream: which of its columns the first one is. */
+  column?: number;
 }
 
 /**
@@ -204,12 +206,13 @@ export class StreamWindows {
     this.length = this.windows * streams;
   }
 
-  /** The window that holds the first of these examples; an example is one column of one window. */
+  /** These examples, one after another; each is one column of one window. */
   batch(indices: Int32Array): StreamBatch {
-    return this.window(Math.floor(indices[0] / this.#streams));
+    return this.window(Math.floor(indices[0] / this.#streams), indices[0] % this.#streams, indices.length);
   }
-  window(w: number): StreamBatch {
-    const [per, streams] = [this.#per, this.#streams];
+  /** @param first the first of so many columns; all of them */
+  window(w: number, first = 0, streams = this.#streams): StreamBatch {
+    const per = this.#per;
     const from = w * this.#block;
     const steps = Math.min(this.#block, per - from);
     const x = new Int32Array(steps * streams).fill(this.#start);
@@ -217,14 +220,14 @@ export class StreamWindows {
     let count = 0;
     for (let b = 0; b < streams; b++) {
       for (let t = 0; t < steps; t++) {
-        const at = b * per + from + t;
-        if (at >= Math.min(this.#ids.length, (b + 1) * per)) break;
+        const at = (first + b) * per + from + t;
+        if (at >= Math.min(this.#ids.length, (first + b + 1) * per)) break;
         x[t * streams + b] = at === 0 ? this.#start : this.#ids[at - 1];
         y[t * streams + b] = this.#ids[at];
         count++;
       }
     }
-    return { x: tensor(x, [steps, streams]), y: tensor(y, [steps * streams]), count };
+    return { x: tensor(x, [steps, streams]), y: tensor(y, [steps * streams]), count, column: first };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RnnLmConfig } from "../models/index.ts";
-import type { TrainingArguments } from "../train/index.ts";
+import type { GivenArguments } from "../train/index.ts";
 
 /** Sizes and settings of a language model for which nothing else is said. */
 export interface Recipe {
@@ -13,7 +13,7 @@ export interface Recipe {
   /** Input and output share a table. */
   tied?: boolean;
   regularization?: RnnLmConfig["regularization"];
-  args: Partial<TrainingArguments> & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
+  args: GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
 }
 
 /** Zaremba et al. (2014), "small", trained as PyTorch's word_language_model example (lr 20, norm cut at 0.25) with a cosine. */

@@ -1,3 +1,4 @@
+import { maximum } from "../backend/arrays.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
@@ -49,7 +50,7 @@ export class PretrainedTexts {
 
   /** int32 [batch, longest]; no mask where all are equally long. */
   collate(examples: readonly EncodedText[]): TextBatch {
-    const longest = Math.max(...examples.map((e) => e.inputIds.length));
+    const longest = maximum(examples.map((e) => e.inputIds.length));
     const make = (row: (e: EncodedText) => ArrayLike<number>, filling: number) => {
       const out = new Int32Array(examples.length * longest).fill(filling);
       examples.forEach((e, i) => {

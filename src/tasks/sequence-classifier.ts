@@ -1,3 +1,4 @@
+import { maximum, pushAll } from "../backend/arrays.ts";
 import {
   ArrayDataset,
   DataError,
@@ -101,8 +102,8 @@ class Classifier {
         const scores = this.model.forward(batch).logits.squeeze(1);
         return { scores, error: mseLoss(scores, labels, { reduction: "sum" }) };
       });
-      predicted.push(...scores.data());
-      targets.push(...labels.data());
+      pushAll(predicted, scores.data());
+      pushAll(targets, labels.data());
       loss += error.item();
       scores.dispose();
       error.dispose();
@@ -177,6 +178,7 @@ export async function fineTuneClassifier(options: TaskOptions & { model: string 
       collate: classifier.collate,
       evaluate: held.length > 0 ? () => classifier.score(held) : undefined,
       metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
+      classes: regression ? undefined : Int32Array.from(examples, (e) => e.label),
     };
   });
 }
@@ -235,7 +237,7 @@ export async function loadClassifier(folder: string): Promise<Predictor> {
         const logits = classifier.logits((await glueTexts(task, part, {})).map((e) => e.texts));
         const values = logits.map((row) => {
           if (classifier.regression) return row[0];
-          const name = classifier.names[row.indexOf(Math.max(...row))];
+          const name = classifier.names[row.indexOf(maximum(row))];
           // A model of other names for the same labels has them in the same order.
           return order.includes(name) ? order.indexOf(name) : classifier.names.indexOf(name);
         });

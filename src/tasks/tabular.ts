@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { pushAll } from "../backend/arrays.ts";
 import type { TypedArray } from "../backend/backend.ts";
 import { splitHeader } from "../data/columns.ts";
 import {
@@ -29,12 +30,21 @@ import {
   f1Score,
   type Metrics,
   mae,
+  RunFolder,
   r2Score,
   rmse,
   Trainer,
   type TrainResult,
 } from "../train/index.ts";
-import { bestLabel, ClassificationScorer, collectLabels, labelIds, parseClassWeights } from "./classes.ts";
+import {
+  bestLabel,
+  ClassificationScorer,
+  collectLabels,
+  labelIds,
+  parseClassWeights,
+  refuseClassOptions,
+  weightOf,
+} from "./classes.ts";
 import {
   checkPredict,
   checkPredictFile,
@@ -50,6 +60,7 @@ import {
   type TaskReport,
   withWeights,
 } from "./common.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 
 interface Rows {
   names: string[];
@@ -135,7 +146,11 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
       return scorer.metrics();
     }
     const predicted: number[] = [];
-    for await (const { x } of loader) predicted.push(...valuesOf(() => model.forward(x)));
+    for await (const { x } of loader)
+      pushAll(
+        predicted,
+        valuesOf(() => model.forward(x)),
+      );
     const [mean, std] = [Number(config.target_mean), Number(config.target_std)];
     const own = (v: number) => v * std + mean;
     const [p, t] = [predicted.map(own), data.map((e) => own(e.y))];
@@ -155,6 +170,7 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     const preset = options.model ?? "mlp";
     if (!presets.includes(preset))
       throw new TaskError(`${name} has no preset ${preset}`, `There are: ${presets.join(", ")}.`);
+    if (regression) refuseClassOptions(name, options);
     const seed = options.args?.seed ?? DEFAULTS.seed;
     const hub = downloads(options);
     const table = await readPart(options.data, options.labelColumn, ["train", "validation", "test"], hub);
@@ -246,14 +262,21 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     );
     manualSeed(seed);
     const model = buildModel(config);
-    const args = { ...(preset === "mlp" ? MLP : LINEAR), ...options.args, outputDir: options.output };
+    const args = trainingArgs(options, preset === "mlp" ? MLP : LINEAR, regression ? "loss" : "accuracy");
     const evaluate = heldSet.length > 0 ? () => scoreOf(model, heldSet, config) : undefined;
     let result: TrainResult;
     if (model instanceof Perceptron) {
-      result = await learnPerceptron(model, trainSet, args.numTrainEpochs ?? 100, evaluate);
+      refuseClassOptions("the perceptron rule", options);
+      const { resume, overwriteOutputDir: overwrite } = args;
+      const fingerprint = JSON.stringify([config, options.data]);
+      const folder = RunFolder.open(options.output, { resume, overwrite, fingerprint, model: true });
+      folder.goOn(fingerprint, true);
+      result = await learnPerceptron(model, trainSet, args.numTrainEpochs, evaluate);
+      folder.finish(fingerprint, result);
     } else {
       const ids = regression ? undefined : Int32Array.from(trainSet, (e) => e.y);
       const weight = ids && parseClassWeights(options.classWeights, ids, Object.keys(config.id2label ?? {}).length);
+      const weigh = weightOf(weight);
       const trainer = new Trainer({
         model,
         trainDataset: new ArrayDataset(trainSet),
@@ -261,14 +284,14 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
         computeLoss: ({ x, y }) => {
           const out = model.forward(x) as Tensor;
           if (regression) return mseLoss(out, y.reshape(out.shape));
-          return crossEntropy(out, y, { weight, labelSmoothing: options.labelSmoothingFactor });
+          return crossEntropy(out, y, { weight, labelSmoothing: smoothingOf(options) });
         },
+        countItems: weigh && (({ y }) => weigh(y)),
         evaluate,
-        metricForBestModel: regression ? "loss" : "accuracy",
-        greaterIsBetter: !regression,
+        savesModel: true,
         callbacks: options.callbacks,
         args,
-        fingerprint: JSON.stringify([config, options.data]),
+        fingerprint: JSON.stringify([config, options.data, smoothingOf(options), options.classWeights]),
       });
       result = await trainer.train();
     }

@@ -1,3 +1,4 @@
+import { pushAll } from "../backend/arrays.ts";
 import { type Part, readRecords, resolveSource, streamRecords, taggedFormatOf, textExamples } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import { splitWords, type WordSpan } from "../text/index.ts";
@@ -137,24 +138,16 @@ export function taggingPredictor(
     async predictFile(path, { textColumn, ...options }) {
       const source = resolveSource(path, "tagged");
       const part: Part = source.parts.train ? "train" : source.parts.test ? "test" : "validation";
-      const results = [];
+      const results: Awaited<ReturnType<typeof predict>> = [];
       for (const file of source.parts[part] ?? []) {
         if (await holdsWords(file)) {
           const { sentences } = await readPart({ ...source, parts: { test: [file] } }, "test", { textColumn }, false);
-          results.push(
-            ...(await tagWords(
-              sentences.map(({ tokens }) => spansOf(tokens)),
-              options,
-            )),
-          );
+          const spans = sentences.map(({ tokens }) => spansOf(tokens));
+          pushAll(results, await tagWords(spans, options));
         } else {
           const { examples } = textExamples(await readRecords(file), { textColumn }, false);
-          results.push(
-            ...(await predict(
-              examples.map((e) => e.text),
-              options,
-            )),
-          );
+          const texts = examples.map((e) => e.text);
+          pushAll(results, await predict(texts, options));
         }
       }
       return results;

@@ -6,7 +6,7 @@ import {
 } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { TrainingArguments } from "../train/index.ts";
+import type { GivenArguments } from "../train/index.ts";
 import { type ModelConfig, sizesOf, type TaskOptions } from "./common.ts";
 
 /** A model of the task: logits [T, batch, numLabels] of a batch of sentences. */
@@ -20,7 +20,7 @@ export interface TaggerPreset {
   shape(options: TaskOptions): Record<string, unknown>;
   build(config: ModelConfig): Tagger;
   /** One recipe, whatever the data. */
-  recipe: Partial<TrainingArguments>;
+  recipe: GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
 }
 
 const recurrent = (modelType: (typeof RNN_CELLS)[number]): TaggerPreset => ({

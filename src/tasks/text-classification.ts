@@ -23,6 +23,7 @@ import {
   labelIds,
   parseClassWeights,
   topClasses,
+  weightOf,
 } from "./classes.ts";
 import {
   checkPredict,
@@ -40,6 +41,7 @@ import {
   withWeights,
 } from "./common.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { fineTuneClassifier, loadClassifier } from "./sequence-classifier.ts";
 import { readLabelled, readPart, readTexts } from "./text-data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
@@ -159,13 +161,8 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const batch = options.args?.perDeviceTrainBatchSize ?? (inOrder ? batchFor(trainSet.length) : 32);
   const perEpoch = Math.ceil(trainSet.length / batch);
   const most = inOrder ? Math.max(2, Math.ceil(ENOUGH_EXAMPLES / trainSet.length)) : 40;
-  const args = {
-    ...recipe,
-    perDeviceTrainBatchSize: batch,
-    numTrainEpochs: Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch)))),
-    ...options.args,
-    outputDir: options.output,
-  };
+  const numTrainEpochs = Math.min(most, Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(MIN_STEPS / perEpoch))));
+  const args = trainingArgs(options, { ...recipe, perDeviceTrainBatchSize: batch, numTrainEpochs }, "accuracy");
   manualSeed(args.seed ?? DEFAULTS.seed);
   const model = buildModel(config);
   pretrained?.initialize(model, "embeddings.weight");
@@ -174,24 +171,19 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     Int32Array.from(trainSet, (e) => e.label),
     names.length,
   );
+  const weigh = weightOf(weight);
   const trainer = new Trainer({
     model,
     trainDataset: new ArrayDataset(trainSet),
     collate: collateWith(inputs),
     computeLoss: (batch) =>
-      crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: options.labelSmoothingFactor }),
+      crossEntropy(model.forward(batch), batch.labels, { weight, labelSmoothing: smoothingOf(options) }),
+    countItems: weigh && (({ labels }) => weigh(labels)),
     evaluate: validationSet.length > 0 ? () => score(model, inputs, validationSet, names.length) : undefined,
-    metricForBestModel: "accuracy",
-    greaterIsBetter: true,
+    savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([
-      config,
-      options.data,
-      options.labelSmoothingFactor,
-      options.classWeights,
-      options.embeddings,
-    ]),
+    fingerprint: JSON.stringify([config, options.data, smoothingOf(options), options.classWeights, options.embeddings]),
   });
   const result = await trainer.train();
   inputs.save?.(options.output);
@@ -262,7 +254,7 @@ async function load(folder: string): Promise<Predictor> {
       const data = scores.data();
       const rows = list.map((_, i) => data.subarray(i * names.length, (i + 1) * names.length));
       scores.dispose();
-      out.push(...rows.map((row) => topClasses(row, names, topK)));
+      for (const row of rows) out.push(topClasses(row, names, topK));
     }
     return out;
   };

@@ -17,8 +17,9 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer } from "../text/index.ts";
-import { type Carry, DEFAULTS, type Metrics, Trainer, type TrainingArguments } from "../train/index.ts";
+import { type Carry, DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
+import { refuseClassOptions } from "./classes.ts";
 import {
   type ModelConfig,
   namesModel,
@@ -47,6 +48,7 @@ import {
 } from "./lm-data.ts";
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
@@ -90,30 +92,39 @@ function dropouts({ regularization: r }: Recipe, o: TaskOptions): Record<string,
 
 /** State that goes from window to window: truncated backpropagation through time. */
 class CarriedState implements Carry {
-  #state: Tensor[] = [];
-  #old: Tensor[] = [];
-  get current(): LmState | undefined {
-    return this.#state.length > 0 ? this.#state : undefined;
+  /** By the first of the columns that it belongs to. */
+  readonly #states = new Map<number, { now: Tensor[]; old: Tensor[] }>();
+  of(column = 0): LmState | undefined {
+    return this.#states.get(column)?.now;
   }
   /** Keeps the numbers without their history; what was carried before goes when the next one comes. */
-  keep(state: readonly Tensor[]): void {
-    for (const t of this.#old) t.dispose();
-    this.#old = this.#state;
-    this.#state = state.map((t) => t.detach());
+  keep(state: readonly Tensor[], column = 0): void {
+    const before = this.#states.get(column);
+    for (const t of before?.old ?? []) t.dispose();
+    this.#states.set(column, { now: state.map((t) => t.detach()), old: before?.now ?? [] });
   }
   reset(): void {
-    for (const t of [...this.#old, ...this.#state]) t.dispose();
-    this.#old = [];
-    this.#state = [];
+    for (const { now, old } of this.#states.values()) for (const t of [...now, ...old]) t.dispose();
+    this.#states.clear();
   }
+  /** Named by number, for columns further on with theirs before it. */
   get() {
-    return new Map(this.#state.map((t, i) => [String(i), { shape: [...t.shape], data: t.data() as Float32Array }]));
+    return new Map(
+      [...this.#states].flatMap(([column, { now }]) =>
+        now.map((t, i): [string, { shape: number[]; data: Float32Array }] => [
+          column === 0 ? String(i) : `${column}.${i}`,
+          { shape: [...t.shape], data: t.data() as Float32Array },
+        ]),
+      ),
+    );
   }
   set(state: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): void {
     this.reset();
-    for (let i = 0; i < state.size; i++) {
-      const { shape, data } = state.get(String(i)) as { shape: readonly number[]; data: Float32Array };
-      this.#state.push(tensor(Float32Array.from(data), [...shape]));
+    for (const [name, { shape, data }] of state) {
+      const [i, column = 0] = name.split(".").map(Number).reverse();
+      const own = this.#states.get(column) ?? { now: [], old: [] };
+      own.now[i] = tensor(Float32Array.from(data), [...shape]);
+      this.#states.set(column, own);
     }
   }
 }
@@ -161,7 +172,7 @@ async function scoreStream(
       for (let w = 0; w < windows.windows; w++) {
         const { x, y } = windows.window(w);
         const { sum, state } = noGrad(() => {
-          const out = model.forward(x, carried.current);
+          const out = model.forward(x, carried.of());
           return { sum: crossEntropy(out.logits, y, { reduction: "sum" }), state: out.state };
         });
         total += sum.item();
@@ -195,6 +206,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       `There are: ${PRESETS.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
     );
   }
+  refuseClassOptions(NAME, options, false);
   const corpus = await readCorpus(options);
   const [from, to] = parseRange(options.range);
   const lines = corpus.train.slice(from, to);
@@ -213,11 +225,8 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const held = encodeStream(tokenizer, corpus.validation);
   const gpt = preset === "gpt";
   const recipe: Recipe = preset === "awd-lstm" ? AWD : gpt ? GPT : tokenizer.kind === "character" ? CHARACTERS : WORDS;
-  const args: Partial<TrainingArguments> & { perDeviceTrainBatchSize: number; numTrainEpochs: number } = {
-    ...recipe.args,
-    ...options.args,
-    outputDir: options.output,
-  };
+  const args = trainingArgs(options, recipe.args, "loss");
+  const labelSmoothing = smoothingOf(options);
   // A rate is meant for its optimizer.
   const { optim, learningRate } = options.args ?? {};
   const meant = recipe.args.optim ?? DEFAULTS.optim;
@@ -225,14 +234,18 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     args.learningRate = optim === "sgd" ? 1 : 1e-3;
   const block = options.blockSize ?? recipe.block;
   if (block < 1) throw new TaskError(`--block-size ${block}: expected at least 1`);
-  const streams = Math.min(args.perDeviceTrainBatchSize, Math.floor(ids.length / block));
-  if (streams < 1) {
+  const most = Math.floor(ids.length / block);
+  const accumulate = Math.max(1, Math.min(args.gradientAccumulationSteps ?? 1, most));
+  // Blocks come in any number; streams lie side by side, as many in every batch of a step.
+  const columns = Math.min(args.perDeviceTrainBatchSize, gpt ? most : Math.floor(most / accumulate));
+  if (columns < 1) {
     throw new DataError(
       `${options.data}: ${ids.length} tokens are fewer than one block of ${block}`,
       "Give more text, or a smaller --block-size.",
     );
   }
-  args.perDeviceTrainBatchSize = streams;
+  args.perDeviceTrainBatchSize = columns;
+  args.gradientAccumulationSteps = accumulate;
   options.say?.(
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
   );
@@ -279,9 +292,11 @@ async function train(options: TaskOptions): Promise<TaskReport> {
         block_size: block,
       };
   const seed = args.seed ?? DEFAULTS.seed;
-  const windows = gpt ? new BlockWindows(ids, { block, seed }) : new StreamWindows(ids, { streams, block, start });
+  const windows = gpt
+    ? new BlockWindows(ids, { block, seed })
+    : new StreamWindows(ids, { streams: columns * accumulate, block, start });
   if (options.args?.numTrainEpochs === undefined) {
-    const perEpoch = Math.ceil(windows.length / streams);
+    const perEpoch = Math.ceil(windows.length / (columns * accumulate));
     args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(40, Math.ceil(recipe.steps / perEpoch)));
   }
   manualSeed(seed);
@@ -295,11 +310,12 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     trainDataset: windows,
     shuffle: gpt,
     carry: gpt ? undefined : carried,
-    computeLoss: ({ x, y }) => {
-      if (model instanceof GPT2LMHeadModel) return crossEntropy(model.forward({ inputIds: x }).logits.flatten(0, 1), y);
-      const { logits, state } = model.forward(x, carried.current);
-      carried.keep(state);
-      return crossEntropy(logits, y);
+    computeLoss: ({ x, y, column }) => {
+      if (model instanceof GPT2LMHeadModel)
+        return crossEntropy(model.forward({ inputIds: x }).logits.flatten(0, 1), y, { labelSmoothing });
+      const { logits, state } = model.forward(x, carried.of(column));
+      carried.keep(state, column);
+      return crossEntropy(logits, y, { labelSmoothing });
     },
     evaluate:
       held.length > 0
@@ -311,10 +327,10 @@ async function train(options: TaskOptions): Promise<TaskReport> {
               characters,
             })
         : undefined,
-    metricForBestModel: "loss",
+    savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([config, options.data, kind, options.embeddings]),
+    fingerprint: JSON.stringify([config, options.data, kind, options.embeddings, labelSmoothing]),
   });
   const result = await trainer.train();
   carried.reset();

@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { maximum } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { autoModels } from "../models/index.ts";
 import { labelMaps } from "../models/pretrained/config.ts";
@@ -6,7 +7,7 @@ import { crossEntropy } from "../nn/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { parseClassWeights } from "./classes.ts";
+import { parseClassWeights, weightOf } from "./classes.ts";
 import {
   labelsOf,
   type ModelConfig,
@@ -21,6 +22,7 @@ import {
   withWeights,
 } from "./common.ts";
 import { readPretrained } from "./pretrained.ts";
+import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { readTaggedData, tagIds } from "./tagging-data.ts";
 import { type EncodedWords, IGNORED, TaggerInputs, WordDropoutDataset } from "./tagging-inputs.ts";
 import { scoreTags, type Tagged, type Tagging, taggingPredictor } from "./tagging-predictor.ts";
@@ -131,35 +133,33 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     max_length: maxLength,
     ...preset.shape({ ...options, embeddingSize: pretrained?.size ?? options.embeddingSize }),
   };
-  const recipe = { ...DEFAULTS, ...preset.recipe };
+  const { recipe } = preset;
   const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
   const enough = Math.ceil(MIN_STEPS / Math.ceil(pieces.length / batch));
-  const args = {
-    ...recipe,
-    numTrainEpochs: Math.max(recipe.numTrainEpochs, Math.min(40, enough)),
-    ...options.args,
-    outputDir: options.output,
-  };
-  manualSeed(args.seed);
+  const numTrainEpochs = Math.max(recipe.numTrainEpochs, Math.min(40, enough));
+  const args = trainingArgs(options, { ...recipe, numTrainEpochs }, entities ? "f1" : "accuracy");
+  const seed = args.seed ?? DEFAULTS.seed;
+  manualSeed(seed);
   const model = preset.build(config);
   pretrained?.initialize(model, "embeddings.weight");
   const tagging = presetTagging(model, inputs, maxLength);
   const allIds = Int32Array.from(trainIds.flatMap((ids) => Array.from(ids)));
   const weight = parseClassWeights(options.classWeights, allIds, names.length);
-  const { labelSmoothingFactor: labelSmoothing } = options;
+  const weigh = weightOf(weight);
+  const labelSmoothing = smoothingOf(options);
   const trainer = new Trainer({
     model,
     trainDataset: new WordDropoutDataset(pieces, {
       vocabSize: inputs.size,
       unkTokenId: inputs.unkTokenId,
-      seed: args.seed,
+      seed,
       alpha: 0.25,
     }),
     collate: (list: EncodedWords[]) => inputs.collate(list),
     computeLoss: (b) => crossEntropy(model.forward(b), b.labels, { weight, labelSmoothing, ignoreIndex: IGNORED }),
     evaluate: data.validation.length > 0 ? () => scoreTags(tagging, data.validation, validationIds, names) : undefined,
-    metricForBestModel: entities ? "f1" : "accuracy",
-    greaterIsBetter: true,
+    countItems: weigh && (({ labels }) => weigh(labels)),
+    savesModel: true,
     callbacks: options.callbacks,
     args,
     fingerprint: JSON.stringify([config, options.data, labelSmoothing, options.classWeights, options.embeddings]),
@@ -168,7 +168,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   inputs.save(options.output);
   const counts = new Float64Array(names.length);
   for (const id of allIds) counts[id]++;
-  const common = counts.indexOf(Math.max(...counts));
+  const common = counts.indexOf(maximum(counts));
   const share = (100 * counts[common]) / allIds.length;
   return saveModel(options.output, model, config, {
     task: NAME,

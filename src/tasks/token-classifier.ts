@@ -1,3 +1,4 @@
+import { maximum, pushAll } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
@@ -110,7 +111,7 @@ class PretrainedTagger {
         const tags = piece.first.map((t) => {
           if (t < 0) return { id: this.#otherwise, score: 1 };
           const row = data.subarray((b * longest + shift + t) * classes, (b * longest + shift + t + 1) * classes);
-          const id = row.indexOf(Math.max(...row));
+          const id = row.indexOf(maximum(row));
           return { id, score: row[id] };
         });
         out[index] = { best: tags.map((t) => t.id), scores: tags.map((t) => t.score) };
@@ -118,8 +119,8 @@ class PretrainedTagger {
     }
     const result: Tagged = { best: sentences.map(() => []), scores: sentences.map(() => []), loss };
     pieces.forEach(({ s }, i) => {
-      result.best[s].push(...out[i].best);
-      result.scores[s].push(...out[i].scores);
+      pushAll(result.best[s], out[i].best);
+      pushAll(result.scores[s], out[i].scores);
     });
     return result;
   };
@@ -138,8 +139,10 @@ export async function fineTuneTagger(options: TaskOptions & { model: string }): 
   return fineTune(checkpoint, options, (model, maxLength) => {
     const tagger = new PretrainedTagger(model, tokenizer, maxLength, names);
     const [trainIds, heldIds] = [tagIds(data.train, names), tagIds(data.validation, names)];
+    const examples = data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
     return {
-      examples: data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s])),
+      examples,
+      classes: Int32Array.from(examples.flatMap((e) => [...e.labels.filter((id) => id !== IGNORED)])),
       collate: tagger.collate,
       evaluate: data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, heldIds, names) : undefined,
       metricForBestModel: data.entities ? "f1" : "accuracy",

@@ -6,11 +6,12 @@ import {
   type PreTrainedModel,
 } from "../models/index.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
-import type { TrainingArguments } from "../train/index.ts";
+import type { GivenArguments } from "../train/index.ts";
 import { TaskError, type TaskOptions } from "./common.ts";
+import { givenArgs } from "./recipes.ts";
 import type { TranslationModel } from "./translator.ts";
 
-export type Args = Partial<TrainingArguments> & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
+export type Args = GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
 
 interface Recipe {
   hidden: number;
@@ -68,7 +69,7 @@ export const PRESETS = Object.keys(RECIPES) as readonly Preset[];
 /** Settings of training, epochs counted for so many pairs. */
 export function argsFor(preset: Preset, options: TaskOptions, pairs: number): Args {
   const recipe: Recipe = RECIPES[preset];
-  const args: Args = { ...recipe.args, ...options.args };
+  const args: Args = { ...recipe.args, ...givenArgs(options) };
   if (options.args?.numTrainEpochs === undefined) {
     const perEpoch = Math.ceil(pairs / args.perDeviceTrainBatchSize);
     args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(60, Math.ceil(recipe.steps / perEpoch)));

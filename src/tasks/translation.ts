@@ -5,6 +5,7 @@ import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { type Adapting, loraRate } from "./adapting.ts";
+import { refuseClassOptions } from "./classes.ts";
 import {
   checkPredict,
   downloads,
@@ -21,6 +22,7 @@ import { readInputs, readPartTexts } from "./lm-data.ts";
 import { readToTranslate, readTraining } from "./pair-data.ts";
 import { makePairTokenizer } from "./pair-tokenizer.ts";
 import type { TranslationOptions } from "./predict-options.ts";
+import { givenArgs, smoothingOf, trainingArgs } from "./recipes.ts";
 import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
 import { type PairBatch, type PairTokens, type TranslationModel, Translator } from "./translator.ts";
 
@@ -50,7 +52,7 @@ async function fresh(preset: Preset, options: TaskOptions, train: readonly Sente
   model.generationConfig = writingFor(model);
   const { targetLanguage } = options;
   const translator = new Translator(model, tokenizer, { maxLength, targetLanguage, defaults: { numBeams: 1 } });
-  const labelSmoothing = options.labelSmoothingFactor ?? RECIPES[preset].labelSmoothing;
+  const labelSmoothing = smoothingOf(options) ?? RECIPES[preset].labelSmoothing;
   return { model, translator, args, maxLength, labelSmoothing };
 }
 
@@ -68,8 +70,8 @@ async function pretrained(options: TaskOptions & { model: string }): Promise<Lea
   });
   return {
     ...{ model, translator, maxLength, adapting: opened.adapting },
-    args: { ...TUNING, ...loraRate(options), ...options.args },
-    labelSmoothing: options.labelSmoothingFactor ?? 0,
+    args: { ...TUNING, ...loraRate(options), ...givenArgs(options) },
+    labelSmoothing: smoothingOf(options) ?? 0,
   };
 }
 
@@ -92,6 +94,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       `There are: ${PRESETS.join(", ")}. A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.`,
     );
   }
+  refuseClassOptions(NAME, options, false);
   const { train, validation, chosen, ...languages } = await readTraining(options);
   const settings = { ...options, ...languages, model: name };
   const number = (n: number) => n.toLocaleString("en-US");
@@ -111,10 +114,9 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     collate: translator.collate,
     computeLoss: (batch) => translator.loss(batch, labelSmoothing),
     evaluate: held.length > 0 ? () => translator.score(validation, held) : undefined,
-    metricForBestModel: "bleu",
-    greaterIsBetter: true,
+    savesModel: true,
     callbacks: options.callbacks,
-    args: { ...learner.args, outputDir: options.output },
+    args: trainingArgs(options, learner.args, "bleu"),
     fingerprint: JSON.stringify([
       ...[model.config, options.data, languages, options.sourceColumn, options.targetColumn, options.sourcePrefix],
       ...[maxLength, labelSmoothing, adapting?.fingerprint],

@@ -36,6 +36,9 @@ type Backward = (ctx: Context, ...dys: (Tensor | undefined)[]) => Gradients;
 let lastId = 0;
 let passes = 0;
 
+/** Number of the operation recorded last; they rise with time. */
+export const lastNode = (): number => lastId;
+
 /** One recorded operation. */
 export class Node implements Context {
   readonly name: string;
@@ -105,6 +108,9 @@ const UNRECORDED: Context = {
   into: () => undefined,
 };
 
+/** Told of every leaf that gets its first gradient in memory of its own; set by the optimizers. */
+export const observer: { firstGradient: ((leaf: Tensor) => void) | undefined } = { firstGradient: undefined };
+
 /** A leaf's gradient memory, made on first use. */
 function leafBuffer(leaf: Tensor): Tensor {
   if (leaf.gradBuffer === undefined || !leaf.gradBuffer.storage.alive) {
@@ -112,6 +118,7 @@ function leafBuffer(leaf: Tensor): Tensor {
     own(storage, undefined);
     leaf.gradBuffer = new Tensor(storage, leaf.shape);
     leaf.gradSet = false;
+    observer.firstGradient?.(leaf);
   }
   return leaf.gradBuffer;
 }

@@ -3,6 +3,7 @@ import type { Backend, DType, TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
 import { allocate, dispose, release } from "./memory.ts";
+import { show } from "./print.ts";
 import { denseStrides, isDense, makeLoop, numel, type Shape, ShapeError, showShape } from "./shape.ts";
 import type { Node } from "./tape.ts";
 
@@ -153,10 +154,13 @@ export class Tensor {
     this.dispose();
   }
 
+  /** As PyTorch prints a tensor; see {@link setPrintOptions}. A freed one says so. */
   toString(): string {
-    const label = `Tensor(${showShape(this.shape)}, ${this.dtype}${this.requiresGrad ? ", requiresGrad" : ""})`;
-    if (!this.storage.alive || this.numel > 1000) return label;
-    return `${label} ${JSON.stringify(this.toArray(), (_, v) => (typeof v === "number" ? Number(v.toPrecision(5)) : v))}`;
+    return show(this);
+  }
+  /** For `JSON.stringify`: the elements as nested arrays; JSON turns NaN and infinities into null. Of a freed one, a text that says so. */
+  toJSON(): unknown {
+    return this.storage.alive ? this.toArray() : show(this);
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();

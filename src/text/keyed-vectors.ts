@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { named, shownAs } from "../backend/inspect.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 
 /** A file of word vectors is damaged or of an unknown kind, or a word has no vector. */
@@ -15,7 +16,7 @@ export interface MostSimilarOptions {
   restrictVocab?: number;
 }
 
-const SIMILAR: Known<MostSimilarOptions> = { positive: true, negative: true, topn: true, restrictVocab: true };
+const KNOWN: Known<MostSimilarOptions> = { positive: true, negative: true, topn: true, restrictVocab: true };
 
 /** Vectors of words, as Gensim's KeyedVectors. */
 export class KeyedVectors {
@@ -85,7 +86,7 @@ export class KeyedVectors {
    */
   mostSimilar(query: string | MostSimilarOptions): { word: string; score: number }[] {
     const options = typeof query === "string" ? { positive: [query] } : query;
-    checkOptions("mostSimilar", options, SIMILAR);
+    checkOptions("mostSimilar", options, KNOWN);
     const { positive = [], negative = [], topn = 10, restrictVocab = this.length } = options;
     const target = new Float64Array(this.vectorSize);
     for (const [list, sign] of [[positive, 1] as const, [negative, -1] as const]) {
@@ -129,3 +130,5 @@ function dot(x: Numbers, table: Numbers, from: number): number {
   return sum;
 }
 const norm = (x: Numbers): number => Math.sqrt(dot(x, x, 0));
+
+shownAs(KeyedVectors, ({ words, vectorSize }) => named("KeyedVectors", { words: words.length, vectorSize }));

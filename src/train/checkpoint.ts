@@ -14,18 +14,26 @@ import type { Module } from "../nn/index.ts";
 import type { AveragedWeights, Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
+import { checkpointFiles, kindOf } from "./run-record.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
-import type { Carry } from "./trainer.ts";
 
 /** A checkpoint or a saved model cannot be used. */
 export class CheckpointError extends ShoshinError {}
+
+/** State between batches: named numbers in, named numbers out. */
+export interface Carry {
+  /** Forgets: an epoch begins. */
+  reset(): void;
+  get(): Map<string, { shape: number[]; data: Float32Array }>;
+  set(state: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): void;
+}
 
 /** Where a run stands: everything besides weights and optimizer that it needs to go on bit for bit. */
 export interface TrainerState {
   version: 1;
   globalStep: number;
   epoch: number;
-  /** Batches of this epoch that are done. */
+  /** Steps of this epoch that are done. */
   batch: number;
   bestMetric: number | undefined;
   bestLoss: number | undefined;
@@ -33,6 +41,9 @@ export interface TrainerState {
   evaluationsSinceBest: number;
   lossSum: number;
   lossCount: number;
+  /** Of the steps since the curve's last point. */
+  logSum?: number;
+  logCount?: number;
   finished: boolean;
   rng: RngState;
   optimizer: unknown;
@@ -73,7 +84,46 @@ export function listCheckpoints(folder: string): { step: number; path: string }[
     .sort((a, b) => a.step - b.step);
 }
 
-/** Writes `checkpoint-STEP` whole or not at all, then removes the oldest beyond `limit`, never the best. */
+/** Writes a checkpoint's folder whole or not at all. */
+export function writeCheckpoint(
+  path: string,
+  module: Module,
+  optimizer: Optimizer<GroupOptions>,
+  state: Omit<TrainerState, "optimizer" | "rng" | "version">,
+  carry?: Carry,
+  average?: AveragedWeights,
+): void {
+  const packed = packOptimizer(optimizer.stateDict());
+  const full: TrainerState = { version: 1, ...state, rng: getRngState(), optimizer: packed.description };
+  writeFolderAtomic(path, (temp) => {
+    saveWeights(module, join(temp, "model.safetensors"));
+    writeSafetensors(join(temp, "optimizer.safetensors"), packed.tensors);
+    if (carry !== undefined) writeSafetensors(join(temp, "carry.safetensors"), carry.get());
+    if (average !== undefined) writeSafetensors(join(temp, "average.safetensors"), average.stateDict());
+    writeFileAtomic(join(temp, "trainer_state.json"), `${JSON.stringify(full, null, 2)}\n`);
+  });
+}
+
+/** Of checkpoints, oldest first, those that go when `limit` are kept, the best and the newest among them. */
+export function beyondLimit<T extends { step: number }>(
+  all: readonly T[],
+  limit: number,
+  { globalStep, bestStep }: { globalStep: number; bestStep: number | undefined },
+): T[] {
+  const old = all.filter(({ step }) => step !== globalStep && step !== bestStep);
+  const keep = Math.max(0, limit - 1 - (bestStep !== undefined && bestStep !== globalStep ? 1 : 0));
+  return old.slice(0, Math.max(0, old.length - keep));
+}
+
+const isCheckpoint = (folder: string, path: string): boolean => {
+  const name = path.slice(folder.length).replace(/^[\\/]/, "");
+  return checkpointFiles(folder, name).length > 0 && readdirSync(path).length === checkpointFiles(folder, name).length;
+};
+
+/**
+ * Writes `checkpoint-STEP` whole or not at all, then removes the oldest beyond `limit`, never the best, and nothing that is no
+ * checkpoint or holds anything else. Throws {@link CheckpointError} where something else has its name.
+ */
 export function saveCheckpoint(
   folder: string,
   module: Module,
@@ -84,20 +134,12 @@ export function saveCheckpoint(
   average?: AveragedWeights,
 ): string {
   const path = join(folder, `checkpoint-${state.globalStep}`);
-  const packed = packOptimizer(optimizer.stateDict());
-  const full: TrainerState = { version: 1, ...state, rng: getRngState(), optimizer: packed.description };
-  writeFolderAtomic(path, (temp) => {
-    saveWeights(module, join(temp, "model.safetensors"));
-    writeSafetensors(join(temp, "optimizer.safetensors"), packed.tensors);
-    if (carry !== undefined) writeSafetensors(join(temp, "carry.safetensors"), carry.get());
-    if (average !== undefined) writeSafetensors(join(temp, "average.safetensors"), average.stateDict());
-    writeFileAtomic(join(temp, "trainer_state.json"), `${JSON.stringify(full, null, 2)}\n`);
-  });
+  if (kindOf(path) !== undefined && !isCheckpoint(folder, path))
+    throw new CheckpointError(`${path} is no checkpoint, and is left as it is`, "Move it away.");
+  writeCheckpoint(path, module, optimizer, state, carry, average);
   if (limit !== undefined) {
-    const old = listCheckpoints(folder).filter(({ step }) => step !== state.globalStep && step !== state.bestStep);
-    const keep = Math.max(0, limit - 1 - (state.bestStep !== undefined && state.bestStep !== state.globalStep ? 1 : 0));
-    for (const { path: stale } of old.slice(0, Math.max(0, old.length - keep)))
-      rmSync(stale, { recursive: true, force: true });
+    const all = listCheckpoints(folder).filter((found) => isCheckpoint(folder, found.path));
+    for (const stale of beyondLimit(all, limit, state)) rmSync(stale.path, { recursive: true, force: true });
   }
   return path;
 }

@@ -1,69 +1,87 @@
 import type { TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { type AnyDataset, DataLoader } from "../data/index.ts";
-import type { HeadOutput } from "../models/pretrained/inputs.ts";
 import { noGrad } from "../tensor/no-grad.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Isolation } from "./isolation.ts";
 import { accuracy } from "./metrics.ts";
-import type { Metrics, TrainerOptions } from "./trainer.ts";
+import type { Objective } from "./objective.ts";
+import type { Metrics, TrainerOptions } from "./trainer-options.ts";
 
-/** The loss that a model of Hugging Face's gives for a batch with labels. Throws {@link ShoshinError} where it gives none. */
-export function lossOf(output: unknown): Tensor {
-  const { loss } = output as Partial<HeadOutput>;
-  if (loss instanceof Tensor) return loss;
-  throw new ShoshinError("Trainer: the model gave no loss", "Its batches need labels; or give computeLoss.");
+const IGNORED = -100;
+
+function joined(parts: readonly TypedArray[]): TypedArray {
+  const out = new (parts[0].constructor as Float32ArrayConstructor)(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part as Float32Array, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** How many classes there are where each example, or place, has one as its target; else 0. */
+function classesOf(output: Tensor | undefined, target: Tensor | undefined, perExample: boolean): number {
+  if (output === undefined || target?.dtype !== "int32" || !(perExample || target.ndim === 1)) return 0;
+  const width = output.shape[output.ndim - 1];
+  return output.ndim === target.ndim + 1 && width > 1 ? width : 0;
 }
 
 /**
- * Mean loss over a data set, each example counted alike; with `loss`, or a model's own, and class targets also the accuracy, and
- * what `computeMetrics` makes of all outputs.
+ * Mean loss over a data set, each label that counts (else each example) alike; with class targets also the accuracy, and what
+ * `computeMetrics` makes of all outputs.
  */
-export async function evaluateOn<D extends AnyDataset, B>(options: TrainerOptions<D, B>, dataset: D): Promise<Metrics> {
-  const { model, loss, computeLoss, computeMetrics, collate, args } = options;
-  const batchSize = args?.perDeviceTrainBatchSize ?? 32;
+export async function evaluateOn<D extends AnyDataset, B>(
+  options: TrainerOptions<D, B>,
+  objective: Objective<D, B>,
+  dataset: D,
+  batchSize: number,
+  isolation: Isolation,
+): Promise<Metrics> {
+  const { loss, computeLoss, computeMetrics, collate } = options;
   const outputs: TypedArray[] = [];
   const targets: TypedArray[] = [];
-  let [sum, seen] = [0, 0];
+  let [sum, items, seen] = [0, 0, 0];
   let classes = 0;
   for await (const batch of new DataLoader<D, B>(dataset, { batchSize, collate })) {
-    const size = Math.min(batchSize, dataset.length - seen);
-    if (loss === undefined && computeLoss !== undefined) sum += noGrad(() => computeLoss(batch)).item() * size;
-    else {
-      const { value, output, y } = noGrad(() => {
-        if (loss === undefined) {
-          const out = model.forward(batch as never) as HeadOutput;
-          return { value: lossOf(out), output: out.logits, y: (batch as { labels: Tensor }).labels };
-        }
-        const { x, y } = batch as { x: Tensor; y: Tensor };
-        const out = model.forward(x) as Tensor;
-        return { value: loss(out, y), output: out, y };
-      });
-      sum += value.item() * size;
-      const perExample = loss !== undefined || y.ndim === 1;
-      if (perExample && y.dtype === "int32" && output?.ndim === y.ndim + 1 && output.shape[output.ndim - 1] > 1)
-        classes = output.shape[output.ndim - 1];
-      if (output !== undefined && (classes > 0 || computeMetrics !== undefined)) {
-        outputs.push(output.data());
-        targets.push(y.data());
-      }
-      value.dispose();
-      output?.dispose();
-    }
-    seen += size;
+    const examples = Math.min(batchSize, dataset.length - seen);
+    seen += examples;
+    const count = objective.items(batch, examples);
+    const wantsOutputs = computeMetrics !== undefined;
+    if (count === 0 && !wantsOutputs) continue;
+    const { value, output, width } = isolation.precisely(() =>
+      noGrad(() => {
+        const { loss: mean, output } = objective.measure(batch, Math.max(count, 1));
+        const target = objective.targets(batch);
+        const width = computeLoss === undefined ? classesOf(output, target, loss !== undefined) : 0;
+        return {
+          value: count === 0 ? 0 : mean.item(),
+          output: (width > 0 || wantsOutputs) && output !== undefined ? output.data() : undefined,
+          width,
+        };
+      }),
+    );
+    if (count > 0) sum += value * count;
+    items += count;
+    if (width > 0) classes = width;
+    if (output === undefined) continue;
+    const target = objective.targets(batch);
+    if (target === undefined)
+      throw new ShoshinError("Trainer: computeMetrics needs targets", "Batches hold them as labels, or as y.");
+    outputs.push(output);
+    targets.push(target.data());
   }
-  const join = (parts: TypedArray[]): TypedArray => {
-    const out = new (parts[0].constructor as Float32ArrayConstructor)(parts.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      out.set(part as Float32Array, at);
-      at += part.length;
-    }
-    return out;
-  };
-  const metrics: Metrics = { loss: sum / seen };
+  const metrics: Metrics = { loss: items === 0 ? Number.NaN : sum / items };
   if (outputs.length === 0) return metrics;
-  const [all, wanted] = [join(outputs), join(targets)];
-  if (classes > 0) metrics.accuracy = accuracy(argmaxRows(all, classes), wanted);
+  const [all, wanted] = [joined(outputs), joined(targets)];
+  if (classes > 0) {
+    const best = argmaxRows(all, classes);
+    const counts = Array.from(wanted.keys()).filter((i) => wanted[i] !== IGNORED);
+    metrics.accuracy = accuracy(
+      Int32Array.from(counts, (i) => best[i]),
+      Int32Array.from(counts, (i) => wanted[i]),
+    );
+  }
   return { ...metrics, ...computeMetrics?.(all, wanted) };
 }
 

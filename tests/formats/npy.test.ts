@@ -62,7 +62,8 @@ describe("npy", () => {
 
   it.each([
     [dict("|O", "False", "1,"), /type \|O are not read; nothing of the file is run/],
-    [dict(">f4", "False", "1,"), /type >f4/],
+    [dict(">f16", "False", "1,"), /type >f16/],
+    [dict("<U5", "False", "1,"), /type <U5/],
     [dict("<f4", "False", "9,"), /goes beyond/],
     [dict("<f4", "False", "999999999, 999999999, 99999999"), /a tensor has shape/],
     ["{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", /of records/],

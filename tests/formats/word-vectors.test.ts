@@ -149,6 +149,31 @@ describe("fastText's binary files", () => {
     ]);
   });
 
+  // Written as Python does with errors="backslashreplace"; the means are worked out by hand from the runs of the bytes.
+  it("keeps words that are no UTF-8 apart, with the vectors of their bytes", async () => {
+    const names = [
+      Uint8Array.of(97, 0xe9, 0xff, 98),
+      "\0",
+      longs(5),
+      "\0",
+      Uint8Array.of(97, 0xe8),
+      "\0",
+      longs(4),
+      "\0",
+    ];
+    const numbers = table(3, 1, 2, 5, 6, 10, 20);
+    const vectors = await readWordVectors(
+      write(ints(793712314, 12), ...header(1), ints(2, 2, 0), longs(9), longs(-1), ...names, ...numbers),
+    );
+    expect(vectors.words).toEqual(["a\\xe9\\xffb", "a\\xe8"]);
+    // <a., a.., ..b and .b> of one bucket; <a. and a.>
+    expect([...vectors.vector("a\\xe9\\xffb")]).toEqual([(1 + 4 * 10) / 5, (2 + 4 * 20) / 5].map(Math.fround));
+    expect([...vectors.vector("a\\xe8")]).toEqual([(5 + 2 * 10) / 3, (6 + 2 * 20) / 3].map(Math.fround));
+    const lines = await readWordVectors(write("a 1 2\n", Uint8Array.of(98, 0xe9, 32), "3 4\n初 5 6\n"));
+    expect(lines.words).toEqual(["a", "b\\xe9", "初"]);
+    expect([...lines.vector("b\\xe9")]).toEqual([3, 4]);
+  });
+
   it.each<[string, (string | Uint8Array)[], string]>([
     ["one cut off in the header", whole.slice(0, 2), "the file ends"],
     ["one cut off in the dictionary", whole.slice(0, 7), "the file ends"],

@@ -140,9 +140,9 @@ describe("Trainer", () => {
       },
     );
     await expect(t.trainer.train()).rejects.toThrow(TrainingError);
-    await expect(trainer("nan", { saveSteps: 2, learningRate: 1e38, maxGradNorm: 0 }).trainer.train()).rejects.toThrow(
-      /at step \d+/,
-    );
+    await expect(
+      trainer("nan-2", { saveSteps: 2, learningRate: 1e38, maxGradNorm: 0 }).trainer.train(),
+    ).rejects.toThrow(/at step \d+/);
   });
 
   it("refuses settings out of range by name", () => {

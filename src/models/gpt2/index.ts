@@ -1,3 +1,4 @@
+import { minimum } from "../../backend/arrays.ts";
 import * as nn from "../../nn/index.ts";
 import { attentionPacked, scaledDotProductAttention } from "../../ops/index.ts";
 import { arange } from "../../tensor/create.ts";
@@ -159,7 +160,7 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
   }
   #embed(ids: Tensor, positionIds: Tensor | undefined, before: number, padding: readonly number[] = [0]): Tensor {
     const t = ids.shape[1];
-    checkPositions("GPT2Model", before + t - Math.min(...padding), this.config.nPositions);
+    checkPositions("GPT2Model", before + t - minimum(padding), this.config.nPositions);
     const positions = positionIds ?? this.#positions.slice(0, before, before + t);
     return this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
   }

@@ -1,3 +1,4 @@
+import { minimum } from "../../backend/arrays.ts";
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
@@ -76,7 +77,7 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
     padding: readonly number[] = [0],
   ): LlamaContext {
     const [batch, t] = ids.shape;
-    checkPositions("LlamaModel", before + t - Math.min(...padding), longestText(this.config));
+    checkPositions("LlamaModel", before + t - minimum(padding), longestText(this.config));
     const { cos, sin } =
       positionIds === undefined ? this.#rotary.angles(t, before) : this.#rotary.anglesAt(positionIds);
     const grow = (a: Tensor) => a.reshape([a.ndim === 3 ? batch : 1, t, 1, -1]);

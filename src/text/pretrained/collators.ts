@@ -1,3 +1,4 @@
+import { maximum } from "../../backend/arrays.ts";
 import { checkOptions, type Known } from "../../backend/options.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import { batchTensors, type EncodeOptions, type TextInputs } from "./batch.ts";
@@ -89,7 +90,7 @@ export function dataCollatorForSeq2Seq(
     options,
     (e) => e.labels,
     (labels) => {
-      const length = Math.max(...labels.map((row) => row.length));
+      const length = maximum(labels.map((row) => row.length));
       const all = new Int32Array(labels.length * length).fill(-100);
       const before = (row: readonly number[]) => (tokenizer.paddingSide === "left" ? length - row.length : 0);
       labels.forEach((row, i) => void all.set(row, i * length + before(row)));

@@ -1,4 +1,5 @@
 import { join } from "#platform";
+import { named, shownAs } from "../../backend/inspect.ts";
 import { checkOptions, type Known } from "../../backend/options.ts";
 import { DataError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
@@ -388,3 +389,9 @@ function templatesOf(value: unknown): Templates {
     typeof (entry as { template?: unknown }).template === "string";
   return new Map(value.filter(isTemplate).map(({ name, template }) => [name, template]));
 }
+
+shownAs(
+  PreTrainedTokenizer,
+  ({ vocabSize, modelMaxLength, paddingSide, truncationSide, specialTokensMap: specialTokens }) =>
+    named("PreTrainedTokenizer", { vocabSize, modelMaxLength, paddingSide, truncationSide, specialTokens }),
+);

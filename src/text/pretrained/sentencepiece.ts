@@ -1,4 +1,5 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { pushAll } from "../../backend/arrays.ts";
 import { DataError } from "../../data/lines.ts";
 
 /** What a piece is: SentencePiece's `Type`. */
@@ -122,7 +123,7 @@ export function mergesOf(
     }
     const id = (token: string) => vocab.get(token) as number;
     local.sort((x, y) => id(x.pair[0]) - id(y.pair[0]) || id(x.pair[1]) - id(y.pair[1]));
-    all.push(...local);
+    pushAll(all, local);
   }
   all.sort((x, y) => y.score - x.score || y.lengths[0] - x.lengths[0] || y.lengths[1] - x.lengths[1]);
   return all.map(({ pair }) => pair);

@@ -1,4 +1,5 @@
 import { existsSync, join, readFileSync, statSync } from "#platform";
+import { named, shownAs } from "../../backend/inspect.ts";
 import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
@@ -196,3 +197,5 @@ export class Tokenizer {
     return this.#decode(tokens).join("");
   }
 }
+
+shownAs(Tokenizer, ({ kind, vocabSize }) => named("Tokenizer", { kind, vocabSize }));

@@ -1,0 +1,142 @@
+import { ShoshinError } from "../backend/errors.ts";
+import { OptionError } from "../backend/options.ts";
+import type { AnyDataset } from "../data/index.ts";
+import { headOfArchitecture } from "../models/pretrained/head-of.ts";
+import type { HeadOutput } from "../models/pretrained/inputs.ts";
+import { PreTrainedModel } from "../models/pretrained/model.ts";
+import { crossEntropy, type Module } from "../nn/index.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { TrainingArguments } from "./arguments.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
+
+/** Labels of this value count for nothing. */
+const IGNORED = -100;
+
+/** The loss that a model of Hugging Face's gives for a batch with labels. Throws {@link ShoshinError} where it gives none. */
+function lossOf(output: unknown): Tensor {
+  const { loss } = (output ?? {}) as Partial<HeadOutput>;
+  if (loss instanceof Tensor) return loss;
+  throw new ShoshinError("Trainer: the model gave no loss", "Its batches need labels; or give computeLoss.");
+}
+
+/** Whether a model's loss has each token as the answer to the one before it. */
+function shiftsLabels(model: Module): boolean {
+  if (!(model instanceof PreTrainedModel)) return false;
+  return headOfArchitecture((model.constructor as typeof PreTrainedModel).architecture ?? "") === "causalLm";
+}
+
+/** int32 labels that count. @param shifted the first of every row [batch, T] is nobody's answer */
+export function countLabels(labels: Tensor, shifted = false): number {
+  const values = labels.data();
+  const width = labels.ndim > 1 ? labels.shape[labels.ndim - 1] : 1;
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] !== IGNORED && !(shifted && i % width === 0)) count++;
+  return count;
+}
+
+/** Cross-entropy of a model's logits with smoothed labels, as Transformers' LabelSmoother computes it: a mean over those that count. */
+function smoothed(logits: Tensor, labels: Tensor, labelSmoothing: number, shifted: boolean): Tensor {
+  if (labels.dtype !== "int32")
+    throw new OptionError("labelSmoothingFactor is for classes; these labels are numbers", "Leave it out.");
+  if (!shifted) {
+    const classes = logits.shape[logits.ndim - 1];
+    return crossEntropy(logits.reshape([-1, classes]), labels.flatten(), { labelSmoothing });
+  }
+  const t = labels.shape[1];
+  return crossEntropy(logits.slice(1, 0, t - 1).flatten(0, 1), labels.slice(1, 1, t).flatten(), { labelSmoothing });
+}
+
+export interface Measured {
+  loss: Tensor;
+  /** The model's, where it is known. */
+  output?: Tensor;
+  /** The loss is divided by what all batches of the step count already. */
+  divided: boolean;
+}
+
+/** What is minimised, and how much a batch counts in it. */
+export class Objective<D extends AnyDataset, B> {
+  readonly #o: TrainerOptions<D, B>;
+  readonly #smoothing: number;
+  readonly #shifted: boolean;
+
+  /** Throws OptionError for label smoothing of a loss of the user's own. */
+  constructor(options: TrainerOptions<D, B>, { labelSmoothingFactor }: TrainingArguments) {
+    this.#o = options;
+    this.#smoothing = labelSmoothingFactor;
+    this.#shifted = shiftsLabels(options.model);
+    if (labelSmoothingFactor > 0 && (options.loss ?? options.computeLoss) !== undefined) {
+      throw new OptionError(
+        "Trainer: labelSmoothingFactor is for the loss that a model gives itself",
+        "In a loss of your own: nn.crossEntropy(output, target, { labelSmoothing: 0.1 }).",
+      );
+    }
+  }
+
+  /** Of a batch; `total` is what all batches of its step count. */
+  measure(batch: B, total: number): Measured {
+    const { model, loss, computeLoss, computeMetrics } = this.#o;
+    if (computeLoss !== undefined) {
+      let divided = false;
+      const result = computeLoss(batch, {
+        get numItemsInBatch() {
+          divided = true;
+          return total;
+        },
+      });
+      const { loss: value, output } =
+        result instanceof Tensor
+          ? { loss: result, output: undefined }
+          : { loss: result?.loss, output: result?.logits ?? result?.outputs };
+      if (!(value instanceof Tensor) || value.numel !== 1)
+        throw new ShoshinError("Trainer: computeLoss gave no loss", "It returns a scalar tensor, or { loss, logits }.");
+      if (computeMetrics !== undefined && output === undefined) {
+        throw new ShoshinError(
+          "Trainer: computeMetrics needs the model's outputs, and computeLoss gives the loss alone",
+          "Return { loss, logits } from computeLoss.",
+        );
+      }
+      return { loss: value, output, divided };
+    }
+    if (loss !== undefined) {
+      const { x, y } = (batch ?? {}) as { x: Tensor; y: Tensor };
+      if (!(x instanceof Tensor && y instanceof Tensor))
+        throw new ShoshinError("Trainer: loss needs batches of tensors { x, y }", "For others give computeLoss.");
+      const output = model.forward(x) as Tensor;
+      return { loss: loss(output, y), output, divided: false };
+    }
+    const out = model.forward(batch as never) as HeadOutput;
+    const own = lossOf(out);
+    const { labels } = batch as { labels: Tensor };
+    if (this.#smoothing === 0) return { loss: own, output: out.logits, divided: false };
+    const logits = out.logits;
+    if (!(logits instanceof Tensor && labels instanceof Tensor))
+      throw new OptionError(
+        "labelSmoothingFactor is not for this model",
+        "Its batches have no labels, or it has no logits.",
+      );
+    return { loss: smoothed(logits, labels, this.#smoothing, this.#shifted), output: logits, divided: false };
+  }
+
+  /** What a batch of so many examples counts. */
+  items(batch: B, examples: number): number {
+    const { countItems } = this.#o;
+    if (countItems !== undefined) {
+      const count = countItems(batch);
+      if (!(Number.isFinite(count) && count >= 0))
+        throw new ShoshinError(`Trainer: countItems gave ${String(count)}; expected a number from 0`);
+      return count;
+    }
+    const { labels, y } = (batch ?? {}) as { labels?: unknown; y?: unknown };
+    const target = this.#o.loss === undefined && labels instanceof Tensor ? labels : y;
+    if (!(target instanceof Tensor) || target.dtype !== "int32") return examples;
+    return countLabels(target, this.#shifted && target === labels);
+  }
+
+  /** What the outputs are held against. */
+  targets(batch: B): Tensor | undefined {
+    const { labels, y } = (batch ?? {}) as { labels?: unknown; y?: unknown };
+    const target = this.#o.loss === undefined && labels instanceof Tensor ? labels : y;
+    return target instanceof Tensor ? target : undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import type { TrainingArguments } from "./arguments.ts";
+import type { BestState } from "./best.ts";
+import type { TrainerState } from "./checkpoint.ts";
+
+/** Where a run stands. */
+export interface Standing extends BestState {
+  globalStep: number;
+  epoch: number;
+  /** Steps of this epoch that are done. */
+  batch: number;
+  lossSum: number;
+  lossCount: number;
+  logSum: number;
+  logCount: number;
+}
+
+/** At its beginning, or where a checkpoint left it. */
+export const standingOf = (resumed: TrainerState | undefined): Standing => ({
+  globalStep: resumed?.globalStep ?? 0,
+  epoch: resumed?.epoch ?? 0,
+  batch: resumed?.batch ?? 0,
+  bestMetric: resumed?.bestMetric,
+  bestLoss: resumed?.bestLoss,
+  bestStep: resumed?.bestStep,
+  evaluationsSinceBest: resumed?.evaluationsSinceBest ?? 0,
+  lossSum: resumed?.lossSum ?? 0,
+  lossCount: resumed?.lossCount ?? 0,
+  logSum: resumed?.logSum ?? 0,
+  logCount: resumed?.logCount ?? 0,
+});
+
+/** Steps between evaluations or checkpoints where their strategy is `steps` and nothing else is said, as in Transformers. */
+const EVERY = 500;
+
+function everySo(strategy: string | undefined, every: number, step: number): boolean {
+  if (strategy !== undefined && strategy !== "steps") return false;
+  const steps = every > 0 ? every : strategy === "steps" ? EVERY : 0;
+  return steps > 0 && step % steps === 0;
+}
+
+/** Whether held-out data is measured after this step. @param ends whether an epoch, or training, ends with it */
+export function evaluates({ evalStrategy, evalSteps }: TrainingArguments, step: number, ends: boolean): boolean {
+  if (ends && (evalStrategy === undefined || evalStrategy === "epoch")) return true;
+  return everySo(evalStrategy, evalSteps, step);
+}
+
+/** Whether a checkpoint is written after this step, whatever held-out data says. @param stops whether training ends with it */
+export function saves(
+  { saveStrategy, saveSteps }: TrainingArguments,
+  step: number,
+  { ends, stops }: { ends: boolean; stops: boolean },
+): boolean {
+  if (saveStrategy === "no") return false;
+  if (stops) return true;
+  if (ends && (saveStrategy === "epoch" || (saveStrategy === undefined && saveSteps === 0))) return true;
+  return everySo(saveStrategy, saveSteps, step);
+}
+
+/** Whether the curve gets a point after this step. */
+export function logs(
+  { loggingStrategy, loggingSteps, loggingFirstStep }: TrainingArguments,
+  step: number,
+  ends: boolean,
+): boolean {
+  if (loggingStrategy === "epoch") return ends;
+  return loggingStrategy === "steps" && (step % loggingSteps === 0 || (step === 1 && loggingFirstStep));
+}
