@@ -31,7 +31,7 @@ function speed(model, prompt, count) {
     last = performance.now();
     if (done++ === 0) start = last;
   };
-  generate(model, [prompt], { maxNewTokens: count + 1, temperature: 0, onToken });
+  generate(model, [prompt], { maxNewTokens: count + 1, temperature: 0, eosTokenId: null, onToken });
   return (1e3 * count) / (last - start);
 }
 

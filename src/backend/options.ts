@@ -21,6 +21,10 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return near ? names.find((other) => plain(other) === best) : names.find(holds);
 }
 
+/** The options among `given` that a door knows: for code that takes more and hands some of it on. */
+export const knownOptions = <T>(given: object, known: Known<T>): T =>
+  Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(known, name))) as T;
+
 /**
  * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
  * @param where the door, as the user called it: `Linear`, `Trainer: args`.

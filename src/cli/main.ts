@@ -1,8 +1,9 @@
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
+import { OptionError } from "../backend/options.ts";
 import { readLines } from "../data/index.ts";
-import type { BeamOptions, GenerationOptions } from "../models/index.ts";
+import type { GenerationOptions } from "../models/index.ts";
 import {
   downloads,
   type EvaluateOptions,
@@ -40,14 +41,26 @@ interface PredictOptions extends CommonOptions {
   topK?: number;
   numBeams?: number;
 }
-type GenerateOptions = GenerationOptions &
-  BeamOptions & { prompt: string; chat?: boolean; system?: string; input?: string; stop?: string[] };
+type GenerateOptions = GenerationOptions & {
+  prompt: string;
+  chat?: boolean;
+  system?: string;
+  input?: string;
+  stop?: string[];
+};
 
 const VERSION = "0.1.0";
 
 function print(options: CommonOptions, json: unknown, text: () => string): void {
   process.stdout.write(`${options.json ? JSON.stringify(json) : text()}\n`);
 }
+/** What is evaluated, without how the command line tells it. */
+const evaluateOptions = ({ data, quiet, range, ...o }: EvaluateOptions): EvaluateOptions => ({
+  ...{ data, quiet, range, textColumn: o.textColumn, labelColumn: o.labelColumn },
+  ...{ sourceLanguage: o.sourceLanguage, targetLanguage: o.targetLanguage },
+  ...{ sourceColumn: o.sourceColumn, targetColumn: o.targetColumn },
+});
+const flagOf = (name: string) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 const say = (options: CommonOptions) => (text: string) => {
   if (!options.quiet) process.stderr.write(`${text}\n`);
 };
@@ -79,8 +92,10 @@ export function program(): Command {
       const all: Record<string, unknown> = { ...config, ...given };
       const adapts = ["lora", "loraAlpha", "loraTarget", "freeze", "packing"].find((key) => all[key] !== undefined);
       if (adapts !== undefined && !namesModel(String(all.model ?? ""), getTask(name).presets)) {
-        const flag = adapts.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-        throw new UsageError(`--${flag} is for pretrained models`, "Name one: --model ./FOLDER or hub:OWNER/NAME.");
+        throw new UsageError(
+          `${flagOf(adapts)} is for pretrained models`,
+          "Name one: --model ./FOLDER or hub:OWNER/NAME.",
+        );
       }
       applyCommon(all);
       const report = await getTask(name).train({ ...taskOptions(all), say: say(options) });
@@ -100,7 +115,7 @@ export function program(): Command {
     .addHelpText("after", "\nExample:\n  shoshin evaluate runs/reviews --data test.tsv\n")
     .action(async (dir: string, options: CommonOptions & EvaluateOptions) => {
       applyCommon(options);
-      const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(options);
+      const report = await (await loadModel(dir, undefined, downloads(options))).evaluate(evaluateOptions(options));
       print(options, { ...report, seconds: Number(report.seconds.toFixed(3)) }, () => describeEvaluation(report));
     });
 
@@ -121,12 +136,14 @@ export function program(): Command {
     .action(async (dir: string, texts: string[], options: PredictOptions) => {
       applyCommon(options);
       const predictor = await loadModel(dir, options.task, downloads(options));
-      if ((options.pooling ?? options.normalize) !== undefined && predictor.task !== "feature-extraction")
+      const { pooling, normalize, topK, numBeams } = options;
+      if ((pooling ?? normalize) !== undefined && predictor.task !== "feature-extraction")
         throw new UsageError(`--pooling and --normalize are of feature-extraction, not of ${predictor.task}`);
-      if (options.topK !== undefined && predictor.task !== "fill-mask")
+      if (topK !== undefined && predictor.task !== "fill-mask")
         throw new UsageError(`--top-k is of fill-mask, not of ${predictor.task}`);
-      if (options.numBeams !== undefined && predictor.task !== "translation")
+      if (numBeams !== undefined && predictor.task !== "translation")
         throw new UsageError(`--num-beams is of translation, not of ${predictor.task}`);
+      const how = { pooling, normalize, topK, numBeams };
       if (options.submission !== undefined) {
         if (predictor.submit === undefined) throw new UsageError(`--submission: not for models of ${predictor.task}`);
         const files = await predictor.submit(options.input ?? "", options.submission);
@@ -136,12 +153,12 @@ export function program(): Command {
       if (texts.length > 0 && options.input !== undefined) throw new UsageError("give texts or --input, not both");
       let results: unknown[];
       if (options.input !== undefined && options.input !== "-")
-        results = await predictor.predictFile(options.input, options);
+        results = await predictor.predictFile(options.input, { ...how, textColumn: options.textColumn });
       else {
         const inputs = texts.length > 0 ? texts : await linesOf("-");
         if (inputs.length === 0)
           throw new UsageError("nothing to predict", "Give a text, --input FILE, or lines on standard input.");
-        results = await predictor.predict(inputs, options);
+        results = await predictor.predict(inputs, how);
       }
       print(options, results, () => results.map(line).join("\n"));
     });
@@ -153,14 +170,20 @@ export function program(): Command {
     .option("--system <text>", "with --chat: what the model is told first")
     .option("--input <file>", "a file of prompts, one a line, instead; - reads standard input")
     .option("--batch-size <n>", "prompts of --input that are continued together", whole)
-    .option("--max-new-tokens <n>", "", whole, 200)
-    .option("--temperature <x>", "0 takes the likeliest token always", number, 0.8)
-    .option("--top-k <n>", "only the k likeliest tokens", whole)
-    .option("--top-p <x>", "only the likeliest tokens that make up this share", number)
-    .option("--min-p <x>", "only tokens at least so likely as this share of the likeliest", number)
+    .option("--max-new-tokens <n>", "200, unless the model's generation_config.json says otherwise", whole)
+    .option(
+      "--temperature <x>",
+      "draw tokens, likelier ones more the lower it is; 0 takes the likeliest always",
+      number,
+    )
+    .option("--top-k <n>", "draw, only from the k likeliest tokens", whole)
+    .option("--top-p <x>", "draw, only from the likeliest tokens that make up this share", number)
+    .option("--min-p <x>", "draw, only from tokens at least so likely as this share of the likeliest", number)
     .option("--repetition-penalty <x>", "", number)
     .option("--num-beams <n>", "beam search for the likeliest text, in place of drawing", whole)
     .option("--length-penalty <x>", "of beam search: above 0 favours long texts", number)
+    .option("--no-repeat-ngram-size <n>", "no run of so many tokens occurs twice", whole)
+    .option("--min-new-tokens <n>", "no text ends before", whole)
     .option("--seed <n>", "", whole, 0)
     .option("--stop <text...>", "ends before any of these")
     .addHelpText(
@@ -174,15 +197,30 @@ export function program(): Command {
         throw new UsageError("--input goes without --prompt and --num-beams");
       if (options.chat && (options.input !== undefined || options.numBeams !== undefined))
         throw new UsageError("--chat goes without --input and --num-beams");
-      const { numBeams, lengthPenalty = 1 } = options;
+      const { prompt, stop, temperature, topK, topP, minP, seed, numBeams, lengthPenalty } = options;
+      const own = model.generationConfig?.defaults ?? {};
+      const stated = own.maxNewTokens !== undefined || own.maxLength !== undefined;
+      const maxNewTokens = options.maxNewTokens ?? (stated ? undefined : 200);
+      const { repetitionPenalty, noRepeatNgramSize, minNewTokens } = options;
+      const rules = { maxNewTokens, repetitionPenalty, noRepeatNgramSize, minNewTokens };
       if (numBeams !== undefined) {
-        const found = model.beamSearch(options.prompt, { numBeams, lengthPenalty, maxNewTokens: options.maxNewTokens });
-        const texts = found.map(({ text, score }) => ({ generated_text: options.prompt + text, score }));
-        print(options, texts, () => texts[0]?.generated_text ?? options.prompt);
+        const drawn = Object.entries({ temperature: temperature || undefined, topK, topP, minP }).find(
+          ([, value]) => value !== undefined,
+        );
+        if (drawn !== undefined)
+          throw new UsageError(`--num-beams goes without ${flagOf(drawn[0])}`, "Beam search draws nothing.");
+        if (stop !== undefined) throw new UsageError("--num-beams goes without --stop");
+        const found = model.beamSearch(prompt, { ...rules, numBeams, lengthPenalty });
+        const texts = found.map(({ text, score }) => ({ generated_text: prompt + text, score }));
+        print(options, texts, () => texts[0]?.generated_text ?? prompt);
         return;
       }
-      const { prompt, stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
-      const settings = { stop, maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed };
+      if (lengthPenalty !== undefined) throw new UsageError("--length-penalty is of beam search", "Add --num-beams.");
+      // Who says how to draw wants to draw; a temperature of 0 draws the likeliest always.
+      const draws = (temperature ?? topK ?? topP ?? minP) !== undefined;
+      const how =
+        temperature === 0 ? { doSample: false } : draws ? { doSample: true, temperature, topK, topP, minP } : {};
+      const settings = { ...rules, ...how, stop, seed };
       if (options.input !== undefined) {
         const prompts = await linesOf(options.input);
         if (prompts.length === 0) throw new UsageError(`--input ${options.input}: no prompts`, "Give one a line.");
@@ -246,6 +284,6 @@ export async function main(argv: readonly string[]): Promise<number> {
         `${pc.cyan("hint:")} This looks like a mistake in Shoshin: run again with --debug and report it.\n`,
       );
     if (argv.includes("--debug")) process.stderr.write(`${(error as Error).stack}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
   }
 }

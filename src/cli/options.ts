@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend, setBackend, setPrecision } from "../backend/index.ts";
+import { nearestName } from "../backend/options.ts";
 import { SCHEDULES } from "../optim/index.ts";
 import type { TaskOptions } from "../tasks/index.ts";
 import { ARGUMENT_NAMES, OPTIMIZERS } from "../train/index.ts";
@@ -180,7 +181,14 @@ export function readConfig(path: string | undefined, known: ReadonlySet<string>)
     Object.entries(values).map(([name, value]) => {
       const key = camel(name);
       const full = ALIASES[key] ?? key;
-      if (!known.has(full) && !known.has(key)) throw new UsageError(`--config ${path}: unknown option ${name}`);
+      if (!known.has(full) && !known.has(key)) {
+        const near = nearestName(key, known);
+        const flag = near?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+        throw new UsageError(
+          `--config ${path}: unknown option ${name}`,
+          `${flag === undefined ? "" : `Did you mean ${flag}? `}shoshin train --help lists what there is.`,
+        );
+      }
       return [full, value];
     }),
   );

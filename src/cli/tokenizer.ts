@@ -1,4 +1,6 @@
 import { type Command, Option } from "commander";
+import { knownOptions } from "../backend/options.ts";
+import { COLUMNS } from "../data/columns.ts";
 import { builtinPart, fetchSource, readRecords, textExamples } from "../data/index.ts";
 import { readText } from "../data/lines.ts";
 import { formatOf } from "../data/records.ts";
@@ -43,7 +45,7 @@ async function* textsOf(options: TrainOptions): AsyncGenerator<string> {
       if (rest !== "") yield rest;
       continue;
     }
-    const { examples } = textExamples(await readRecords(path), options, false);
+    const { examples } = textExamples(await readRecords(path), knownOptions(options, COLUMNS), false);
     for (let i = 0; i < examples.length; i++) {
       if (!source.builtin || builtinPart(i) === part) yield examples[i].text;
     }

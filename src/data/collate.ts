@@ -1,5 +1,6 @@
 import { maximum } from "../backend/arrays.ts";
 import type { TypedArray } from "../backend/backend.ts";
+import { checkOptions } from "../backend/options.ts";
 import { stack } from "../ops/concat.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -33,11 +34,15 @@ export function collateRows(rows: readonly Float32Array[]): Tensor {
   return tensor(out, [rows.length, width]);
 }
 
+const PADDING = { padId: true, maxLength: true, multipleOf: true } as const;
+
 /** Sequences of ids as one tensor [batch, longest], filled up with padId. */
 export function padSequences(
   sequences: readonly ArrayLike<number>[],
-  { padId = 0, maxLength = Number.POSITIVE_INFINITY, multipleOf = 1 } = {},
+  options: { padId?: number; maxLength?: number; multipleOf?: number } = {},
 ): Tensor {
+  checkOptions("padSequences", options, PADDING);
+  const { padId = 0, maxLength = Number.POSITIVE_INFINITY, multipleOf = 1 } = options;
   const longest = Math.min(
     maxLength,
     maximum(

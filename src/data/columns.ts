@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import { DataError } from "./lines.ts";
 import type { Records } from "./records.ts";
 
@@ -36,6 +37,7 @@ export interface ColumnOptions {
   textColumn?: string;
   labelColumn?: string;
 }
+export const COLUMNS: Known<ColumnOptions> = { textColumn: true, labelColumn: true };
 
 const named = (names: readonly string[], wanted: readonly string[]): number => {
   for (const want of wanted) {
@@ -102,9 +104,11 @@ function labelByValues(rows: readonly string[][], texts: readonly number[]): num
  */
 export function textExamples(
   records: Records,
-  { textColumn, labelColumn }: ColumnOptions = {},
+  options: ColumnOptions = {},
   needsLabels = true,
 ): { examples: TextExample[]; chosen: string } {
+  checkOptions("textExamples", options, COLUMNS);
+  const { textColumn, labelColumn } = options;
   const { path } = records;
   const { names, rows } = splitHeader(
     records,

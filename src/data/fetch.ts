@@ -1,9 +1,10 @@
 import { parse } from "yaml";
 import { env, existsSync, join, readFileSync } from "#platform";
 import { pushAll } from "../backend/arrays.ts";
+import { checkOptions } from "../backend/options.ts";
 import { matcher } from "../hub/files.ts";
 import { HubError, type HubOptions, hubFile, listFiles, snapshotDownload } from "../hub/index.ts";
-import { hubOptions } from "../hub/settings.ts";
+import { HUB_OPTIONS, HUB_REFUSED, hubOptions } from "../hub/settings.ts";
 import { glueTask } from "./glue-tasks.ts";
 import { DataError } from "./lines.ts";
 import { formatOf } from "./records.ts";
@@ -194,6 +195,7 @@ export async function fetchSource(
   kind: SourceKind = "rows",
   options: HubOptions = {},
 ): Promise<Source> {
+  checkOptions("fetchSource", options, HUB_OPTIONS, HUB_REFUSED);
   if (existsSync(source)) return resolveSource(source, kind);
   const data = env("SHOSHIN_DATA");
   const here = (folder: string) => data !== undefined && existsSync(join(data, folder));

@@ -1,7 +1,9 @@
 import { basename, dirname, existsSync, join } from "#platform";
 import { pushAll } from "../backend/arrays.ts";
+import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { fetchSource } from "./fetch.ts";
 import { type GluePart, type GlueTask, glueTask } from "./glue-tasks.ts";
 import { DataError, readLines } from "./lines.ts";
@@ -139,6 +141,7 @@ export async function readGlue(
   part: GluePart,
   options: HubOptions & { from?: string } = {},
 ): Promise<GlueExample[]> {
+  checkOptions("readGlue", options, { ...HUB_OPTIONS, from: true }, HUB_REFUSED);
   const task = glueTask(name);
   const own = ownPart(task, part);
   const file = task.parts[own];

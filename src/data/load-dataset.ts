@@ -1,7 +1,9 @@
 import { env, existsSync, join } from "#platform";
 import { pushAll } from "../backend/arrays.ts";
 import { shownAs } from "../backend/inspect.ts";
+import { checkOptions } from "../backend/options.ts";
 import type { HubOptions } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { ArrayDataset } from "./dataset.ts";
 import { fetchSource } from "./fetch.ts";
 import { glueFiles, readGlue } from "./glue.ts";
@@ -66,6 +68,7 @@ export async function loadDataset<T = DatasetRow>(
   name?: string,
   options: HubOptions = {},
 ): Promise<DatasetDict<T>> {
+  checkOptions("loadDataset", options, HUB_OPTIONS, HUB_REFUSED);
   const task = path === "glue" || path === "nyu-mll/glue" ? (name ?? "") : /^glue:(.*)/.exec(path)?.[1];
   const data = task === undefined ? await loadParts(path, name, options) : await loadGlue(task, options);
   return data as DatasetDict<T>;

@@ -1,6 +1,7 @@
 import { nextTurn } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { named, shownAs } from "../backend/inspect.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 import type { AnyDataset, BatchOf, ExampleOf } from "./dataset.ts";
@@ -19,6 +20,23 @@ export interface DataLoaderOptions<T, B> {
   /** Makes a batch of examples; tensors in it are freed when the next batch is asked for. Left out: `defaultCollate`. */
   collate?: (examples: T[]) => B;
 }
+
+const KNOWN: Known<DataLoaderOptions<unknown, unknown>> = {
+  ...{ batchSize: true, shuffle: true, lengths: true, seed: true, dropLast: true, prefetch: true, collate: true },
+};
+/** What PyTorch's DataLoader has besides. */
+const TORCH = {
+  collateFn: "It is called collate.",
+  sampler: "Give a data set in the wanted order: new ArrayDataset(indices.map((i) => rows[i])).",
+  batchSampler: "lengths puts examples of like length together.",
+  numWorkers: "WorkerDataset makes examples in the background.",
+  prefetchFactor: "It is called prefetch.",
+  persistentWorkers: "WorkerDataset keeps its workers.",
+  pinMemory: "Everything is computed on the processor.",
+  generator: "seed says the order.",
+  timeout: "WorkerDataset tells of workers that fail.",
+  workerInitFn: "WorkerDataset takes a module of yours.",
+};
 
 const tensorsOf = (batch: unknown): Tensor[] =>
   batch instanceof Tensor
@@ -46,6 +64,7 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
 
   /** Throws ShoshinError for a batch size or prefetch that is no whole number. */
   constructor(dataset: D, options: DataLoaderOptions<ExampleOf<D>, B> = {}) {
+    checkOptions("DataLoader", options, KNOWN, TORCH);
     const { collate, lengths, ...rest } = options;
     this.dataset = dataset;
     this.#lengths = lengths;

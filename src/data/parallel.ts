@@ -1,4 +1,5 @@
 import { basename } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { type LanguageOptions, languageOf, languageOfEnding, pickLanguages } from "./languages.ts";
 import { DataError, readLines } from "./lines.ts";
 import { columnsByName, columnsByPlace } from "./pair-columns.ts";
@@ -18,6 +19,10 @@ export interface PairOptions extends LanguageOptions {
   sourceColumn?: string;
   targetColumn?: string;
 }
+
+export const PAIRS: Known<PairOptions> = {
+  ...{ sourceColumn: true, targetColumn: true, sourceLanguage: true, targetLanguage: true },
+};
 
 export interface PairedTexts {
   pairs: SentencePair[];
@@ -184,6 +189,7 @@ function readRows(path: string, options: PairOptions): Promise<Found> {
  * @throws DataError where source and target cannot be told, files have different counts of lines, or nothing is there.
  */
 export async function readPairs(source: Source, part: Part, options: PairOptions = {}): Promise<PairedTexts> {
+  checkOptions("readPairs", options, PAIRS);
   if (source.builtin) throw new DataError(`${source.name}: no parallel texts`, "Name a file or folder of them.");
   const files = source.parts[part] ?? [];
   if (files.length === 0) {

@@ -1,4 +1,5 @@
 import { named, shownAs } from "../backend/inspect.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { TensorDataset } from "./dataset.ts";
@@ -18,6 +19,8 @@ export interface SplitOptions {
   /** Learn the target as numbers or as classes. Left out: numbers if every value is one, else classes. */
   kind?: "regression" | "classification";
 }
+
+const SPLIT: Known<SplitOptions> = { target: true, test: true, validation: true, seed: true, kind: true };
 
 /** A table as tensors. The test part (and the validation part) had no influence on means, deviations and categories. */
 export interface TableSplit {
@@ -81,7 +84,9 @@ export class Table implements Iterable<Record<string, string>> {
    * one-hot. Rows whose target is missing are left out.
    * @throws DataError for an unknown target, shares that leave nothing to train on, or no column to learn from.
    */
-  split({ target, test = 0.2, validation = 0, seed = 42, kind }: SplitOptions): TableSplit {
+  split(options: SplitOptions): TableSplit {
+    checkOptions("Table.split", options, SPLIT);
+    const { target, test = 0.2, validation = 0, seed = 42, kind } = options;
     const at = this.#at(target);
     if (!(test >= 0 && validation >= 0 && test + validation < 1)) {
       throw new DataError(`split: test ${test} and validation ${validation} must be shares that leave some rows`);
@@ -140,9 +145,13 @@ export interface TableOptions {
   header?: boolean;
 }
 
+const TABLE: Known<TableOptions> = { header: true };
+
 const reader =
   (format: Records["format"]) =>
-  async (path: string, { header = true }: TableOptions = {}): Promise<Table> => {
+  async (path: string, options: TableOptions = {}): Promise<Table> => {
+    checkOptions(`read${format[0].toUpperCase()}${format.slice(1)}`, options, TABLE);
+    const { header = true } = options;
     const { names, rows } = await readRecords(path, format);
     if (names !== undefined) return new Table(names, rows, path);
     if (!header)

@@ -1,6 +1,8 @@
 import { basename } from "#platform";
 import { minimum } from "../backend/arrays.ts";
+import { checkOptions } from "../backend/options.ts";
 import type { ColumnOptions } from "./columns.ts";
+import { COLUMNS } from "./columns.ts";
 import { DataError, readLines } from "./lines.ts";
 import { streamRecords } from "./records.ts";
 
@@ -189,6 +191,7 @@ export async function readTagged(
   options: ColumnOptions = {},
   needsTags = true,
 ): Promise<{ sentences: TaggedSentence[]; chosen: string }> {
+  checkOptions("readTagged", options, COLUMNS);
   if (/\.csv(\.gz)?$/i.test(path)) {
     throw new DataError(
       `${path}: CSV holds no sentences of tagged words`,

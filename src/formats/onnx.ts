@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { DTYPE_BYTES, dtypeOf, encode, type SafetensorsDType, type TensorSource } from "./dtype.ts";
 
@@ -180,7 +181,9 @@ export class OnnxGraph {
    * Writes the model atomically, weights one at a time.
    * @throws OnnxError for more than 2 GiB, which needs external data; WriteError of the file system.
    */
-  write(path: string, { metadata = {} }: { metadata?: Readonly<Record<string, string>> } = {}): void {
+  write(path: string, options: { metadata?: Readonly<Record<string, string>> } = {}): void {
+    checkOptions("OnnxGraph.write", options, { metadata: true });
+    const { metadata = {} } = options;
     const head = message((w) => {
       int(w, 1, IR_VERSION);
       text(w, 2, "shoshin");

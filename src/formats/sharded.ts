@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { basename, dirname, existsSync, join, mkdirSync, readdirSync, readFileSync, rmSync } from "#platform";
 import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "./atomic.ts";
@@ -124,13 +125,10 @@ const SHARD = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 export function writeShardedSafetensors(
   folder: string,
   tensors: ReadonlyMap<string, TensorSource>,
-  {
-    maxShardSize = "5GB",
-    metadata = { format: "pt" },
-    ...others
-  }: { maxShardSize?: number | string; metadata?: Record<string, string> } = {},
+  options: { maxShardSize?: number | string; metadata?: Record<string, string> } = {},
 ): string[] {
-  checkOptions("writeShardedSafetensors", others, { maxShardSize: true, metadata: true });
+  checkOptions("writeShardedSafetensors", options, { maxShardSize: true, metadata: true });
+  const { maxShardSize = "5GB", metadata = { format: "pt" } } = options;
   const limit = bytesOf(maxShardSize);
   const shards: Map<string, TensorSource>[] = [];
   let [current, size, total, elements] = [new Map<string, TensorSource>(), 0, 0, 0];

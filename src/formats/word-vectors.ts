@@ -1,5 +1,5 @@
 import { statSync } from "#platform";
-import { checkOptions } from "../backend/options.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { fileError, isGzip, openBytes, unpackedLimit } from "../data/lines.ts";
 import { type KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -12,6 +12,8 @@ import {
   readWordVectorsText,
   type WordVectorsOptions,
 } from "./word2vec.ts";
+
+const KNOWN: Known<WordVectorsOptions> = { vocabulary: true, limit: true, encoding: true };
 
 /** What else is called word vectors: how files begin, what they are, what to do. */
 const OTHERS: readonly [bytes: readonly number[], what: string, hint: string][] = [
@@ -37,7 +39,7 @@ const BEGINNING = 1 << 20;
  * DataError for files that cannot be read
  */
 export async function readWordVectors(path: string, options: WordVectorsOptions = {}): Promise<KeyedVectors> {
-  checkOptions("readWordVectors", options, { vocabulary: true, limit: true, encoding: true });
+  checkOptions("readWordVectors", options, KNOWN);
   const reader = new ByteReader(openBytes(path));
   try {
     await reader.fill(8);

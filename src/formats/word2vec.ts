@@ -1,3 +1,4 @@
+import { checkOptions } from "../backend/options.ts";
 import { fileError, makeDecoder, openBytes } from "../data/lines.ts";
 import { KeyedVectors, WordVectorsError } from "../text/keyed-vectors.ts";
 import { writeFileAtomic } from "./atomic.ts";
@@ -272,7 +273,9 @@ function* binaryRows({ words, vectors, vectorSize }: KeyedVectors): Generator<st
  * `save_word2vec_format` writes there.
  * @throws WordVectorsError for a word with a space or a line's end in it
  */
-export function writeWord2vec(path: string, vectors: KeyedVectors, { binary = false } = {}): void {
+export function writeWord2vec(path: string, vectors: KeyedVectors, options: { binary?: boolean } = {}): void {
+  checkOptions("writeWord2vec", options, { binary: true });
+  const { binary = false } = options;
   const bad = vectors.words.find((word) => word === "" || /[ \t\n\r]/.test(word));
   if (bad !== undefined) {
     throw new WordVectorsError(`${path}: the format has no way to write the word ${JSON.stringify(bad)}`);

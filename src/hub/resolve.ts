@@ -1,7 +1,10 @@
 import { existsSync, statSync } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import type { HubPurpose } from "./files.ts";
-import { HubError, type HubOptions, hubOptions } from "./settings.ts";
+import { HUB_OPTIONS, HUB_REFUSED, HubError, type HubOptions, hubOptions } from "./settings.ts";
 import { snapshotDownload } from "./snapshot.ts";
+
+const KNOWN = { ...HUB_OPTIONS, revision: true, purpose: true } as const;
 
 /**
  * The local folder of a model: a folder is itself; `hub:OWNER/NAME[@REVISION]`, or `OWNER/NAME` and `NAME` where no such folder
@@ -10,8 +13,10 @@ import { snapshotDownload } from "./snapshot.ts";
  */
 export async function resolveModel(
   spec: string,
-  { revision, purpose = "model", ...options }: HubOptions & { revision?: string; purpose?: HubPurpose } = {},
+  all: HubOptions & { revision?: string; purpose?: HubPurpose } = {},
 ): Promise<string> {
+  checkOptions("resolveModel", all, KNOWN, HUB_REFUSED);
+  const { revision, purpose = "model", ...options } = all;
   if (!spec.startsWith("hub:") && existsSync(spec)) {
     if (statSync(spec).isDirectory()) return spec;
     throw new HubError(`${spec} is a file`, "Name the folder that holds config.json and the weights.");

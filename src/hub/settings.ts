@@ -45,14 +45,25 @@ export interface HubOptions {
   timeout?: number;
 }
 
-const KEYS: Known<HubOptions> = {
-  ...({ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true } as const),
-  ...({ say: true, signal: true, retryDelay: true, timeout: true } as const),
+export const HUB_OPTIONS: Known<HubOptions> = {
+  ...{ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true, say: true, signal: true },
+  ...{ retryDelay: true, timeout: true },
+};
+/** What Python's huggingface_hub has besides. */
+export const HUB_REFUSED = {
+  repoType: 'Say { kind: "dataset" }.',
+  forceDownload: "What is cached is checked against its digest: remove the folder in the cache to fetch it again.",
+  resumeDownload: "A download that was cut off always goes on.",
+  proxies: "Node takes HTTPS_PROXY with --use-env-proxy.",
+  localDir: "Files lie in the cache that Python shares: copy them from the snapshot's folder.",
+  maxWorkers: "Four files are fetched side by side.",
+  useAuthToken: "It is called token.",
+  trustRemoteCode: "No code of a repository is ever run.",
 };
 
 /** Of the options of a task or model, which has checked its own, those that are for the hub. */
 export const hubOptions = (options: HubOptions): HubOptions =>
-  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(KEYS, name)));
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(HUB_OPTIONS, name)));
 
 export interface HubSettings extends HubOptions {
   endpoint: string;

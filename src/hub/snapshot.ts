@@ -30,7 +30,15 @@ import {
   type RemoteFile,
 } from "./repository.ts";
 import { type Asked, Transient, throwIfStopped } from "./request.ts";
-import { HubError, type HubOptions, type HubProgress, type HubSettings, hubSettings } from "./settings.ts";
+import {
+  HUB_OPTIONS,
+  HUB_REFUSED,
+  HubError,
+  type HubOptions,
+  type HubProgress,
+  type HubSettings,
+  hubSettings,
+} from "./settings.ts";
 
 export interface SnapshotOptions extends HubOptions {
   /** Branch, tag or commit. Default `main`. */
@@ -44,15 +52,8 @@ export interface SnapshotOptions extends HubOptions {
 }
 
 const KNOWN: Known<SnapshotOptions> = {
-  ...({ endpoint: true, cacheDir: true, token: true, localFilesOnly: true, onProgress: true, say: true } as const),
-  ...({ signal: true, retryDelay: true, timeout: true, revision: true, kind: true } as const),
-  ...({ allowPatterns: true, ignorePatterns: true, purpose: true } as const),
-};
-/** Options of Python's huggingface_hub. */
-const REFUSED = {
-  repoType: 'Say { kind: "dataset" }.',
-  localDir: "Files lie in the cache; the folder is what is returned.",
-  forceDownload: "Delete the snapshot from the cache.",
+  ...HUB_OPTIONS,
+  ...{ revision: true, kind: true, allowPatterns: true, ignorePatterns: true, purpose: true },
 };
 
 /** Picks paths out of a list; throws where the list has not what is needed. */
@@ -286,7 +287,7 @@ async function snapshot(asked: Asked, options: HubOptions, pick: Pick): Promise<
  * @throws HubError for a repository, revision or file that cannot be had; WriteError for a full disk.
  */
 export async function snapshotDownload(id: string, options: SnapshotOptions = {}): Promise<string> {
-  checkOptions("snapshotDownload", options, KNOWN, REFUSED);
+  checkOptions("snapshotDownload", options, KNOWN, HUB_REFUSED);
   const { revision = "main", kind = "model", allowPatterns, ignorePatterns = [], purpose } = options;
   const allowed = allowPatterns && matcher(allowPatterns);
   const ignored = matcher(ignorePatterns);
@@ -305,7 +306,7 @@ export async function snapshotDownload(id: string, options: SnapshotOptions = {}
 
 /** Names of the files in a repository, fetching none. Offline: as the cache knows them. Throws {@link HubError}. */
 export async function listFiles(id: string, options: SnapshotOptions = {}): Promise<string[]> {
-  checkOptions("listFiles", options, KNOWN, REFUSED);
+  checkOptions("listFiles", options, KNOWN, HUB_REFUSED);
   const settings = hubSettings(options);
   const asked: Asked = { kind: options.kind ?? "model", id, revision: options.revision ?? "main" };
   checkId(id);
@@ -324,7 +325,7 @@ export async function listFiles(id: string, options: SnapshotOptions = {}): Prom
 
 /** Fetches one file as {@link snapshotDownload} does and returns its path. Throws {@link HubError}. */
 export async function hubFile(id: string, file: string, options: SnapshotOptions = {}): Promise<string> {
-  checkOptions("hubFile", options, KNOWN, REFUSED);
+  checkOptions("hubFile", options, KNOWN, HUB_REFUSED);
   checkPath(file, id);
   const { revision = "main", kind = "model" } = options;
   const folder = await snapshot({ kind, id, revision }, options, (names) => {

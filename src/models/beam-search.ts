@@ -3,52 +3,47 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { Beams, type Hypothesis } from "./beams.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
-import { checkPrompt, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
+import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
+import { WRITING, type WritingOptions } from "./generation-options.ts";
+import { roomFor, stopsOf, writingSettings } from "./generation-settings.ts";
+import type { SamplingOptions } from "./sampling.ts";
+import { applyRules, logNormalize } from "./writing-rules.ts";
 
-/** Names of Transformers' GenerationConfig. */
-export interface BeamOptions {
-  /** Texts that are kept at every step. 4. */
-  numBeams?: number;
-  /** A finished text's score is its log-likelihood / length^penalty: above 0 favours long texts. 1. */
-  lengthPenalty?: number;
-  /** Stop as soon as `numBeams` texts have ended, instead of when none can become better. */
-  earlyStopping?: boolean;
-  /** 100. */
-  maxNewTokens?: number;
-  /** A text ends with one of these; it is part of the result. */
-  eosTokenIds?: readonly number[];
-  /** Never produced. */
-  suppressTokens?: readonly number[];
-}
+/** Names of Transformers' GenerationConfig; `numBeams` is 4 and `maxNewTokens` 100 where nobody says anything. */
+export type BeamOptions = Omit<
+  WritingOptions,
+  "doSample" | keyof Omit<SamplingOptions, "repetitionPenalty" | "suppressTokens">
+> & {
+  doSample?: false;
+};
 
-function check(model: CausalLm, prompt: readonly number[], o: Required<BeamOptions>): void {
-  checkWhole("numBeams", o.numBeams, 1);
-  checkWhole("maxNewTokens", o.maxNewTokens, 0);
-  if (!Number.isFinite(o.lengthPenalty)) throw new GenerationError(`lengthPenalty is ${o.lengthPenalty}`);
-  checkPrompt(prompt, model);
-  if (prompt.length + o.maxNewTokens - 1 > model.maxPositions) {
-    throw new GenerationError(
-      `${prompt.length} tokens and ${o.maxNewTokens} new ones, but the model has ${model.maxPositions} positions`,
-      "Ask for fewer tokens.",
-    );
-  }
-}
+const NUM_BEAMS = 4;
+const NEW_TOKENS = 100;
 
 /**
  * The likeliest continuations that beam search finds (Sutskever et al., 2014; scores as Transformers computes them): every
  * step extends `numBeams` texts by every token and keeps the likeliest.
  * @param prompt token ids, at least one
- * @returns up to `numBeams` continuations, best first
- * @throws GenerationError for settings out of range, an empty prompt, ids outside the vocabulary, too few positions.
+ * @returns up to `numBeams` continuations, best first; `numReturnSequences` of them where that is given
+ * @throws OptionError for unknown options; GenerationError for settings out of range, an empty prompt, ids outside the
+ *   vocabulary, too few positions.
  */
 export function beamSearch(model: CausalLm, prompt: readonly number[], options: BeamOptions = {}): Hypothesis[] {
-  const o: Required<BeamOptions> = {
-    ...{ numBeams: 4, lengthPenalty: 1, earlyStopping: false, maxNewTokens: 100, eosTokenIds: [], suppressTokens: [] },
-    ...options,
-  };
-  check(model, prompt, o);
-  const beams = new Beams(o);
-  if (o.maxNewTokens === 0) return [];
+  const numBeams = model.generationConfig?.defaults.numBeams ?? NUM_BEAMS;
+  const given = { numBeams, ...options, doSample: false } as const;
+  const s = writingSettings("beamSearch", model, options === null ? options : given, WRITING, true);
+  checkPrompt(prompt, model);
+  const begin = prompt.length;
+  const maxNewTokens = roomFor(s, begin, NEW_TOKENS);
+  if (begin + maxNewTokens - 1 > model.maxPositions) {
+    throw new GenerationError(
+      `${begin} tokens and ${maxNewTokens} new ones, but the model has ${model.maxPositions} positions`,
+      "Ask for fewer tokens: maxNewTokens.",
+    );
+  }
+  const stops = stopsOf(s);
+  const beams = new Beams({ ...s, maxNewTokens, ends: stops && ((ids) => stops(prompt, ids)) });
+  if (maxNewTokens === 0) return [];
   return evaluating(model, () => {
     let past: LmState | undefined;
     const replace = (state: LmState | undefined) => {
@@ -60,9 +55,14 @@ export function beamSearch(model: CausalLm, prompt: readonly number[], options: 
       for (;;) {
         const { rows, state } = advance(model, pending, past);
         replace(state);
-        for (const row of rows) for (const id of o.suppressTokens) row[id] = Number.NEGATIVE_INFINITY;
+        rows.forEach((row, i) => {
+          const { ids } = beams.open[i];
+          const last = ids.length + 1 === maxNewTokens;
+          applyRules(row, [...prompt, ...ids], s, s.eosTokenIds, { begin, last, source: prompt });
+          if (s.renormalizeLogits) logNormalize(row);
+        });
         const from = beams.step(rows);
-        if (beams.done) return beams.ended;
+        if (beams.done) return beams.ended.slice(0, options.numReturnSequences);
         replace(reordered(model, state, from));
         pending = beams.open.map(({ ids }) => ids.slice(-1));
       }

@@ -6,6 +6,8 @@ export interface BeamSettings {
   earlyStopping: boolean | "never";
   maxNewTokens: number;
   eosTokenIds: readonly number[];
+  /** Whether a text ends for another reason. */
+  ends?: (ids: readonly number[]) => boolean;
 }
 /** A continuation, and its log-likelihood / length^penalty. */
 export interface Hypothesis {
@@ -58,14 +60,14 @@ export class Beams {
    * @returns which open text each of the new ones continues.
    */
   step(scores: readonly ArrayLike<number>[]): number[] {
-    const { numBeams, eosTokenIds, earlyStopping, maxNewTokens, lengthPenalty } = this.#o;
+    const { numBeams, eosTokenIds, earlyStopping, maxNewTokens, lengthPenalty, ends } = this.#o;
     const length = this.open[0].ids.length + 1;
     const last = length === maxNewTokens;
     const ranked = likeliest(this.open, scores, Math.max(2, 1 + eosTokenIds.length) * numBeams);
     const next: { beam: Open; from: number }[] = [];
     ranked.forEach(({ from, id, sum }, rank) => {
       const ids = [...this.open[from].ids, id];
-      if (last || eosTokenIds.includes(id)) {
+      if (last || eosTokenIds.includes(id) || ends?.(ids)) {
         // What ranks lower is there only to go on from.
         if (rank < numBeams) this.ended.push({ ids, score: this.#score(sum, length) });
       } else if (next.length < numBeams) next.push({ beam: { ids, sum }, from });

@@ -1,5 +1,7 @@
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { GenerationConfig } from "./generation-config.ts";
+import type { PretrainedConfig } from "./pretrained/config.ts";
 
 /** What a language model remembers of the tokens before; owned by the caller. */
 export type LmState = readonly Tensor[];
@@ -7,6 +9,10 @@ export type LmState = readonly Tensor[];
 /** A language model as evaluation and generation see it. */
 export interface CausalLm extends Module {
   readonly vocabSize: number;
+  /** Of pretrained models; its end token ends texts where {@link generationConfig} does not say which one does. */
+  readonly config?: PretrainedConfig;
+  /** How the model writes unless something else is said. */
+  generationConfig?: GenerationConfig;
   /** Longest text that it can look back on, in tokens; Infinity for recurrent nets. */
   readonly maxPositions: number;
   /** Which dimension of the state's tensors counts the texts. */

@@ -1,68 +1,73 @@
 import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
+import { beamSearch } from "./beam-search.ts";
 import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
 import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
-import { draw, nextProbabilities, type SamplingOptions } from "./sampling.ts";
-
-/** How texts are continued; names of Transformers' GenerationConfig. */
-export interface GenerationOptions extends SamplingOptions {
-  /** 100. */
-  maxNewTokens?: number;
-  /** The same seed gives the same text. */
-  seed?: number;
-  /** Ends when one of these is produced; it is part of the result. */
-  eosTokenIds?: readonly number[];
-  /** Texts that are continued together, one pass for a token of each. 16. */
-  batchSize?: number;
-  /** Called with every new token of every text (its position in the batch first); returning true ends that text. */
-  onToken?: (text: number, id: number) => boolean | void;
-}
+import { GENERATION, type GenerationOptions } from "./generation-options.ts";
+import { roomFor, stopsOf, writingSettings } from "./generation-settings.ts";
+import { draw, likelihoods } from "./sampling.ts";
+import { applyRules } from "./writing-rules.ts";
 
 const SAMPLING = 0x5a3b1e;
-
-function check(o: GenerationOptions): void {
-  const range = (name: string, value: number | undefined, ok: (x: number) => boolean, want: string) => {
-    if (value !== undefined && !ok(value)) throw new GenerationError(`${name} is ${value}; expected ${want}`);
-  };
-  const whole = (x: number) => Number.isInteger(x) && x >= 0;
-  range("maxNewTokens", o.maxNewTokens, whole, "a whole number from 0 on");
-  range("batchSize", o.batchSize, (x) => whole(x) && x > 0, "a whole number from 1 on");
-  range("temperature", o.temperature, (x) => x >= 0 && x < 1e6, "a number from 0 on");
-  range("topK", o.topK, whole, "a whole number from 0 on");
-  range("topP", o.topP, (x) => x > 0 && x <= 1, "a number above 0, at most 1");
-  range("minP", o.minP, (x) => x >= 0 && x <= 1, "a number from 0 to 1");
-  range("repetitionPenalty", o.repetitionPenalty, (x) => x > 0 && x < 1e6, "a number above 0");
-  range("seed", o.seed, whole, "a whole number from 0 on");
-}
+/** Transformers' default, in new tokens. */
+export const NEW_TOKENS = 20;
 
 /**
- * Continues prompts token by token, each text with random numbers of its own: the same text comes out alone or in a batch.
+ * Continues prompts token by token: with the likeliest token (the default), with drawn ones (`doSample`), or by beam search
+ * (`numBeams`), as Transformers' `generate`. A text ends with the end token of the model's generation_config.json, else of its
+ * configuration. Every text has random numbers of its own: the same comes out alone or in a batch. A prompt that is longer than
+ * the model's window is read from behind.
  * @param prompts token ids, each at least one long
- * @returns the new ids of each prompt
- * @throws GenerationError for settings out of range, an empty prompt, or ids outside the vocabulary.
+ * @returns the new ids of each prompt; with `numReturnSequences` n, those of the first prompt n times, then of the second …
+ * @throws OptionError for unknown options; GenerationError for settings out of range or that do nothing together, an empty
+ *   prompt, or ids outside the vocabulary.
  */
 export function generate(
   model: CausalLm,
   prompts: readonly (readonly number[])[],
-  o: GenerationOptions = {},
+  options: GenerationOptions = {},
 ): number[][] {
-  check(o);
-  const { maxNewTokens = 100, seed = 0, eosTokenIds = [], batchSize = 16 } = o;
+  const s = writingSettings("generate", model, options, GENERATION);
   for (const prompt of prompts) checkPrompt(prompt, model);
+  if (s.numBeams > 1) {
+    if (s.onToken !== undefined) throw new GenerationError("onToken with several beams", "Set numBeams to 1.");
+    const { batchSize: _batch, onToken: _none, ...rest } = options;
+    return prompts.flatMap((prompt) => {
+      const maxNewTokens = roomFor(s, prompt.length, Math.min(NEW_TOKENS, model.maxPositions - prompt.length + 1));
+      const { maxLength: _length, ...more } = rest;
+      const found = beamSearch(model, prompt, { ...more, doSample: false, numBeams: s.numBeams, maxNewTokens });
+      return found.slice(0, s.numReturnSequences).map(({ ids }) => ids);
+    });
+  }
+  const n = s.numReturnSequences;
+  const all = n === 1 ? prompts : prompts.flatMap((prompt) => Array.from({ length: n }, () => prompt));
+  const room = all.map((prompt) => roomFor(s, prompt.length, NEW_TOKENS));
+  const stops = stopsOf(s);
+  const { batchSize = 16 } = s;
   return evaluating(model, () => {
     const words = new Uint32Array(4);
-    const choose: Choose = (text, logits, all, step) => {
-      const p = nextProbabilities(logits, all, o);
-      philox(step, 0, seed >>> 0, SAMPLING, words, 0);
+    // The rules have their place before: what is left is drawing.
+    const how = s.doSample ? { ...s, repetitionPenalty: 1, suppressTokens: [] } : { temperature: 0 };
+    const choose: Choose = (text, logits, ids, step) => {
+      const prompt = all[text];
+      const last = step + 1 === room[text];
+      applyRules(logits, ids, s, s.eosTokenIds, { begin: prompt.length, last, source: prompt });
+      const p = likelihoods(logits, [], how);
+      philox(step, text % n, s.seed >>> 0, SAMPLING, words, 0);
       const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
-      return [id, o.onToken?.(text, id) === true || eosTokenIds.includes(id)];
+      const told = s.onToken?.(text, id) === true;
+      return [
+        id,
+        told || last || s.eosTokenIds.includes(id) || stops?.(prompt, [...ids.slice(prompt.length), id]) === true,
+      ];
     };
     const together = model.takesPadding === true ? batchSize : 1;
     const out: number[][] = [];
-    for (let at = 0; at < prompts.length; at += together) {
+    for (let at = 0; at < all.length; at += together) {
       const here: Choose = (text, ...rest) => choose(at + text, ...rest);
-      pushAll(out, continueTogether(model, prompts.slice(at, at + together), maxNewTokens, here));
+      const most = Math.max(...room.slice(at, at + together));
+      pushAll(out, continueTogether(model, all.slice(at, at + together), most, here));
     }
     return out;
   });

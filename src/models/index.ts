@@ -54,8 +54,10 @@ export {
   ElectraModel,
   electraConfig,
 } from "./electra/index.ts";
-export { type GenerationOptions, generate } from "./generation.ts";
+export { generate } from "./generation.ts";
 export { GenerationError } from "./generation-checks.ts";
+export { GenerationConfig, type GenerationDefaults } from "./generation-config.ts";
+export type { Decoder, GenerationOptions, Seq2SeqGenerationOptions, WritingOptions } from "./generation-options.ts";
 export {
   type GPT2Config,
   GPT2ForSequenceClassification,
@@ -133,7 +135,7 @@ export {
   robertaConfig,
 } from "./roberta/index.ts";
 export { nextProbabilities } from "./sampling.ts";
-export { beamSearchSeq2Seq, generateSeq2Seq, type Seq2SeqGenerationOptions } from "./seq2seq-generation.ts";
+export { beamSearchSeq2Seq, generateSeq2Seq } from "./seq2seq-generation.ts";
 export {
   MT5EncoderModel,
   MT5ForConditionalGeneration,

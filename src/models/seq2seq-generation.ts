@@ -6,62 +6,44 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Beams, type Hypothesis } from "./beams.ts";
-import type { GenerationOptions } from "./generation.ts";
-import { checkIds, checkWhole, evaluating, GenerationError } from "./generation-checks.ts";
-import type { PretrainedConfig } from "./pretrained/config.ts";
+import { checkIds, evaluating, GenerationError } from "./generation-checks.ts";
+import { SEQ2SEQ, type Seq2SeqGenerationOptions } from "./generation-options.ts";
+import { roomFor, stopsOf, type WritingSettings, writingSettings } from "./generation-settings.ts";
 import type { EncoderInputs } from "./pretrained/inputs.ts";
 import { decoderStart, type Seq2SeqLm, type Seq2SeqState } from "./pretrained/seq2seq.ts";
-import { draw, nextProbabilities } from "./sampling.ts";
-import { applyRules, type WritingRules } from "./seq2seq-scores.ts";
-
-/** How a text is written; names and defaults of Transformers' GenerationConfig. What is left out follows from the model's configuration. */
-export interface Seq2SeqGenerationOptions
-  extends WritingRules,
-    Pick<GenerationOptions, "temperature" | "topK" | "topP" | "minP" | "seed" | "maxNewTokens" | "eosTokenIds"> {
-  /** Draws tokens instead of taking the likeliest; only with one beam. false. */
-  doSample?: boolean;
-  /** 1. */
-  numBeams?: number;
-  /** An ended text's score is its log-likelihood / length^penalty: above 0 favours long texts. 1. */
-  lengthPenalty?: number;
-  /** See {@link BeamSettings}; false. */
-  earlyStopping?: boolean | "never";
-  decoderStartTokenId?: number;
-}
+import { draw, likelihoods } from "./sampling.ts";
+import { applyRules, logNormalize } from "./writing-rules.ts";
 
 const SAMPLING = 0x5e25e9;
+/** Tokens that are written where nobody says how many. */
+const NEW_TOKENS = 20;
 
-type Settings = Required<
-  Omit<Seq2SeqGenerationOptions, keyof WritingRules | "minP" | "topK" | "topP" | "temperature">
-> &
-  Seq2SeqGenerationOptions;
+type Settings = WritingSettings & { maxNewTokens: number; decoderStartTokenId: number };
 
-function settingsOf(model: Seq2SeqLm, o: Seq2SeqGenerationOptions): Settings {
-  const config: PretrainedConfig & WritingRules = model.config;
-  const eos = config.eosTokenId == null ? [] : [config.eosTokenId].flat();
-  const s = {
-    ...{ doSample: false, numBeams: 1, lengthPenalty: 1, earlyStopping: false, seed: 0 },
-    maxNewTokens: Math.min(100, model.maxPositions),
-    ...{ eosTokenIds: eos, forcedEosTokenId: config.forcedEosTokenId, badWordsIds: config.badWordsIds ?? [] },
-    ...o,
-    decoderStartTokenId: o.decoderStartTokenId ?? decoderStart(config),
-  };
-  checkWhole("numBeams", s.numBeams, 1);
-  checkWhole("maxNewTokens", s.maxNewTokens, 0);
-  checkWhole("noRepeatNgramSize", s.noRepeatNgramSize ?? 0, 0);
-  checkWhole("seed", s.seed, 0);
-  if (!Number.isFinite(s.lengthPenalty)) throw new GenerationError(`lengthPenalty is ${s.lengthPenalty}`);
-  if (!((s.repetitionPenalty ?? 1) > 0)) throw new GenerationError(`repetitionPenalty is ${s.repetitionPenalty}`);
-  if (s.doSample && s.numBeams > 1) throw new GenerationError("doSample with several beams", "Set numBeams to 1.");
-  checkIds([s.decoderStartTokenId, ...s.eosTokenIds, s.forcedEosTokenId ?? 0, ...s.badWordsIds.flat()], model);
-  if (s.badWordsIds.some((word) => word.length === 0)) throw new GenerationError("badWordsIds has an empty entry");
-  if (s.maxNewTokens > model.maxPositions) {
+function settingsOf(model: Seq2SeqLm, where: string, options: Seq2SeqGenerationOptions): Settings {
+  const s = writingSettings(where, model, options, SEQ2SEQ);
+  const decoderStartTokenId = s.decoderStartTokenId ?? decoderStart(model.config);
+  checkIds([decoderStartTokenId], model);
+  const maxNewTokens = roomFor(s, 1, Math.min(NEW_TOKENS, model.maxPositions));
+  const asked = options.maxNewTokens ?? options.maxLength;
+  if (asked !== undefined && maxNewTokens > model.maxPositions) {
     throw new GenerationError(
-      `${s.maxNewTokens} new tokens, but the model has ${model.maxPositions} positions`,
+      `${maxNewTokens} new tokens, but the model has ${model.maxPositions} positions`,
       "Ask for fewer tokens: maxNewTokens.",
     );
   }
-  return s;
+  return { ...s, decoderStartTokenId, maxNewTokens: Math.min(maxNewTokens, model.maxPositions) };
+}
+
+/** The tokens of every text that is read, without padding. */
+function sourcesOf({ inputIds, attentionMask }: EncoderInputs): number[][] {
+  const [rows, width] = inputIds.shape;
+  const [ids, mask] = [inputIds.data(), attentionMask?.data()];
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from(ids.subarray(row * width, (row + 1) * width)).filter(
+      (_, i) => mask === undefined || mask[row * width + i] !== 0,
+    ),
+  );
 }
 
 /** The decoder at work on a batch whose rows come and go. */
@@ -134,28 +116,45 @@ export function generateSeq2Seq(
   inputs: EncoderInputs,
   options: Seq2SeqGenerationOptions = {},
 ): number[][] {
-  const s = settingsOf(model, options);
-  if (s.numBeams > 1) return beamSearchSeq2Seq(model, inputs, options).map((found) => found[0]?.ids ?? []);
+  const s = settingsOf(model, "generateSeq2Seq", options);
+  const n = s.numReturnSequences;
+  if (s.numBeams > 1) {
+    const found = beamSearchSeq2Seq(model, inputs, options);
+    return found.flatMap((texts) => Array.from({ length: n }, (_, i) => texts[i]?.ids ?? []));
+  }
+  const [sources, stops] = [sourcesOf(inputs), stopsOf(s)];
+  const start = [s.decoderStartTokenId];
   return evaluating(model, () => {
-    const out: number[][] = Array.from({ length: inputs.inputIds.shape[0] }, () => []);
+    const out: number[][] = Array.from({ length: n * inputs.inputIds.shape[0] }, () => []);
     using writer = new Writer(model, inputs);
     const words = new Uint32Array(4);
     let open = [...out.keys()];
+    if (n > 1)
+      writer.select(
+        open.map((text) => Math.floor(text / n)),
+        open.map((text) => Math.floor(text / n)),
+      );
+    // The rules have their place before: what is left is drawing.
+    const how = s.doSample ? { ...s, repetitionPenalty: 1, suppressTokens: [] } : { temperature: 0 };
     for (let step = 0; step < s.maxNewTokens && open.length > 0; step++) {
       const last = open.map((text) => out[text][step - 1] ?? s.decoderStartTokenId);
       const rows = writer.next(last, false);
       const stay: number[] = [];
       open.forEach((text, i) => {
-        applyRules(rows[i], [s.decoderStartTokenId, ...out[text]], step + 1 === s.maxNewTokens, s);
+        const place = { begin: 1, last: step + 1 === s.maxNewTokens, source: sources[Math.floor(text / n)] };
+        applyRules(rows[i], [...start, ...out[text]], s, s.eosTokenIds, place);
         philox(step, text, s.seed >>> 0, SAMPLING, words, 0);
-        const how = s.doSample ? { ...s, repetitionPenalty: 1 } : { temperature: 0 };
-        const p = nextProbabilities(Float64Array.from(rows[i]), [], how);
+        const p = likelihoods(Float64Array.from(rows[i]), [], how);
         const id = draw(p, (words[0] + words[1] / 2 ** 32) / 2 ** 32);
         out[text].push(id);
-        if (!s.eosTokenIds.includes(id)) stay.push(i);
+        if (!s.eosTokenIds.includes(id) && stops?.(start, out[text]) !== true) stay.push(i);
       });
       open = stay.map((i) => open[i]);
-      if (stay.length > 0) writer.select(stay, open);
+      if (stay.length > 0)
+        writer.select(
+          stay,
+          open.map((text) => Math.floor(text / n)),
+        );
     }
     return out;
   });
@@ -171,9 +170,12 @@ export function beamSearchSeq2Seq(
   inputs: EncoderInputs,
   options: Seq2SeqGenerationOptions = {},
 ): Hypothesis[][] {
-  const s = settingsOf(model, options);
+  const s = settingsOf(model, "beamSearchSeq2Seq", options);
+  const [sources, stops] = [sourcesOf(inputs), stopsOf(s)];
+  const start = [s.decoderStartTokenId];
+  const ends = stops && ((ids: readonly number[]) => stops(start, ids));
   return evaluating(model, () => {
-    const all = Array.from({ length: inputs.inputIds.shape[0] }, () => new Beams(s));
+    const all = Array.from({ length: inputs.inputIds.shape[0] }, () => new Beams({ ...s, ends }));
     using writer = new Writer(model, inputs);
     let open = s.maxNewTokens === 0 ? [] : [...all.keys()];
     while (open.length > 0) {
@@ -182,9 +184,12 @@ export function beamSearchSeq2Seq(
         beams.map(({ ids }) => ids[ids.length - 1] ?? s.decoderStartTokenId),
         true,
       );
+      const readBy = open.flatMap((text) => all[text].open.map(() => sources[text]));
       rows.forEach((row, i) => {
         const { ids } = beams[i];
-        applyRules(row, [s.decoderStartTokenId, ...ids], ids.length + 1 === s.maxNewTokens, s);
+        const place = { begin: 1, last: ids.length + 1 === s.maxNewTokens, source: readBy[i] };
+        applyRules(row, [...start, ...ids], s, s.eosTokenIds, place);
+        if (s.renormalizeLogits) logNormalize(row);
       });
       const which: number[] = [];
       const texts: number[] = [];

@@ -1,9 +1,11 @@
 import { HELD } from "../backend/dtypes.ts";
+import { checkOptions } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import { checkTensor } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AttentionOptions } from "./attention.ts";
+import { ATTENTION, TORCH } from "./attention.ts";
 import { matmul } from "./matmul.ts";
 import { softmax } from "./softmax.ts";
 
@@ -18,6 +20,7 @@ const HIDDEN = -1e30;
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
   for (const t of [q, k]) checkTensor("attentionWeights", t);
+  checkOptions("attentionWeights", options, ATTENTION, TORCH);
   return noGrad(() => {
     const { isCausal = false, attnMask, alibiSlopes } = options;
     const [batch, heads, t, size] = q.shape;

@@ -1,6 +1,6 @@
 import type { AttentionGradients, AttentionInputs, AttentionShape, Rows } from "../backend/attention.ts";
 import { HELD } from "../backend/dtypes.ts";
-import { type Known, checkOptions as knownOptions } from "../backend/options.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { tensor } from "../tensor/create.ts";
 import { checkTensor } from "../tensor/dtype.ts";
 import { nextMask } from "../tensor/random.ts";
@@ -25,6 +25,15 @@ export interface AttentionOptions {
   dropout?: number;
   training?: boolean;
 }
+
+export const ATTENTION: Known<AttentionOptions> = {
+  ...{ isCausal: true, attnMask: true, alibiSlopes: true, scale: true, dropout: true, training: true },
+};
+/** What PyTorch's function has under other names. */
+export const TORCH = {
+  dropoutP: "It is called dropout, and needs training: true.",
+  enableGqa: "Fewer heads of k and v than of q are understood by their shapes.",
+};
 
 /** The rows of a [batch, heads, n, size] tensor as the kernels read them: neighbours within a row. */
 function rows(x: Tensor): Tensor {
@@ -101,16 +110,7 @@ const attentionOp = defineOp("scaledDotProductAttention", {
   },
 });
 
-const KNOWN: Known<AttentionOptions> = {
-  ...({ isCausal: true, attnMask: true, alibiSlopes: true, scale: true, dropout: true, training: true } as const),
-};
-const REFUSED = {
-  dropoutP: "dropout: p.",
-  enableGqa: "Leave it out: fewer heads of k and v than of q are shared as they are.",
-};
-
-function checkOptions(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
-  knownOptions(name, options, KNOWN, REFUSED);
+function checkValues(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
   const { attnMask, alibiSlopes, dropout = 0 } = options;
   for (const t of [attnMask, alibiSlopes]) if (t !== undefined) checkTensor(name, t, "a tensor of masks or slopes");
   if (!(dropout >= 0 && dropout <= 1)) throw new ShapeError(`${name}: dropout ${dropout} is outside 0 to 1`);
@@ -140,6 +140,7 @@ function checkOptions(name: string, grid: readonly number[], dtype: string, opti
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   for (const t of [q, k, v]) checkTensor("scaledDotProductAttention", t);
+  checkOptions("scaledDotProductAttention", options, ATTENTION, TORCH);
   const fits =
     q.ndim === 4 &&
     k.ndim === 4 &&
@@ -156,7 +157,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     );
   }
   const grid = [q.shape[0], q.shape[1], q.shape[2], k.shape[2]];
-  checkOptions("scaledDotProductAttention", grid, q.dtype, options);
+  checkValues("scaledDotProductAttention", grid, q.dtype, options);
   return attentionOp(q, k, v, options.attnMask, options);
 }
 
@@ -205,6 +206,7 @@ function parts(qkv: Tensor, heads: number, groups: number): [Tensor, Tensor, Ten
  */
 export function attentionPacked(qkv: Tensor, heads: number, groups = heads, options: AttentionOptions = {}): Tensor {
   checkTensor("attentionPacked", qkv);
+  checkOptions("attentionPacked", options, ATTENTION, TORCH);
   const whole = Number.isInteger(heads) && heads > 0 && Number.isInteger(groups) && groups > 0;
   if (qkv.ndim !== 3 || !whole || heads % groups !== 0 || qkv.shape[2] % (heads + 2 * groups) !== 0) {
     throw new ShapeError(
@@ -212,7 +214,7 @@ export function attentionPacked(qkv: Tensor, heads: number, groups = heads, opti
     );
   }
   const grid = [qkv.shape[0], heads, qkv.shape[1], qkv.shape[1]];
-  checkOptions("attentionPacked", grid, qkv.dtype, options);
+  checkValues("attentionPacked", grid, qkv.dtype, options);
   return packedOp(qkv, options.attnMask, heads, groups, options);
 }
 

@@ -1,5 +1,6 @@
+import { checkOptions } from "../backend/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
+import { RECURRENT, type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
 
 /**
  * A layer of gated recurrent units (Cho et al. 2014, with the reset gate after the multiply as in cuDNN and PyTorch) over a
@@ -21,5 +22,6 @@ export function gru(
   h0?: Tensor,
   options: RecurrentOptions = {},
 ): [output: Tensor, hN: Tensor] {
+  checkOptions("gru", options, RECURRENT);
   return recurrent("gru", "gru", x, weights, [h0], options) as [Tensor, Tensor];
 }

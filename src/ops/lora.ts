@@ -68,6 +68,8 @@ const loraOp = defineOp("lora", {
   },
 });
 
+const LORA = { scale: true, inFirst: true } as const;
+
 /**
  * A linear layer with a low-rank change of its weight (Hu et al. 2021, "LoRA"): $y = x(W + sBA)^\top + b$, without ever making
  * $BA$. With $h = s\,xA^\top$ and $\partial h = s\,\partial y\,B$: $\partial x = \partial y\,W + \partial h\,A$,
@@ -89,7 +91,7 @@ export function lora(
   bias?: Tensor,
   options: { scale?: number; inFirst?: boolean } = {},
 ): Tensor {
-  checkOptions("lora", options, { scale: true, inFirst: true }, { alpha: "scale: alpha / r." });
+  checkOptions("lora", options, LORA, { alpha: "scale: alpha / r." });
   const { scale = 1, inFirst = false } = options;
   for (const t of [x, weight, lower, upper]) checkTensor("lora", t);
   if (bias !== undefined) checkTensor("lora", bias, "a bias");

@@ -1,5 +1,6 @@
+import { checkOptions } from "../backend/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
+import { RECURRENT, type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
 
 /**
  * A layer of long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000) over a whole
@@ -20,5 +21,6 @@ export function lstm(
   state: readonly [h0?: Tensor, c0?: Tensor] = [],
   options: RecurrentOptions = {},
 ): [output: Tensor, hN: Tensor, cN: Tensor] {
+  checkOptions("lstm", options, RECURRENT);
   return recurrent("lstm", "lstm", x, weights, state, options) as [Tensor, Tensor, Tensor];
 }

@@ -26,6 +26,7 @@ export interface RecurrentWeights {
   biasHh?: Tensor;
 }
 
+export const RECURRENT = { reverse: true, lengths: true } as const;
 export interface RecurrentOptions {
   /** From the last step to the first. */
   reverse?: boolean;

@@ -1,5 +1,8 @@
+import { checkOptions } from "../backend/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
+import { RECURRENT, type RecurrentOptions, type RecurrentWeights, recurrent } from "./recurrent.ts";
+
+const KNOWN = { ...RECURRENT, nonlinearity: true } as const;
 
 /**
  * A layer of Elman's recurrent network (1990) over a whole sequence:
@@ -18,8 +21,10 @@ export function rnn(
   x: Tensor,
   weights: RecurrentWeights,
   h0?: Tensor,
-  { nonlinearity = "tanh", ...options }: RecurrentOptions & { nonlinearity?: "tanh" | "relu" } = {},
+  all: RecurrentOptions & { nonlinearity?: "tanh" | "relu" } = {},
 ): [output: Tensor, hN: Tensor] {
+  checkOptions("rnn", all, KNOWN);
+  const { nonlinearity = "tanh", ...options } = all;
   const cell = nonlinearity === "relu" ? "rnnRelu" : "rnnTanh";
   return recurrent("rnn", cell, x, weights, [h0], options) as [Tensor, Tensor];
 }

@@ -43,6 +43,8 @@ const rotaryOp = defineOp("rotary", {
   },
 });
 
+const ROTARY = { interleaved: true } as const;
+
 /**
  * Rotary positions (Su et al., "RoFormer", 2021): every pair $(a, b)$ of a row becomes
  * $(a\cos\varphi - b\sin\varphi,\ b\cos\varphi + a\sin\varphi)$; the gradient is turned back by the same angle. The angles get
@@ -53,7 +55,7 @@ const rotaryOp = defineOp("rotary", {
  * @throws ShapeError unless the sizes agree.
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor, options: { interleaved?: boolean } = {}): Tensor {
-  checkOptions("rotary", options, { interleaved: true });
+  checkOptions("rotary", options, ROTARY);
   const { interleaved = false } = options;
   for (const t of [x, cos, sin]) checkTensor("rotary", t);
   const half = x.shape[x.ndim - 1] / 2;

@@ -1,5 +1,6 @@
 import { ShoshinError } from "../backend/errors.ts";
 import type { ReadyOptions } from "../backend/index.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import type { EvaluateReport, TaskReport } from "../tasks/index.ts";
 import type { Files } from "./files.ts";
 import type { Answer, Calls, Port, TrainEvent, TrainOptions, WorkerFacts } from "./protocol.ts";
@@ -38,7 +39,9 @@ export class ModelWorker {
    * @param options as of `ready`; `kernels` is taken relative to the page.
    * @throws WorkerError when its script or the kernels cannot be loaded.
    */
-  static async start(worker: unknown, { kernels, ...options }: ReadyOptions = {}): Promise<ModelWorker> {
+  static async start(worker: unknown, given: ReadyOptions = {}): Promise<ModelWorker> {
+    checkOptions("ModelWorker.start", given, { kernels: true } satisfies Known<ReadyOptions>);
+    const { kernels, ...options } = given;
     const link = new Link(worker as WorkerLike);
     const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI;
     const address = kernels === undefined || base === undefined ? kernels : new URL(kernels, base);

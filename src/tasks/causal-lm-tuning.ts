@@ -1,8 +1,7 @@
-import { existsSync, join } from "#platform";
 import { maximum } from "../backend/arrays.ts";
 import { ArrayDataset, DataError, DataLoader, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import { autoModels, type CausalLmModel } from "../models/index.ts";
+import { autoModels, type CausalLmModel, GenerationConfig } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -12,7 +11,7 @@ import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
 import { refuseClassOptions } from "./classes.ts";
-import { downloads, readJson, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
+import { downloads, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
 import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import {
   BlockWindows,
@@ -212,18 +211,15 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
   return saveFineTuned(NAME, { ...options, blockSize: block }, model, tokenizer, result);
 }
 
-/** Ends of text, as model, tokenizer and generation_config.json name them. */
-function endsOf(folder: string, { config }: CausalLmModel, tokenizer: PreTrainedTokenizer): number[] {
-  const path = join(folder, "generation_config.json");
-  const written = existsSync(path) ? (readJson(path) as { eos_token_id?: unknown }).eos_token_id : undefined;
-  const all = [written, config.eosTokenId, tokenizer.eosTokenId].flat();
-  return [...new Set(all.filter((id): id is number => Number.isSafeInteger(id)))];
-}
-
 /** A language model of Hugging Face's with its tokenizer, fine-tuned here or not. */
 export async function loadCausalLm(folder: string): Promise<Generator> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const model = autoModels.load(folder, "causalLm").model as CausalLmModel;
+  // Where neither generation_config.json nor the configuration says what ends a text, the tokenizer does.
+  model.generationConfig ??= new GenerationConfig();
+  const { defaults } = model.generationConfig;
+  if (defaults.eosTokenId === undefined && model.config.eosTokenId == null && tokenizer.eosTokenId !== undefined)
+    defaults.eosTokenId = tokenizer.eosTokenId;
   const tuned = new Tuned(model, tokenizer, settingsOf(folder).blockSize ?? 1024);
   const written = writing({
     model,
@@ -234,13 +230,14 @@ export async function loadCausalLm(folder: string): Promise<Generator> {
     encodeChat: (messages) => tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true }),
     textOf: (ids) => tokenizer.decode(ids),
     start: [],
-    defaults: { eosTokenIds: endsOf(folder, model, tokenizer) },
+    endsOfTurn: tokenizer.eosTokenId === undefined ? [] : [tokenizer.eosTokenId],
   });
   return {
     task: NAME,
     model,
     ...written,
-    predictFile: async (path, { textColumn }) => written.predict(await readInputs(path, textColumn, readPartLines)),
+    predictFile: async (path, { textColumn, ...options }) =>
+      written.predict(await readInputs(path, textColumn, readPartLines), options),
     async evaluate(options) {
       const begin = performance.now();
       const seconds = () => (performance.now() - begin) / 1000;

@@ -5,7 +5,8 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../train/index.ts";
-import { TaskError, type TaskOptions } from "./common.ts";
+import { checkBatchSize, type PredictOptions, TaskError, type TaskOptions } from "./common.ts";
+import { SCORE_FUNCTIONS, type ScoreFunction } from "./predict-options.ts";
 import { smoothingOf } from "./recipes.ts";
 
 /** Class names in a fixed order: numbers by value, others by name. Throws {@link DataError} unless there are two or more. */
@@ -110,6 +111,42 @@ export class ClassificationScorer {
       matthews_correlation: matthewsCorrelation(p, t, n),
     };
   }
+}
+
+/** A class and how sure the model is of it. */
+export interface ClassScore {
+  label: string;
+  score: number;
+}
+
+/** Scores of a row of a classifier's outputs. */
+export function scoresOf(logits: Float32Array, how: ScoreFunction): Float32Array {
+  if (how === "none") return logits;
+  if (how === "sigmoid") return logits.map((x) => 1 / (1 + Math.exp(-x)));
+  const most = Math.max(...logits);
+  const exp = logits.map((x) => Math.exp(x - most));
+  const sum = exp.reduce((a, b) => a + b, 0);
+  return exp.map((x) => x / sum);
+}
+
+/** Throws {@link TaskError} for options of classification whose values cannot be. */
+export function checkClassOptions({ topK, functionToApply: how, batchSize }: PredictOptions): void {
+  if (topK != null && !(Number.isInteger(topK) && topK > 0))
+    throw new TaskError(`topK is ${topK}; expected a whole number from 1 on, or null for all`);
+  if (how !== undefined && !SCORE_FUNCTIONS.includes(how))
+    throw new TaskError(`functionToApply is ${how}; expected one of ${SCORE_FUNCTIONS.join(", ")}`);
+  checkBatchSize(batchSize);
+}
+
+/** The best class, or with `topK` the best ones (`null`: all) in a list. */
+export function topClasses(
+  scores: ArrayLike<number>,
+  names: readonly string[],
+  topK: number | null | undefined,
+): ClassScore | ClassScore[] {
+  if (topK === undefined) return bestLabel(scores, names);
+  const all = names.map((label, i) => ({ label, score: scores[i] })).sort((a, b) => b.score - a.score);
+  return topK === null ? all : all.slice(0, topK);
 }
 
 /** `[{ label, score }, …]` of a row of probabilities: the best class. */

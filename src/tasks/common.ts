@@ -1,6 +1,7 @@
 import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import { backend, getPrecision } from "../backend/index.ts";
+import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { HubOptions } from "../hub/index.ts";
 import type { Module } from "../nn/index.ts";
@@ -14,6 +15,7 @@ import {
   type TrainerCallbacks,
   type TrainResult,
 } from "../train/index.ts";
+import { NOT_PREDICTED, PREDICT, type PredictOptions } from "./predict-options.ts";
 
 /** A task was asked for something that it cannot do. */
 export class TaskError extends ShoshinError {}
@@ -114,15 +116,25 @@ export interface EvaluateReport {
   metrics: Metrics;
 }
 
-export interface PredictOptions {
-  /** How feature-extraction makes a text's vector: its tokens' mean, the first token's, or each token's own. */
-  pooling?: "mean" | "cls" | "none";
-  /** feature-extraction: vectors of length 1. */
-  normalize?: boolean;
-  /** fill-mask: tokens for each mask; 5. */
-  topK?: number;
-  /** translation: texts that are kept while the best is looked for; what the model's folder says, else 1. */
-  numBeams?: number;
+export type { PredictOptions };
+
+/** Throws OptionError for options that a task's predictions do not have. */
+export const checkPredict = (task: string, options: PredictOptions | undefined): void =>
+  checkOptions(`predict: ${task}`, options, PREDICT[task], NOT_PREDICTED[task]);
+
+/** The same for files of what is no text: there is no column of it either. */
+export function checkPredictFile(
+  task: string,
+  { textColumn, ...options }: { textColumn?: string } & PredictOptions,
+): void {
+  if (textColumn !== undefined) throw new TaskError(`--text-column is not for ${task}`, "Leave it out.");
+  checkPredict(task, options);
+}
+
+/** Throws {@link TaskError} unless a number of texts in a pass is one. */
+export function checkBatchSize(size: number | undefined): void {
+  if (size !== undefined && !(Number.isInteger(size) && size > 0))
+    throw new TaskError(`batchSize is ${size}; expected a whole number from 1 on`);
 }
 
 /** A trained model in use. */

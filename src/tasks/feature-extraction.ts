@@ -1,11 +1,20 @@
 import { existsSync, join } from "#platform";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { DataError, resolveSource, type TextExample } from "../data/index.ts";
 import { autoModels, type Encoder } from "../models/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { pearson, spearman } from "../train/index.ts";
-import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
+import {
+  checkBatchSize,
+  checkPredict,
+  type PredictOptions,
+  type Predictor,
+  readJson,
+  type Task,
+  TaskError,
+} from "./common.ts";
 import { lengthFor } from "./fine-tuning.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
 import { readLabelled, readPart } from "./text-data.ts";
@@ -24,6 +33,8 @@ export interface EmbeddingOptions {
   /** Longest text in tokens; what is beyond is cut off. By default the model's longest. */
   maxLength?: number;
 }
+
+const EMBEDDING: Known<EmbeddingOptions> = { pooling: true, normalize: true, batchSize: true, maxLength: true };
 
 /** The mean of hidden states [batch, T, width] over the tokens that the mask shows: [batch, width]. */
 function meanOverMask(x: Tensor, mask: Tensor | undefined): Tensor {
@@ -63,6 +74,7 @@ function embed(
  * Vectors of texts, [hidden size] each: the mean of the encoder's last hidden states over a text's tokens, of length 1, so that
  * the product of two vectors is their cosine (Reimers and Gurevych, 2019).
  * @param model as `AutoModel.fromPretrained` opens it
+ * @throws OptionError for unknown options, TaskError for values that cannot be.
  */
 export function sentenceEmbeddings(
   model: Encoder,
@@ -70,17 +82,28 @@ export function sentenceEmbeddings(
   texts: readonly string[],
   options: EmbeddingOptions = {},
 ): Float32Array[] {
-  const most = lengthFor(model.config, tokenizer.modelMaxLength, options.maxLength ?? Number.POSITIVE_INFINITY);
+  checkOptions("sentenceEmbeddings", options, EMBEDDING);
+  checkBatchSize(options.batchSize);
+  const { pooling = "mean", maxLength = Number.POSITIVE_INFINITY } = options;
+  if (pooling !== "mean" && pooling !== "cls") throw new TaskError(`pooling is ${pooling}; expected mean or cls`);
+  if (!(maxLength >= 1)) throw new TaskError(`maxLength is ${maxLength}; expected a whole number from 1 on`);
+  const most = lengthFor(model.config, tokenizer.modelMaxLength, maxLength);
   return embed(model, new PretrainedTexts(tokenizer, most), texts, options);
 }
 
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * b[i], 0);
 
 /** Every token's vector, [1][T][hidden size], as Transformers' pipeline gives them. */
-function tokenVectors(model: Encoder, texts: PretrainedTexts, list: readonly string[], normalize: boolean) {
+function tokenVectors(
+  model: Encoder,
+  texts: PretrainedTexts,
+  list: readonly string[],
+  normalize: boolean,
+  batchSize: number | undefined,
+) {
   const out: number[][][][] = [];
   const encoded = list.map((text) => texts.encode([text]));
-  for (const { rows, batch } of texts.batches(encoded)) {
+  for (const { rows, batch } of texts.batches(encoded, batchSize)) {
     const x = noGrad(() => {
       const states = model.forward(batch).lastHiddenState;
       return normalize ? unitLength(states) : states;
@@ -137,13 +160,18 @@ async function open(folder: string) {
 
 async function loadFeatures(folder: string): Promise<Predictor> {
   const { model, texts, evaluate, fromFile } = await open(folder);
-  const predict = async (inputs: readonly string[], { pooling = "none", normalize = false }: PredictOptions = {}) => {
-    if (pooling === "none") return tokenVectors(model, texts, inputs, normalize);
-    return embed(model, texts, inputs, { pooling, normalize }).map((vector) => [...vector]);
+  const predict = async (inputs: readonly string[], options: PredictOptions = {}) => {
+    checkPredict("feature-extraction", options);
+    const { pooling = "none", normalize = false, batchSize } = options;
+    checkBatchSize(batchSize);
+    if (!POOLINGS.includes(pooling))
+      throw new TaskError(`pooling is ${pooling}; expected one of ${POOLINGS.join(", ")}`);
+    if (pooling === "none") return tokenVectors(model, texts, inputs, normalize, batchSize);
+    return embed(model, texts, inputs, { pooling, normalize, batchSize }).map((vector) => [...vector]);
   };
-  const predictFile: Predictor["predictFile"] = async (path, options) =>
+  const predictFile: Predictor["predictFile"] = async (path, { textColumn, ...options }) =>
     predict(
-      (await fromFile(path, options.textColumn)).map((e) => e.text),
+      (await fromFile(path, textColumn)).map((e) => e.text),
       options,
     );
   return { task: "feature-extraction", model, evaluate, predict, predictFile };
@@ -156,7 +184,8 @@ async function loadSimilarity(folder: string): Promise<Predictor> {
     task: "sentence-similarity",
     model,
     evaluate,
-    async predict(inputs) {
+    async predict(inputs, options) {
+      checkPredict("sentence-similarity", options);
       const pairs = inputs.map((text) => text.split("\t"));
       const wrong = pairs.findIndex((pair) => pair.length !== 2);
       if (wrong >= 0)
@@ -169,7 +198,10 @@ async function loadSimilarity(folder: string): Promise<Predictor> {
         pairs.map((pair) => pair[1]),
       );
     },
-    predictFile: async (path, { textColumn }) => scores(...pairsOf(await fromFile(path, textColumn), path)),
+    async predictFile(path, { textColumn, ...options }) {
+      checkPredict("sentence-similarity", options);
+      return scores(...pairsOf(await fromFile(path, textColumn), path));
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import { door } from "#door";
+import { checkOptions } from "../backend/options.ts";
 import { DataError, parseRange } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, type MaskedLm } from "../models/index.ts";
@@ -10,6 +12,8 @@ import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
 import { refuseClassOptions } from "./classes.ts";
 import {
+  checkBatchSize,
+  checkPredict,
   downloads,
   namesModel,
   type Predictor,
@@ -22,6 +26,7 @@ import {
 import { LM_RECIPE, lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import { readCorpus, readInputs, readPartTexts, readToMeasure } from "./lm-data.ts";
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks, type Masking } from "./masked-blocks.ts";
+import { type FillMaskOptions, NOT_PREDICTED, PREDICT } from "./predict-options.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
 
@@ -60,14 +65,38 @@ function maskOf({ config }: MaskedLm, tokenizer: PreTrainedTokenizer): { id: num
   return { id, name };
 }
 
+/** The tokens that targets mean, each once, by their ids. Throws {@link TaskError} where there are none. */
+function targetIds(tokenizer: PreTrainedTokenizer, targets: string | readonly string[]): number[] {
+  const list: readonly unknown[] = typeof targets === "string" ? [targets] : targets;
+  if (!Array.isArray(list) || list.some((word) => typeof word !== "string"))
+    throw new TaskError("targets: expected a word or a list of words");
+  const ids = (list as string[]).flatMap((word) => {
+    const own = tokenizer.convertTokensToIds(word) as number;
+    if (own !== tokenizer.unkTokenId || word === tokenizer.unkToken) return [own];
+    const first = tokenizer.encode(word, { addSpecialTokens: false }).inputIds.slice(0, 1);
+    const instead =
+      first.length === 0 ? "it is left out" : `${JSON.stringify(tokenizer.convertIdsToTokens(first[0]))} is taken`;
+    door.warn(`warning: fill-mask: the target ${JSON.stringify(word)} is no token; ${instead}`);
+    return first;
+  });
+  if (ids.length === 0) throw new TaskError("targets: none of them is a token");
+  return [...new Set(ids)].sort((a, b) => a - b);
+}
+
 /** The likeliest of the first `known` tokens by a row of logits, best first; of equal ones that with the lower id. */
-function best(logits: Float32Array, k: number, known: number): { token: number; score: number }[] {
+function best(
+  logits: Float32Array,
+  k: number,
+  known: number,
+  only: readonly number[] | undefined,
+): { token: number; score: number }[] {
   let most = Number.NEGATIVE_INFINITY;
   for (const x of logits) if (x > most) most = x;
   let sum = 0;
   for (const x of logits) sum += Math.exp(x - most);
   const top: number[] = [];
-  for (let id = 0; id < known; id++) {
+  for (let n = 0; n < (only?.length ?? known); n++) {
+    const id = only === undefined ? n : only[n];
     const x = logits[id];
     if (top.length === k && !(x > logits[top[k - 1]])) continue;
     let at = top.length;
@@ -83,14 +112,18 @@ function best(logits: Float32Array, k: number, known: number): { token: number; 
  * several masks, a list of such lists, each mask's by itself.
  * @param model as `AutoModelForMaskedLM.fromPretrained` opens it
  * @param options.topK 1 to the size of the vocabulary; 5
- * @throws TaskError for a text without the mask token, and for a tokenizer without one
+ * @param options.targets only these words are judged; of one that is no token, the first token, with a warning
+ * @throws TaskError for a text without the mask token, and for a tokenizer without one; OptionError for unknown options
  */
 export function fillMask(
   model: MaskedLm,
   tokenizer: PreTrainedTokenizer,
   inputs: readonly string[],
-  { topK = 5 }: { topK?: number } = {},
+  options: FillMaskOptions = {},
 ): (FilledMask[] | FilledMask[][])[] {
+  checkOptions("fillMask", options, PREDICT[NAME], NOT_PREDICTED[NAME]);
+  const { topK = 5, targets, batchSize } = options;
+  checkBatchSize(batchSize);
   const mask = maskOf(model, tokenizer);
   if (!Number.isInteger(topK) || topK < 1 || topK > tokenizer.vocabSize)
     throw new TaskError(`top-k is ${topK}; expected a whole number from 1 to ${tokenizer.vocabSize}`);
@@ -106,8 +139,9 @@ export function fillMask(
       `Write ${mask.name} where a word is to be found: "Paris is the ${mask.name} of France."`,
     );
   });
+  const only = targets === undefined ? undefined : targetIds(tokenizer, targets);
   const out: (FilledMask[] | FilledMask[][])[] = [];
-  for (const { rows, batch } of texts.batches(encoded)) {
+  for (const { rows, batch } of texts.batches(encoded, batchSize)) {
     const [, t] = batch.inputIds.shape;
     const places = rows.flatMap((e, row) => e.places.map((i) => row * t + texts.before(e.inputIds.length, t) + i));
     const maskedPositions = tensor(Int32Array.from(places));
@@ -118,7 +152,7 @@ export function fillMask(
       const single = places.length === 1;
       const lists = places.map((place) => {
         const row = data.subarray(at * width, ++at * width);
-        return best(row, topK, tokenizer.vocabSize).map(({ token, score }) => {
+        return best(row, topK, tokenizer.vocabSize, only).map(({ token, score }) => {
           const ids = inputIds.map((id, k) => (k === place ? token : id)).filter((id) => id !== tokenizer.padTokenId);
           const token_str = tokenizer.decode([token], { skipSpecialTokens: false });
           // Other masks shall be seen.
@@ -254,13 +288,16 @@ async function load(folder: string): Promise<Predictor> {
     );
   }
   const guesser = new Guesser(model as MaskedLm, tokenizer, settingsOf(folder));
-  const predict: Predictor["predict"] = async (inputs, { topK } = {}) =>
-    fillMask(guesser.model, tokenizer, inputs, { topK });
+  const predict: Predictor["predict"] = async (inputs, options) => {
+    checkPredict(NAME, options);
+    return fillMask(guesser.model, tokenizer, inputs, options as FillMaskOptions);
+  };
   return {
     task: NAME,
     model,
     predict,
-    predictFile: async (path, options) => predict(await readInputs(path, options.textColumn, readPartTexts), options),
+    predictFile: async (path, { textColumn, ...options }) =>
+      predict(await readInputs(path, textColumn, readPartTexts), options),
     async evaluate(options) {
       const begin = performance.now();
       const ids = encodeTexts(tokenizer, await readToMeasure(options, readPartTexts));

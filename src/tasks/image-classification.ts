@@ -21,6 +21,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
 import {
+  checkPredict,
+  checkPredictFile,
   labelsOf,
   type ModelConfig,
   type Predictor,
@@ -213,7 +215,8 @@ async function load(folder: string): Promise<Predictor> {
       `${path}: images of ${d.rows} × ${d.cols}; the model takes ${config.image_height} × ${config.image_width}`,
     );
   };
-  const predictFile = async (path: string) => {
+  const predictFile: Predictor["predictFile"] = async (path, options) => {
+    checkPredictFile(NAME, options);
     const d = await readPart(path, ["test", "validation", "train"], false);
     fits(d, path);
     const out: unknown[] = [];
@@ -233,9 +236,10 @@ async function load(folder: string): Promise<Predictor> {
     task: NAME,
     model,
     predictFile,
-    async predict(inputs) {
+    async predict(inputs, options) {
+      checkPredict(NAME, options);
       if (inputs.length !== 1) throw new TaskError("expected the path of one IDX file of images");
-      return predictFile(inputs[0]);
+      return predictFile(inputs[0], {});
     },
     async evaluate(options) {
       const begin = performance.now();

@@ -1,18 +1,14 @@
 import { existsSync, join } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
+import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
-import { type PredictOptions, type Predictor, readJson, type Task, TaskError } from "./common.ts";
-import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
-import { fillMaskTask } from "./fill-mask.ts";
-import { imageClassification } from "./image-classification.ts";
-import { tabularClassification, tabularRegression } from "./tabular.ts";
-import { textClassification } from "./text-classification.ts";
-import { textGeneration } from "./text-generation.ts";
-import { tokenClassification } from "./token-classification.ts";
-import { translation } from "./translation.ts";
+import { type Predictor, readJson, TaskError } from "./common.ts";
+import { getTask, TASKS } from "./registry.ts";
 import type { Generator } from "./writing.ts";
 
+export type { ClassScore } from "./classes.ts";
 export {
   downloads,
   type EvaluateOptions,
@@ -27,35 +23,37 @@ export {
 } from "./common.ts";
 export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
 export { type FilledMask, fillMask } from "./fill-mask.ts";
-export type { Generator } from "./writing.ts";
-
-export const TASKS: readonly Task[] = [
-  textClassification,
-  tokenClassification,
-  tabularClassification,
-  tabularRegression,
-  imageClassification,
-  textGeneration,
-  fillMaskTask,
-  translation,
-  featureExtraction,
-  sentenceSimilarity,
-];
-const ALIASES: Record<string, string> = {
-  sentiment: "text-classification",
-  "sentiment-analysis": "text-classification",
-  ner: "token-classification",
-};
-
-/** A task by Hugging Face's name or an alias. Throws {@link TaskError} that lists what there is. */
-export function getTask(name: string): Task {
-  // Transformers' pipelines for translation may name their languages.
-  const plain = name.replace(/^translation_\w+_to_\w+$/, "translation");
-  const task = TASKS.find((t) => t.name === (ALIASES[plain] ?? plain));
-  if (task === undefined)
-    throw new TaskError(`unknown task ${name}`, `There are: ${TASKS.map((t) => t.name).join(", ")}.`);
-  return task;
-}
+export {
+  type FeatureExtractionPipeline,
+  type FillMaskPipeline,
+  type GeneratedText,
+  type ListPipeline,
+  type OnePerText,
+  type PipelineOptions,
+  type Pipelines,
+  type PipelineTask,
+  type PooledFeaturesPipeline,
+  pipeline,
+  type TaskNamed,
+  type TextClassificationPipeline,
+  type TextGenerationPipeline,
+  type TokenClassificationPipeline,
+  type TopClassesPipeline,
+  type TranslatedText,
+  type TranslationPipeline,
+} from "./pipeline.ts";
+export type {
+  FeatureExtractionOptions,
+  FillMaskOptions,
+  ScoreFunction,
+  TextClassificationOptions,
+  TextGenerationOptions,
+  TokenClassificationOptions,
+  TranslationOptions,
+} from "./predict-options.ts";
+export { getTask, TASKS } from "./registry.ts";
+export type { Entity, TaggedWord } from "./tagging-predictor.ts";
+export type { Generator, Writing } from "./writing.ts";
 
 /** The tasks of models of Hugging Face's. */
 const BY_HEAD: Partial<Record<Head, string>> = {
@@ -86,6 +84,7 @@ function taskOf(folder: string): string {
  * @param task another than the folder's own, for models that serve several
  */
 export async function loadModel(model: string, task?: string, options: HubOptions = {}): Promise<Predictor> {
+  checkOptions("loadModel", options, HUB_OPTIONS, HUB_REFUSED);
   const folder = model.startsWith("hub:") ? await resolveModel(model, options) : model;
   if (task !== undefined) return getTask(task).load(folder);
   const path = join(folder, "shoshin.json");
@@ -100,18 +99,4 @@ export async function loadGenerator(name: string, options: HubOptions = {}): Pro
   const model = await loadModel(name, undefined, options);
   if (!("generate" in model)) throw new TaskError(`${name}: a model of ${model.task} does not write`, "Use predict.");
   return model as Generator;
-}
-
-/**
- * A function that predicts with a trained model, as Transformers' `pipeline`: one text gives a list of one result, several
- * give one result each.
- * @param model a folder, or a model of the hub: `OWNER/NAME`
- */
-export async function pipeline(
-  task: string,
-  model: string,
-  options: HubOptions = {},
-): Promise<(input: string | readonly string[], options?: PredictOptions) => Promise<unknown[]>> {
-  const predictor = await getTask(task).load(await resolveModel(model, options));
-  return (input, options) => predictor.predict(typeof input === "string" ? [input] : input, options);
 }

@@ -1,3 +1,4 @@
+import { knownOptions } from "../backend/options.ts";
 import {
   DataError,
   fetchSource,
@@ -8,6 +9,7 @@ import {
   type Source,
   splitPairs,
 } from "../data/index.ts";
+import { PAIRS } from "../data/parallel.ts";
 import { DEFAULTS } from "../train/index.ts";
 import { downloads, type EvaluateOptions, type TaskOptions } from "./common.ts";
 
@@ -33,7 +35,7 @@ export async function readTraining(options: TaskOptions): Promise<PairData> {
   const [from, to] = parseRange(options.range);
   const source = await fetchSource(data, "pairs", downloads(options));
   const part = first(source, ["train", "validation", "test"]);
-  const { pairs, ...about } = await readPairs(source, part, options);
+  const { pairs, ...about } = await readPairs(source, part, knownOptions(options, PAIRS));
   const train = pairs.slice(from, to);
   if (train.length === 0) throw new DataError(`${data}: no pairs of texts`);
   if (validation === "none") return { ...about, train, validation: [] };
@@ -41,11 +43,11 @@ export async function readTraining(options: TaskOptions): Promise<PairData> {
   const named = { ...options, ...about };
   if (validation !== undefined && !(share > 0 && share < 1)) {
     const other = await fetchSource(validation, "pairs", downloads(options));
-    const held = await readPairs(other, first(other, ["validation", "test", "train"]), named);
+    const held = await readPairs(other, first(other, ["validation", "test", "train"]), knownOptions(named, PAIRS));
     return { ...about, train, validation: held.pairs };
   }
   if (validation === undefined && part === "train" && source.parts.validation !== undefined)
-    return { ...about, train, validation: (await readPairs(source, "validation", named)).pairs };
+    return { ...about, train, validation: (await readPairs(source, "validation", knownOptions(named, PAIRS))).pairs };
   const split = splitPairs(train, share, options.args?.seed ?? DEFAULTS.seed);
   return { ...about, train: split.train, validation: split.held };
 }
@@ -54,7 +56,11 @@ export async function readTraining(options: TaskOptions): Promise<PairData> {
 export async function readToTranslate(options: EvaluateOptions): Promise<SentencePair[]> {
   const [from, to] = parseRange(options.range);
   const source = await fetchSource(options.data, "pairs", downloads(options));
-  const { pairs } = await readPairs(source, first(source, ["test", "validation", "train"]), options);
+  const { pairs } = await readPairs(
+    source,
+    first(source, ["test", "validation", "train"]),
+    knownOptions(options, PAIRS),
+  );
   const some = pairs.slice(from, to);
   if (some.length === 0) throw new DataError(`${options.data}: no pairs of texts`);
   return some;

@@ -16,9 +16,27 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { type Metrics, pearson, rmse, spearman } from "../train/index.ts";
-import { bestLabel, ClassificationScorer, collectLabels, labelIds } from "./classes.ts";
-import { downloads, type Predictor, settingsOf, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import {
+  ClassificationScorer,
+  type ClassScore,
+  checkClassOptions,
+  collectLabels,
+  labelIds,
+  scoresOf,
+  topClasses,
+} from "./classes.ts";
+import {
+  checkPredict,
+  downloads,
+  type PredictOptions,
+  type Predictor,
+  settingsOf,
+  TaskError,
+  type TaskOptions,
+  type TaskReport,
+} from "./common.ts";
 import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
+import type { ScoreFunction } from "./predict-options.ts";
 import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
 import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
 
@@ -99,10 +117,13 @@ class Classifier {
   }
 
   /** Logits of each input, [labels] long. */
-  logits(inputs: readonly (readonly string[])[]): Float32Array[] {
+  logits(inputs: readonly (readonly string[])[], batchSize?: number): Float32Array[] {
     const out: Float32Array[] = [];
     const width = this.regression ? 1 : this.names.length;
-    for (const { rows, batch } of this.texts.batches(inputs.map((texts) => this.texts.encode(texts)))) {
+    for (const { rows, batch } of this.texts.batches(
+      inputs.map((texts) => this.texts.encode(texts)),
+      batchSize,
+    )) {
       const logits = noGrad(() => this.model.forward(batch).logits);
       const data = logits.data();
       rows.forEach(({ i }, row) => {
@@ -112,17 +133,18 @@ class Classifier {
     }
     return out;
   }
-  predict(inputs: readonly (readonly string[])[]): { label: string; score: number }[] {
-    return this.logits(inputs).map((logits) => {
-      if (this.regression) return { label: this.names[0], score: logits[0] };
-      const most = maximum(logits);
-      const exp = logits.map((x) => Math.exp(x - most));
-      const sum = exp.reduce((a, b) => a + b, 0);
-      return bestLabel(
-        exp.map((x) => x / sum),
-        this.names,
-      );
-    });
+  /** What makes scores of outputs where nobody says it, as in Transformers' pipeline. */
+  get #scores(): ScoreFunction {
+    if (this.regression) return "none";
+    const apart = this.model.config.problemType === "multi_label_classification" || this.names.length === 1;
+    return apart ? "sigmoid" : "softmax";
+  }
+  predict(inputs: readonly (readonly string[])[], options: PredictOptions = {}): (ClassScore | ClassScore[])[] {
+    checkPredict(NAME, options);
+    checkClassOptions(options);
+    const { topK, functionToApply = this.#scores, batchSize } = options;
+    const names = this.regression ? this.names.slice(0, 1) : this.names;
+    return this.logits(inputs, batchSize).map((logits) => topClasses(scoresOf(logits, functionToApply), names, topK));
   }
 }
 
@@ -171,14 +193,26 @@ export async function loadClassifier(folder: string): Promise<Predictor> {
   return {
     task: NAME,
     model,
-    predict: async (inputs) => classifier.predict(inputs.map((text) => [text])),
-    async predictFile(path, { textColumn }) {
+    predict: async (inputs, options) =>
+      classifier.predict(
+        inputs.map((text) => [text]),
+        options,
+      ),
+    async predictFile(path, { textColumn, ...options }) {
       const task = glueOf(path);
-      if (task !== undefined)
-        return classifier.predict((await glueTexts(task, testPart(task), {})).map((e) => e.texts));
+      if (task !== undefined) {
+        const examples = await glueTexts(task, testPart(task), {});
+        return classifier.predict(
+          examples.map((e) => e.texts),
+          options,
+        );
+      }
       const source = resolveSource(path);
       const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
-      return classifier.predict(examples.map((e) => e.texts));
+      return classifier.predict(
+        examples.map((e) => e.texts),
+        options,
+      );
     },
     async evaluate(options) {
       const begin = performance.now();

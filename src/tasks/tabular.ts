@@ -46,6 +46,8 @@ import {
   weightOf,
 } from "./classes.ts";
 import {
+  checkPredict,
+  checkPredictFile,
   downloads,
   labelsOf,
   type ModelConfig,
@@ -321,7 +323,8 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
     return {
       task: name,
       model,
-      async predict(inputs) {
+      async predict(inputs, options) {
+        checkPredict(name, options);
         const columns = encoder.columns.map((c) => c.name);
         const rows = inputs.map((line) => line.split(","));
         const wrong = rows.find((row) => row.length !== columns.length);
@@ -332,7 +335,8 @@ function tabularTask(name: "tabular-classification" | "tabular-regression"): Tas
         }
         return outputs(columns, rows, "the input");
       },
-      async predictFile(path) {
+      async predictFile(path, options) {
+        checkPredictFile(name, options);
         const table = await readPart(path, target, ["test", "validation", "train"], {});
         return outputs(table.names, table.rows, table.path);
       },

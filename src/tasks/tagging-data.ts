@@ -1,3 +1,5 @@
+import { knownOptions } from "../backend/options.ts";
+import { COLUMNS } from "../data/columns.ts";
 import {
   type ColumnOptions,
   DataError,
@@ -38,7 +40,7 @@ export async function readPart(
   const sentences: Sentence[] = [];
   let chosen = "";
   for (const path of source.parts[part] ?? []) {
-    const read = await readTagged(path, options, needsTags);
+    const read = await readTagged(path, knownOptions(options, COLUMNS), needsTags);
     chosen = read.chosen;
     for (const sentence of read.sentences) sentences.push({ ...sentence, path });
   }

@@ -3,7 +3,7 @@ import { type Part, readRecords, resolveSource, streamRecords, taggedFormatOf, t
 import type { Module } from "../nn/index.ts";
 import { splitWords, type WordSpan } from "../text/index.ts";
 import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../train/index.ts";
-import type { Predictor, TaskOptions } from "./common.ts";
+import { checkPredict, type PredictOptions, type Predictor, TaskError, type TaskOptions } from "./common.ts";
 import { readPart, readTagsToMeasure, tagIds } from "./tagging-data.ts";
 
 const NAME = "token-classification";
@@ -42,18 +42,51 @@ export async function scoreTags(
   return { ...metrics, ...entityScores(named(best), named(targets)) };
 }
 
+/** A whole entity of a text. */
+export interface Entity {
+  entity_group: string;
+  score: number;
+  word: string;
+  start: number;
+  end: number;
+}
+/** A word of a text, and its label. */
+export interface TaggedWord {
+  entity: string;
+  score: number;
+  index: number;
+  word: string;
+  start: number;
+  end: number;
+}
+
 const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
+/** Labels that are left out. Throws {@link TaskError} for no list of labels. */
+function ignoredOf({ ignoreLabels = ["O"] }: PredictOptions): ReadonlySet<string> {
+  if (Array.isArray(ignoreLabels) && ignoreLabels.every((label) => typeof label === "string"))
+    return new Set(ignoreLabels);
+  throw new TaskError("ignoreLabels: expected a list of labels");
+}
+
 /** What Hugging Face's pipeline gives for a sentence: whole entities where tags mark them, else every word but those tagged O. */
-function describe(text: string, words: readonly WordSpan[], tags: readonly string[], scores: number[], whole: boolean) {
+function describe(
+  text: string,
+  words: readonly WordSpan[],
+  tags: readonly string[],
+  scores: number[],
+  whole: boolean,
+  ignored: ReadonlySet<string>,
+): TaggedWord[] | Entity[] {
   if (whole) {
-    return entitiesOf(tags).map(({ type, start: first, end: behind }) => {
+    const found = entitiesOf(tags).map(({ type, start: first, end: behind }) => {
       const [start, end] = [words[first].start, words[behind - 1].end];
       return { entity_group: type, score: mean(scores.slice(first, behind)), word: text.slice(start, end), start, end };
     });
+    return found.filter(({ entity_group }) => !ignored.has(entity_group));
   }
   return words.flatMap(({ word, start, end }, w) =>
-    tags[w] === "O" ? [] : [{ entity: tags[w], score: scores[w], index: w + 1, word, start, end }],
+    ignored.has(tags[w]) ? [] : [{ entity: tags[w], score: scores[w], index: w + 1, word, start, end }],
   );
 }
 
@@ -84,29 +117,37 @@ export function taggingPredictor(
   settings: Partial<TaskOptions> | undefined,
 ): Predictor {
   const whole = areEntityTags(names);
-  const tagWords = async (list: readonly { text: string; words: WordSpan[] }[]) => {
+  const tagWords = async (list: readonly { text: string; words: WordSpan[] }[], options: PredictOptions = {}) => {
+    checkPredict(NAME, options);
+    const ignored = ignoredOf(options);
     const { best, scores } = await tag(list.map(({ words }) => ({ tokens: words.map(({ word }) => word) })));
     return list.map(({ text, words }, s) => {
       const tags = best[s].map((id) => names[id]);
-      return describe(text, words, tags, scores[s], whole);
+      return describe(text, words, tags, scores[s], whole && ignored.has("O"), ignored);
     });
   };
-  const predict = (texts: readonly string[]) => tagWords(texts.map((text) => ({ text, words: splitWords(text) })));
+  const predict = (texts: readonly string[], options?: PredictOptions) =>
+    tagWords(
+      texts.map((text) => ({ text, words: splitWords(text) })),
+      options,
+    );
   return {
     task: NAME,
     model,
     predict,
-    async predictFile(path, { textColumn }) {
+    async predictFile(path, { textColumn, ...options }) {
       const source = resolveSource(path, "tagged");
       const part: Part = source.parts.train ? "train" : source.parts.test ? "test" : "validation";
       const results: Awaited<ReturnType<typeof predict>> = [];
       for (const file of source.parts[part] ?? []) {
         if (await holdsWords(file)) {
           const { sentences } = await readPart({ ...source, parts: { test: [file] } }, "test", { textColumn }, false);
-          pushAll(results, await tagWords(sentences.map(({ tokens }) => spansOf(tokens))));
+          const spans = sentences.map(({ tokens }) => spansOf(tokens));
+          pushAll(results, await tagWords(spans, options));
         } else {
           const { examples } = textExamples(await readRecords(file), { textColumn }, false);
-          pushAll(results, await predict(examples.map((e) => e.text)));
+          const texts = examples.map((e) => e.text);
+          pushAll(results, await predict(texts, options));
         }
       }
       return results;

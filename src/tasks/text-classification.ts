@@ -1,5 +1,4 @@
 import { join } from "#platform";
-import { pushAll } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader, resolveSource, type TextExample } from "../data/index.ts";
 import {
   autoModels,
@@ -16,8 +15,18 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
 import {
+  ClassificationScorer,
+  type ClassScore,
+  checkClassOptions,
+  collectLabels,
+  labelIds,
+  parseClassWeights,
+  topClasses,
+  weightOf,
+} from "./classes.ts";
+import {
+  checkPredict,
   labelsOf,
   type ModelConfig,
   namesModel,
@@ -230,12 +239,22 @@ async function load(folder: string): Promise<Predictor> {
       ? VectorInputs.load(folder)
       : SequenceInputs.load(folder, Number(config.max_length));
   const model = withWeights(buildModel(config), folder);
-  const predict = async (texts: readonly string[]) => {
-    const out: { label: string; score: number }[] = [];
-    for (let at = 0; at < texts.length; at += 256) {
-      const list = texts.slice(at, at + 256).map((text) => ({ input: inputs.encode(text), label: 0 }));
-      const probabilities = noGrad(() => (model.forward(collateWith(inputs)(list)) as Tensor).softmax());
-      pushAll(out, bestLabels(probabilities, names));
+  const predict: Predictor["predict"] = async (texts, options = {}) => {
+    checkPredict(NAME, options);
+    checkClassOptions(options);
+    const { topK, functionToApply = "softmax", batchSize = 256 } = options;
+    const out: (ClassScore | ClassScore[])[] = [];
+    for (let at = 0; at < texts.length; at += batchSize) {
+      const list = texts.slice(at, at + batchSize).map((text) => ({ input: inputs.encode(text), label: 0 }));
+      const scores = noGrad(() => {
+        const logits = model.forward(collateWith(inputs)(list)) as Tensor;
+        if (functionToApply === "none") return logits.contiguous();
+        return functionToApply === "softmax" ? logits.softmax() : logits.sigmoid();
+      });
+      const data = scores.data();
+      const rows = list.map((_, i) => data.subarray(i * names.length, (i + 1) * names.length));
+      scores.dispose();
+      for (const row of rows) out.push(topClasses(row, names, topK));
     }
     return out;
   };
@@ -243,10 +262,13 @@ async function load(folder: string): Promise<Predictor> {
     task: NAME,
     model,
     predict,
-    async predictFile(path, { textColumn }) {
+    async predictFile(path, { textColumn, ...options }) {
       const source = resolveSource(path);
       const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
-      return predict(examples.map((e) => e.text));
+      return predict(
+        examples.map((e) => e.text),
+        options,
+      );
     },
     async evaluate(options) {
       const begin = performance.now();

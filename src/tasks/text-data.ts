@@ -1,3 +1,5 @@
+import { knownOptions } from "../backend/options.ts";
+import { COLUMNS } from "../data/columns.ts";
 import {
   builtinPart,
   DataError,
@@ -28,7 +30,7 @@ export async function readPart(
   const examples: TextExample[] = [];
   let chosen = "";
   for (const path of source.parts[part] ?? []) {
-    const read = textExamples(await readRecords(path), options, needsLabels);
+    const read = textExamples(await readRecords(path), knownOptions(options, COLUMNS), needsLabels);
     chosen = read.chosen;
     for (let i = 0; i < read.examples.length; i++) {
       if (!source.builtin || builtinPart(i) === part) examples.push(read.examples[i]);

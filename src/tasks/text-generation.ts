@@ -3,6 +3,8 @@ import { DataError, parseRange } from "../data/index.ts";
 import {
   autoModels,
   type CausalLm,
+  GenerationConfig,
+  type GenerationDefaults,
   GPT2LMHeadModel,
   gpt2Config,
   type LmState,
@@ -333,7 +335,17 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const result = await trainer.train();
   carried.reset();
   tokenizer.save(options.output);
+  new GenerationConfig(writingOf(tokenizer)).save(options.output);
   return saveModel(options.output, model, config, { task: NAME, preset, data: options.data, options, result });
+}
+
+/** How a preset writes unless something else is said: it draws, never a word that it does not know. */
+function writingOf(tokenizer: Tokenizer): GenerationDefaults {
+  const unknown = tokenizer.tokenToId("<unk>");
+  return {
+    ...{ doSample: true, temperature: 0.8, topK: 0, maxNewTokens: 200, eosTokenId: null },
+    ...(unknown === undefined ? {} : { suppressTokens: [unknown] }),
+  };
 }
 
 async function load(folder: string): Promise<Generator> {
@@ -354,19 +366,21 @@ async function load(folder: string): Promise<Generator> {
     const text = tokenizer.decode(ids, { skipSpecialTokens: !word });
     return word ? text.replaceAll(/ ?<eos> ?/g, "\n") : text;
   };
-  const suppressTokens = [tokenizer.tokenToId("<unk>")].filter((id) => id !== undefined);
+  // Folders of before there was the file are read as if they had it.
+  const writer: CausalLm = model;
+  writer.generationConfig = GenerationConfig.fromFolder(folder) ?? new GenerationConfig(writingOf(tokenizer));
   const written = writing({
-    model: model as CausalLm,
+    model: writer,
     encode: (prompt) => tokenizer.encode(prompt, { addSpecialTokens: false }).ids,
     textOf,
     start: [start],
-    defaults: { suppressTokens },
   });
   return {
     task: NAME,
     model,
     ...written,
-    predictFile: async (path, { textColumn }) => written.predict(await readInputs(path, textColumn, readPartLines)),
+    predictFile: async (path, { textColumn, ...options }) =>
+      written.predict(await readInputs(path, textColumn, readPartLines), options),
     async evaluate(options) {
       const begin = performance.now();
       const lines = await readToMeasure(options, readPartLines);

@@ -1,14 +1,13 @@
-import { existsSync, join, readFileSync } from "#platform";
 import { ArrayDataset, type SentencePair } from "../data/index.ts";
-import { writeFileAtomic } from "../formats/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import { autoModels, type MarianConfig, type PreTrainedModel } from "../models/index.ts";
+import { autoModels, GenerationConfig, type MarianConfig, type PreTrainedModel } from "../models/index.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { type Adapting, loraRate } from "./adapting.ts";
 import { refuseClassOptions } from "./classes.ts";
 import {
+  checkPredict,
   downloads,
   namesModel,
   type Predictor,
@@ -22,13 +21,12 @@ import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.
 import { readInputs, readPartTexts } from "./lm-data.ts";
 import { readToTranslate, readTraining } from "./pair-data.ts";
 import { makePairTokenizer } from "./pair-tokenizer.ts";
+import type { TranslationOptions } from "./predict-options.ts";
 import { givenArgs, smoothingOf, trainingArgs } from "./recipes.ts";
 import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
-import { type PairBatch, type PairTokens, type TranslationModel, Translator, writingOf } from "./translator.ts";
+import { type PairBatch, type PairTokens, type TranslationModel, Translator } from "./translator.ts";
 
 const NAME = "translation";
-/** What a folder says about how its model writes; Python reads the same file. */
-const WRITING = "generation_config.json";
 
 /** Transformers' defaults for translation (run_translation), with its scheduler. */
 const TUNING: Args = { numTrainEpochs: 3, learningRate: 5e-5, perDeviceTrainBatchSize: 8, maxGradNorm: 1 };
@@ -41,8 +39,6 @@ interface Learner {
   args: Args;
   labelSmoothing: number;
   maxLength: number;
-  /** The text of {@link WRITING}. */
-  writing?: string;
 }
 
 /** A preset, and a tokenizer of its own. */
@@ -53,9 +49,11 @@ async function fresh(preset: Preset, options: TaskOptions, train: readonly Sente
   const args = argsFor(preset, options, train.length);
   manualSeed(args.seed ?? DEFAULTS.seed);
   const model = freshModel(preset, options, tokenizer, maxLength);
-  const translator = new Translator(model, tokenizer, { maxLength, targetLanguage: options.targetLanguage });
+  model.generationConfig = writingFor(model);
+  const { targetLanguage } = options;
+  const translator = new Translator(model, tokenizer, { maxLength, targetLanguage, defaults: { numBeams: 1 } });
   const labelSmoothing = smoothingOf(options) ?? RECIPES[preset].labelSmoothing;
-  return { model, translator, args, maxLength, labelSmoothing, writing: writingFor(model) };
+  return { model, translator, args, maxLength, labelSmoothing };
 }
 
 /** A checkpoint that goes on learning. */
@@ -68,30 +66,23 @@ async function pretrained(options: TaskOptions & { model: string }): Promise<Lea
   const { sourcePrefix: prefix, targetLanguage } = options;
   const translator = new Translator(model, tokenizer, {
     ...{ maxLength, prefix, targetLanguage },
-    defaults: { ...writingOf(folder), numBeams: 1 },
+    defaults: { numBeams: 1 },
   });
-  const path = join(folder, WRITING);
   return {
     ...{ model, translator, maxLength, adapting: opened.adapting },
-    writing: existsSync(path) ? readFileSync(path, "utf8") : undefined,
     args: { ...TUNING, ...loraRate(options), ...givenArgs(options) },
     labelSmoothing: smoothingOf(options) ?? 0,
   };
 }
 
 /** How a preset writes unless something else is said. */
-function writingFor({ config }: PreTrainedModel): string {
+function writingFor({ config }: PreTrainedModel): GenerationConfig {
   const { eosTokenId, decoderStartTokenId, forcedEosTokenId, padTokenId, badWordsIds } = config as MarianConfig;
-  const json = {
-    num_beams: 4,
-    pad_token_id: padTokenId,
-    eos_token_id: eosTokenId,
-    decoder_start_token_id: decoderStartTokenId,
-    forced_eos_token_id: forcedEosTokenId,
-    bad_words_ids: badWordsIds,
-    max_length: 512,
-  };
-  return `${JSON.stringify(json, null, 2)}\n`;
+  return new GenerationConfig({
+    numBeams: 4,
+    ...{ padTokenId, eosTokenId, decoderStartTokenId: decoderStartTokenId ?? undefined },
+    ...{ forcedEosTokenId, badWordsIds, maxLength: 512 },
+  });
 }
 
 async function train(options: TaskOptions): Promise<TaskReport> {
@@ -109,7 +100,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   const number = (n: number) => n.toLocaleString("en-US");
   options.say?.(`${chosen}; ${number(train.length)} pairs to train on, ${number(validation.length)} to validate`);
   const learner = tunes ? await pretrained(settings) : await fresh(name as Preset, settings, train);
-  const { model, translator, adapting, maxLength, labelSmoothing, writing } = learner;
+  const { model, translator, adapting, maxLength, labelSmoothing } = learner;
   const { tokenizer } = translator;
   const [examples, held] = [translator.encode(train), translator.encode(validation)];
   if (!tunes) {
@@ -133,7 +124,6 @@ async function train(options: TaskOptions): Promise<TaskReport> {
   });
   const result = await trainer.train();
   adapting?.finish();
-  if (writing !== undefined) writeFileAtomic(join(options.output, WRITING), writing);
   return saveFineTuned(NAME, { ...settings, maxLength }, model, tokenizer, result);
 }
 
@@ -145,17 +135,22 @@ async function load(folder: string): Promise<Predictor> {
   const translator = new Translator(model, tokenizer, {
     ...{ prefix, targetLanguage },
     maxLength: lengthFor(model.config, tokenizer.modelMaxLength, maxLength),
-    defaults: writingOf(folder),
   });
-  const predict: Predictor["predict"] = async (inputs, { numBeams } = {}) =>
-    translator
-      .translate(inputs, numBeams === undefined ? {} : { numBeams })
-      .map((translation_text) => ({ translation_text }));
+  const predict: Predictor["predict"] = async (inputs, options = {}) => {
+    checkPredict(NAME, options);
+    const texts = translator.translate(inputs, options as TranslationOptions);
+    const n = texts.length / Math.max(1, inputs.length);
+    return inputs.map((_, i) => {
+      const all = texts.slice(i * n, (i + 1) * n).map((translation_text) => ({ translation_text }));
+      return n === 1 ? all[0] : all;
+    });
+  };
   return {
     task: NAME,
     model,
     predict,
-    predictFile: async (path, options) => predict(await readInputs(path, options.textColumn, readPartTexts), options),
+    predictFile: async (path, { textColumn, ...options }) =>
+      predict(await readInputs(path, textColumn, readPartTexts), options),
     async evaluate(options) {
       const begin = performance.now();
       const { sourceLanguage, targetLanguage, sourceColumn, targetColumn } = trained;

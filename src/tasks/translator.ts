@@ -1,4 +1,3 @@
-import { existsSync, join } from "#platform";
 import { ArrayDataset, DataLoader, type SentencePair } from "../data/index.ts";
 import {
   generateSeq2Seq,
@@ -13,7 +12,8 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../text/index.ts";
 import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../train/index.ts";
-import { readJson, TaskError } from "./common.ts";
+import { checkBatchSize, TaskError } from "./common.ts";
+import type { TranslationOptions } from "./predict-options.ts";
 
 /** A model that reads one text and writes another, as training takes it. */
 export type TranslationModel = Seq2SeqLm & { forward(inputs: Seq2SeqInputs): Pick<HeadOutput, "logits"> };
@@ -36,7 +36,7 @@ export interface TranslatorOptions {
   /** What stands before every text that is read. */
   prefix?: string;
   targetLanguage?: string;
-  /** How texts are written unless something else is said. */
+  /** How texts are written while it learns: what the model's folder says costs too much there. */
   defaults?: Seq2SeqGenerationOptions;
 }
 
@@ -127,61 +127,51 @@ export class Translator {
     return { loss: total / tokens, bleu, chrf: corpusChrf(written, targets).score };
   }
 
-  /** @throws GenerationError for settings out of range. */
-  translate(texts: readonly string[], options: Seq2SeqGenerationOptions = {}): string[] {
+  /**
+   * The text of each; with `numReturnSequences` n, n of each one behind another.
+   * @throws OptionError, GenerationError for settings out of range.
+   */
+  translate(texts: readonly string[], options: TranslationOptions = {}): string[] {
     return this.#write(
       texts.map((text) => this.#read(text)),
       options,
     );
   }
 
-  #write(read: readonly Pick<PairTokens, "inputIds" | "attentionMask">[], options: Seq2SeqGenerationOptions): string[] {
+  #write(
+    read: readonly Pick<PairTokens, "inputIds" | "attentionMask">[],
+    { batchSize = TOGETHER, ...options }: TranslationOptions,
+  ): string[] {
+    checkBatchSize(batchSize);
     const { model, tokenizer } = this;
+    const own = { ...model.generationConfig?.defaults, ...this.#o.defaults };
+    const n = options.numReturnSequences ?? own.numReturnSequences ?? 1;
+    const { maxNewTokens: given, maxLength } = options;
+    const stated = own.maxNewTokens ?? (own.maxLength ?? Number.POSITIVE_INFINITY) - 1;
     const out: string[] = [];
     const order = [...read.keys()].sort((a, b) => read[a].inputIds.length - read[b].inputIds.length);
-    for (let at = 0; at < order.length; at += TOGETHER) {
-      const which = order.slice(at, at + TOGETHER);
+    for (let at = 0; at < order.length; at += batchSize) {
+      const which = order.slice(at, at + batchSize);
       const { inputIds, attentionMask } = this.#collate(
         which.map((i) => ({ inputIds: read[i].inputIds, attentionMask: read[i].attentionMask })),
       );
       // A text that does not end is cut where no translation goes.
-      const maxNewTokens = Math.min(model.maxPositions, 3 * inputIds.shape[1] + 20);
+      const most = Math.min(model.maxPositions, stated, 3 * inputIds.shape[1] + 20);
+      const length = given === undefined && maxLength === undefined ? { maxNewTokens: most } : {};
       const ids = generateSeq2Seq(
         model,
         { inputIds, attentionMask },
-        { maxNewTokens, ...this.#o.defaults, ...options },
+        { ...length, ...this.#o.defaults, tokenizer, ...options },
       );
       ids.forEach((row, i) => {
         // A model may have more rows than the tokenizer has tokens.
-        out[which[i]] = tokenizer.decode(row.filter((id) => id < tokenizer.vocabSize)).trim();
+        out[which[Math.floor(i / n)] * n + (i % n)] = tokenizer
+          .decode(row.filter((id) => id < tokenizer.vocabSize))
+          .trim();
       });
       inputIds.dispose();
       attentionMask.dispose();
     }
     return out;
   }
-}
-
-/** What a folder's generation_config.json says about how its model writes. */
-export function writingOf(folder: string): Seq2SeqGenerationOptions {
-  const path = join(folder, "generation_config.json");
-  if (!existsSync(path)) return {};
-  const json = readJson(path) as Record<string, unknown>;
-  const number = (key: string, ok: (x: number) => boolean) => {
-    const value = json[key];
-    return typeof value === "number" && ok(value) ? value : undefined;
-  };
-  const whole = (x: number) => Number.isSafeInteger(x) && x >= 0;
-  const { early_stopping: early, bad_words_ids: bad } = json;
-  const all: Seq2SeqGenerationOptions = {
-    numBeams: number("num_beams", (x) => whole(x) && x > 0),
-    lengthPenalty: number("length_penalty", Number.isFinite),
-    noRepeatNgramSize: number("no_repeat_ngram_size", whole),
-    repetitionPenalty: number("repetition_penalty", (x) => x > 0),
-    decoderStartTokenId: number("decoder_start_token_id", whole),
-    forcedEosTokenId: number("forced_eos_token_id", whole),
-    earlyStopping: typeof early === "boolean" || early === "never" ? early : undefined,
-    badWordsIds: Array.isArray(bad) ? (bad as number[][]) : undefined,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -1,4 +1,5 @@
 import { backend, setBackend } from "../backend/index.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { tensor } from "./create.ts";
 import { noGrad, tidy } from "./no-grad.ts";
 import { backward } from "./tape.ts";
@@ -11,6 +12,15 @@ export interface GradcheckOptions {
   atol?: number;
   rtol?: number;
 }
+
+const KNOWN: Known<GradcheckOptions> = { eps: true, atol: true, rtol: true };
+const TORCH = {
+  raiseException: "What disagrees is given back: an empty list is all well.",
+  nondetTol: "Operations give the same bits every time.",
+  checkUndefinedGrad: "Gradients that are not there count as 0.",
+  checkBatchedGrad: "There is no vmap here.",
+  fastMode: "Every element is looked at.",
+};
 
 /** One gradient entry that does not agree. */
 export interface GradcheckMismatch {
@@ -30,8 +40,10 @@ export interface GradcheckMismatch {
 export function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-6, rtol = 1e-5 }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): GradcheckMismatch[] {
+  checkOptions("gradcheck", options, KNOWN, TORCH);
+  const { eps = 1e-6, atol = 1e-6, rtol = 1e-5 } = options;
   const before = backend();
   const copies = inputs.map((t) => ({ shape: t.shape, values: t.data(), float: t.dtype.startsWith("float") }));
   setBackend("reference");

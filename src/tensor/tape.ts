@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions } from "../backend/options.ts";
 import type { Storage } from "../backend/storage.ts";
 import { BACKWARD, fresh, Graph, own, state } from "./memory.ts";
 import { advanceMicroStep } from "./random.ts";
@@ -139,6 +140,8 @@ function collect(name: string, args: readonly unknown[], into: Tensor[]): boolea
   return needs;
 }
 
+const DEFINITION = { forward: true, backward: true } as const;
+
 /**
  * Makes a differentiable operation from its forward and its gradient.
  *
@@ -151,6 +154,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor
   name: string,
   spec: { forward(ctx: Context, ...args: A): R; backward?: Backward },
 ): (...args: A) => R {
+  checkOptions(`defineOp("${name}")`, spec, DEFINITION);
   const { forward, backward } = spec;
   return (...args: A): R => {
     let node: Node | undefined;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { isUnspaced, words } from "./words.ts";
 
 /** A saved vectorizer is damaged or of another version. */
@@ -16,6 +17,8 @@ export interface BagOfWordsOptions {
 }
 
 /** A text as a sparse vector: positions in the vocabulary and their weights. */
+const KNOWN: Known<BagOfWordsOptions> = { ngramRange: true, minCount: true, maxFeatures: true, lowercase: true };
+
 export interface SparseVector {
   ids: Int32Array;
   weights: Float32Array;
@@ -45,6 +48,7 @@ export class BagOfWordsVectorizer {
   #idf = new Float64Array(0);
 
   constructor(options: BagOfWordsOptions = {}) {
+    checkOptions("BagOfWordsVectorizer", options, KNOWN);
     this.options = { ngramRange: [1, 2], minCount: 1, maxFeatures: 300_000, lowercase: true, ...options };
   }
 

@@ -151,8 +151,10 @@ describe("filling masks", () => {
     const [one, several] = RECORDED[name];
     const want = [described(one), several.map(described)];
     expect(await fills(texts, { topK: 2 })).toEqual(want);
-    // Alone as in a batch.
-    expect(await fills(texts[1], { topK: 2 })).toEqual([want[1]]);
+    // Alone as in a batch, and one text's list is no list of lists.
+    expect(await fills(texts[1], { topK: 2 })).toEqual(want[1]);
+    expect(await fills(texts[0], { topK: 2, batchSize: 1 })).toEqual(want[0]);
+    expect(await fills([texts[0]], { topK: 2 })).toEqual([want[0]]);
     const [model, tokenizer] = [
       await AutoModelForMaskedLM.fromPretrained(path),
       await AutoTokenizer.fromPretrained(path),
@@ -182,7 +184,7 @@ describe("filling masks", () => {
   it("leaves out ids that a model's table has beyond the tokenizer's", async () => {
     const path = checkpoint("bert", "wide", "maskedLm", { vocab_size: 16 });
     const fills = await pipeline("fill-mask", path);
-    const [list] = (await fills("a [MASK]", { topK: WORDS.length })) as FilledMask[][];
+    const list = (await fills("a [MASK]", { topK: WORDS.length })) as FilledMask[];
     expect(list).toHaveLength(WORDS.length);
     expect(list.reduce((sum, { score }) => sum + score, 0)).toBeLessThan(0.95);
   });

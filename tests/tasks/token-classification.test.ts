@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
+import { type Entity, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
 import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/tagging-inputs.ts";
 import { terminal } from "../terminal.ts";
 
@@ -103,7 +103,7 @@ describe("entities", () => {
 
   it("are found in texts, with their places", async () => {
     const text = "Greta Busch saw Emil in Port  Wesbury.";
-    const [found] = (await (await pipeline("token-classification", dir))(text)) as Record<string, unknown>[][];
+    const found = (await (await pipeline("token-classification", dir))(text)) as Entity[];
     expect(found.map(({ entity_group, word, start, end }) => [entity_group, word, start, end])).toEqual([
       ["person", "Greta Busch", 0, 11],
       ["person", "Emil", 16, 20],

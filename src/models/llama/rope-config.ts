@@ -38,7 +38,12 @@ export function withRope<C extends PretrainedConfig & { ropeScaling?: JsonObject
     ...kind,
     parse: (json, source = "config.json") => kind.parse(oneRopeLayout(json, SNAKE, most, refusing(source)), source),
     make: (values = {}) =>
-      kind.make(oneRopeLayout(values as JsonObject, CAMEL, most, refusing(kind.modelType)) as typeof values),
+      // What is no object is the kind's to refuse.
+      kind.make(
+        values === null || typeof values !== "object"
+          ? values
+          : (oneRopeLayout(values as JsonObject, CAMEL, most, refusing(kind.modelType)) as typeof values),
+      ),
     toJson: (config) => bothLayouts(kind.toJson(config), attentionFactor(config)),
   };
 }

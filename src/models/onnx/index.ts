@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { OnnxError, OnnxGraph } from "../../formats/index.ts";
 import { headOfArchitecture } from "../pretrained/head-of.ts";
 import type { PreTrainedModel } from "../pretrained/model.ts";
@@ -23,6 +24,16 @@ export interface OnnxExport {
   outputs: string[];
 }
 
+const KNOWN: Known<OnnxExportOptions> = { part: true, useCache: true };
+/** What Optimum's exporter has besides. */
+const OPTIMUM = {
+  opset: "Graphs have opset 17.",
+  dtype: "Weights are float32.",
+  device: "Nothing is computed.",
+  optimize: "onnxruntime does it when it loads the file.",
+  task: "The model's class says what it is for.",
+};
+
 const facts = (model: PreTrainedModel) => {
   const { architecture, baseModelPrefix } = model.constructor as typeof PreTrainedModel;
   return { architecture, baseModelPrefix, head: headOfArchitecture(architecture) };
@@ -32,7 +43,9 @@ const facts = (model: PreTrainedModel) => {
  * The graphs that a model is written as, by the names that Optimum gives their files. A model that writes another text has an
  * encoder and a decoder, and with `useCache` (true) the decoder that goes on from `past_key_values`, which transformers.js runs.
  */
-export function onnxParts(model: PreTrainedModel, { useCache = true }: DecoderOptions = {}): OnnxPart[] {
+export function onnxParts(model: PreTrainedModel, options: DecoderOptions = {}): OnnxPart[] {
+  checkOptions("onnxParts", options, { useCache: true });
+  const { useCache = true } = options;
   if (facts(model).head !== "seq2seqLm") return ["model"];
   return useCache ? [...SEQ2SEQ_PARTS] : SEQ2SEQ_PARTS.slice(0, 2);
 }
@@ -50,11 +63,9 @@ export function onnxParts(model: PreTrainedModel, { useCache = true }: DecoderOp
  * @throws OnnxError for a model that has no ONNX form here, a part that it does not have, or more than 2 GiB; WriteError of the
  * file system.
  */
-export function exportOnnx(
-  model: PreTrainedModel,
-  path: string,
-  { part = "model", useCache = true }: OnnxExportOptions = {},
-): OnnxExport {
+export function exportOnnx(model: PreTrainedModel, path: string, options: OnnxExportOptions = {}): OnnxExport {
+  checkOptions("exportOnnx", options, KNOWN, OPTIMUM);
+  const { part = "model", useCache = true } = options;
   const { architecture, baseModelPrefix, head } = facts(model);
   const { modelType } = model.config;
   const parts = onnxParts(model);

@@ -4,6 +4,7 @@ import { checkOptions, type Known, OptionError } from "../../backend/options.ts"
 import { openWeights, type WeightsFile } from "../../formats/index.ts";
 import { init } from "../../nn/index.ts";
 import type { Shape } from "../../tensor/shape.ts";
+import { GenerationConfig } from "../generation-config.ts";
 import {
   ConfigError,
   type ConfigKind,
@@ -231,6 +232,10 @@ export class AutoModels {
       ? undefined
       : showReport(report, Model.architecture, folder, this.#shapes(model, file, report));
     if (text !== undefined) (options.warn ?? console.warn)(text);
+    if (head === "causalLm" || head === "seq2seqLm") {
+      const warn = options.quiet ? () => {} : (options.warn ?? console.warn);
+      model.generationConfig = GenerationConfig.fromFolder(folder, warn);
+    }
     model.eval();
     return { model, report };
   }

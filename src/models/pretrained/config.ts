@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
-import { nearestName, OptionError } from "../../backend/options.ts";
+import { checkOptions, nearestName, OptionError } from "../../backend/options.ts";
 import { ACTIVATION_NAMES, ACTIVATIONS } from "./activations.ts";
 import { configJson } from "./config-json.ts";
 import { HARMLESS, isAllowed, REFUSED, type Refusal } from "./config-keys.ts";
@@ -181,6 +181,7 @@ export function defineConfig<S extends z.ZodRawShape>(
       return finish(values, rest, source);
     },
     make(given = {}) {
+      if (given === null || typeof given !== "object") checkOptions(`${modelType}: config`, given, {});
       const { modelType: type, rest = {}, ...values } = given as JsonObject & { rest?: JsonObject };
       if (type !== undefined && type !== modelType)
         throw new ConfigError(`${modelType}: these are the values of another kind of model, ${shown(type)}`);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { existsSync, join, readFileSync } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 
 /** An adapter cannot be used. The message names the file and the key. */
 export class LoraError extends ShoshinError {}
@@ -23,6 +24,24 @@ export interface LoraConfig {
   alphaPattern: Readonly<Record<string, number>>;
   baseModelNameOrPath: string | undefined;
 }
+
+const KNOWN: Known<LoraConfig> = {
+  ...{ r: true, loraAlpha: true, useRslora: true, loraDropout: true, targetModules: true, modulesToSave: true },
+  ...{ rankPattern: true, alphaPattern: true, baseModelNameOrPath: true },
+};
+const NOT_HERE = "Such adapters are not done here.";
+/** What PEFT's LoraConfig has besides. */
+const PEFT = {
+  ...{ useDora: NOT_HERE, useQalora: NOT_HERE, megatronConfig: NOT_HERE, loftqConfig: NOT_HERE, evaConfig: NOT_HERE },
+  bias: "Biases stay as they are: modulesToSave trains whole modules.",
+  taskType: "The model's class says what it is for.",
+  inferenceMode: "eval() ends training.",
+  initLoraWeights: "A is drawn as PyTorch draws a linear layer, B is 0.",
+  layersToTransform: "Name the layers: targetModules takes a regular expression.",
+  layersPattern: "Name the layers: targetModules takes a regular expression.",
+  excludeModules: "Name those that are wanted: targetModules.",
+  fanInFanOut: "It follows from the layer.",
+};
 
 /** PEFT's targets where none are named. */
 const DEFAULT_TARGETS: Record<string, readonly string[]> = {
@@ -50,6 +69,7 @@ export function defaultTargets(modelType: string): readonly string[] {
 
 /** Throws {@link LoraError} for numbers out of range. */
 export function makeLoraConfig(modelType: string, values: Partial<LoraConfig>): LoraConfig {
+  checkOptions("PeftModel", values, KNOWN, PEFT);
   const given = Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as Partial<LoraConfig>;
   const config: LoraConfig = {
     r: 8,

@@ -14,6 +14,7 @@ import * as nn from "../../nn/index.ts";
 import { checkpoint } from "../../tensor/checkpoint.ts";
 import { sameShape, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { GenerationConfig } from "../generation-config.ts";
 import type { ConfigKind, PretrainedConfig } from "./config.ts";
 import { type LoadReport, someOf } from "./load-report.ts";
 
@@ -65,6 +66,8 @@ export const runLayer = (stack: LayerStack, layer: (...inputs: Tensor[]) => Tens
 /** A model of Hugging Face's with its configuration; parameter names are exactly theirs. */
 export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedConfig> extends nn.Module {
   readonly config: C;
+  /** How a model that writes does it unless something else is said: generation_config.json of the folder that it came from. */
+  generationConfig?: GenerationConfig;
   /** The class's name as config.json's `architectures` has it; minified code has other names. */
   static readonly architecture: string;
   // biome-ignore lint/suspicious/noExplicitAny: every kind of model has keys of its own
@@ -214,7 +217,8 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
   }
 
   /**
-   * Writes `config.json` and `model.safetensors`, which `from_pretrained` opens in Python; a shared tensor once.
+   * Writes `config.json` and `model.safetensors`, which `from_pretrained` opens in Python; a shared tensor once. A model that
+   * came with a generation_config.json gets one again.
    * @param options.dtype of the weights in the file, and what config.json says of them; float32
    */
   savePretrained(folder: string, options: { dtype?: WeightsDType } = {}): void {
@@ -230,6 +234,7 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     const { torch_dtype: _, ...json } = configKind.toJson(this.config);
     const text = configKind.text({ ...json, architectures: [architecture], [key]: dtype });
     writeFileAtomic(join(folder, "config.json"), text);
+    if (this.generationConfig !== undefined) this.generationConfig.save(folder);
   }
 }
 

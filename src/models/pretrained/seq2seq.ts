@@ -3,6 +3,7 @@ import { tensor } from "../../tensor/create.ts";
 import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
+import type { GenerationConfig } from "../generation-config.ts";
 import { ConfigError, type PretrainedConfig } from "./config.ts";
 import type { EncoderInputs, HeadOutput } from "./inputs.ts";
 import { tokenLoss } from "./losses.ts";
@@ -37,6 +38,8 @@ export interface Seq2SeqState {
 export interface Seq2SeqLm extends Module {
   readonly config: PretrainedConfig;
   readonly vocabSize: number;
+  /** How the model writes unless something else is said. */
+  generationConfig?: GenerationConfig;
   /** Longest text that it can write, in tokens, the start token counted; Infinity where nothing limits it. */
   readonly maxPositions: number;
   /** Reads the texts. Throws ShapeError for a mask of another shape. */

@@ -2,6 +2,7 @@ import * as nn from "../../nn/index.ts";
 import { concat, embedding, lockedDropout, stack } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
+import type { GenerationConfig } from "../generation-config.ts";
 
 export const RNN_CELLS = ["rnn", "gru", "lstm"] as const;
 
@@ -42,6 +43,7 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
   readonly regularization: RnnLmConfig["regularization"];
   readonly vocabSize: number;
   readonly maxPositions = Number.POSITIVE_INFINITY;
+  generationConfig?: GenerationConfig;
 
   /** Throws ShapeError for sizes below 1, or tied weights of two sizes. */
   constructor(config: RnnLmConfig) {

@@ -1,3 +1,4 @@
+import type { Known } from "../../backend/options.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import type { Encoding, Sequence } from "../tokenizers/post-process.ts";
 
@@ -24,6 +25,22 @@ export interface EncodeOptions {
   /** MarianMT: the texts are translations. */
   asTarget?: boolean;
 }
+
+export const ENCODE: Known<EncodeOptions> = {
+  ...{ addSpecialTokens: true, truncation: true, maxLength: true, padding: true, padToMultipleOf: true },
+  ...{ paddingSide: true, truncationSide: true, returnTokenTypeIds: true, returnOffsetsMapping: true },
+  ...{ returnSpecialTokensMask: true, asTarget: true },
+};
+/** What Transformers' tokenizers have besides. */
+export const NOT_ENCODED = {
+  returnTensors: "batchTensors makes tensors of what encodeBatch gives.",
+  returnAttentionMask: "It is always given.",
+  returnLength: "It is inputIds.length.",
+  returnOverflowingTokens: "Encode the parts of a long text one by one.",
+  stride: "Encode the parts of a long text one by one.",
+  isSplitIntoWords: "Join the words with spaces.",
+  textTarget: "asTarget: true encodes a translation.",
+};
 
 /** A text, or a pair, as a model takes it; the lists are equally long. */
 export interface TextInputs {

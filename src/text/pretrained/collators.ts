@@ -1,4 +1,5 @@
 import { maximum } from "../../backend/arrays.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import { batchTensors, type EncodeOptions, type TextInputs } from "./batch.ts";
 import type { PreTrainedTokenizer } from "./pretrained-tokenizer.ts";
@@ -20,6 +21,14 @@ export type CollatorOptions = Pick<EncodeOptions, "padding" | "maxLength" | "pad
 /** int32 [batch, tokens]; `labels` where the examples have any. */
 export type CollatedTexts = ReturnType<typeof batchTensors> & { labels?: Tensor };
 
+const KNOWN: Known<CollatorOptions> = { padding: true, maxLength: true, padToMultipleOf: true };
+/** What Transformers' collators have besides. */
+const COLLATORS = {
+  returnTensors: "Batches are tensors.",
+  labelPadTokenId: "Labels are filled up with −100, which does not count.",
+  model: "What the decoder reads follows from the labels.",
+};
+
 /**
  * Makes batches of encoded texts, as Transformers' `DataCollatorWithPadding`: filled up to the longest of each batch, `label` as
  * `labels` [batch], int32, or float32 where a number is not whole. For `collate` of a DataLoader or Trainer.
@@ -29,6 +38,7 @@ export function dataCollatorWithPadding(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly LabelledText[]) => CollatedTexts {
+  checkOptions("dataCollatorWithPadding", options, KNOWN, COLLATORS);
   return padded<LabelledText, number>(
     tokenizer,
     options,
@@ -48,6 +58,7 @@ export function dataCollatorForTokenClassification(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly LabelledTokens[]) => CollatedTexts {
+  checkOptions("dataCollatorForTokenClassification", options, KNOWN, COLLATORS);
   return padded<LabelledTokens, readonly number[]>(
     tokenizer,
     options,
@@ -73,6 +84,7 @@ export function dataCollatorForSeq2Seq(
   tokenizer: PreTrainedTokenizer,
   options: CollatorOptions = {},
 ): (examples: readonly TextPairInputs[]) => CollatedTexts {
+  checkOptions("dataCollatorForSeq2Seq", options, KNOWN, COLLATORS);
   return padded<TextPairInputs, readonly number[]>(
     tokenizer,
     options,

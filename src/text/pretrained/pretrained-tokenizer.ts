@@ -1,5 +1,6 @@
 import { join } from "#platform";
 import { named, shownAs } from "../../backend/inspect.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { DataError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
 import { cleanUp } from "../tokenizers/decode.ts";
@@ -10,8 +11,10 @@ import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import {
   type BatchEncoding,
   collect,
+  ENCODE,
   type EncodeOptions,
   inputsOf,
+  NOT_ENCODED,
   pad,
   type Side,
   type TextInputs,
@@ -53,6 +56,12 @@ export type ChatOptions = Omit<ChatValues, "messages"> &
     chatTemplate?: string;
   };
 
+const KNOWN: Known<PreTrainedTokenizerOptions> = {
+  ...{ config: true, tokens: true, tokenTypes: true, paddingSide: true, files: true },
+};
+const PAD = { padding: true, maxLength: true, padToMultipleOf: true, paddingSide: true } as const;
+const DECODE = { skipSpecialTokens: true, cleanUpTokenizationSpaces: true } as const;
+
 /**
  * Text to what a model takes and back, with Transformers' conventions: special tokens by their roles, pairs, truncation, padding,
  * chat templates. Get one from `AutoTokenizer.fromPretrained`, or put one around a tokenizer that was trained here.
@@ -74,6 +83,7 @@ export class PreTrainedTokenizer {
 
   /** @throws DataError when a special token is none */
   constructor(backend: Backend, options: PreTrainedTokenizerOptions = {}) {
+    checkOptions("PreTrainedTokenizer", options, KNOWN);
     const { config = {}, tokens, files = {} } = options;
     this.backend = backend;
     this.config = config;
@@ -190,6 +200,7 @@ export class PreTrainedTokenizer {
   encode(text: string, pair: string | undefined, options?: EncodeOptions): TextInputs;
   encode(text: string, pair?: string | EncodeOptions, options: EncodeOptions = {}): TextInputs {
     const [second, settings] = typeof pair === "object" ? [undefined, pair] : [pair, options];
+    checkOptions("encode", settings, ENCODE, NOT_ENCODED);
     return this.#padded([this.#one(text, second, settings)], settings)[0];
   }
 
@@ -197,10 +208,9 @@ export class PreTrainedTokenizer {
    * Texts, or pairs with `textPairs`, list by list; `batchTensors` makes tensors of it.
    * @throws RangeError as {@link encode}, and when the two lists differ in length
    */
-  encodeBatch(
-    texts: readonly string[],
-    { textPairs, ...options }: EncodeOptions & { textPairs?: readonly string[] } = {},
-  ): BatchEncoding {
+  encodeBatch(texts: readonly string[], all: EncodeOptions & { textPairs?: readonly string[] } = {}): BatchEncoding {
+    const { textPairs, ...options } = all ?? {};
+    checkOptions("encodeBatch", all, { ...ENCODE, textPairs: true }, NOT_ENCODED);
     if (textPairs !== undefined && textPairs.length !== texts.length)
       throw new RangeError(`${texts.length} texts, but ${textPairs.length} textPairs`);
     return collect(
@@ -237,11 +247,10 @@ export class PreTrainedTokenizer {
    */
   pad(
     inputs: readonly TextInputs[],
-    {
-      padding = true,
-      ...options
-    }: Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf" | "paddingSide"> = {},
+    all: Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf" | "paddingSide"> = {},
   ): BatchEncoding {
+    checkOptions("pad", all, PAD, NOT_ENCODED);
+    const { padding = true, ...options } = all;
     return collect(this.#padded([...inputs], { ...options, padding }));
   }
 
@@ -270,16 +279,16 @@ export class PreTrainedTokenizer {
    */
   decode(
     ids: Iterable<number>,
-    {
-      skipSpecialTokens = true,
-      cleanUpTokenizationSpaces = this.#cleanUp,
-    }: { skipSpecialTokens?: boolean; cleanUpTokenizationSpaces?: boolean } = {},
+    options?: { skipSpecialTokens?: boolean; cleanUpTokenizationSpaces?: boolean },
   ): string {
+    checkOptions("decode", options, DECODE);
+    const { skipSpecialTokens = true, cleanUpTokenizationSpaces = this.#cleanUp } = options ?? {};
     const text = this.backend.decode(ids, { skipSpecialTokens });
     return cleanUpTokenizationSpaces ? cleanUp(text) : text;
   }
 
   batchDecode(rows: readonly Iterable<number>[], options?: Parameters<PreTrainedTokenizer["decode"]>[1]): string[] {
+    checkOptions("batchDecode", options, DECODE);
     return rows.map((ids) => this.decode(ids, options));
   }
 

@@ -1,5 +1,6 @@
 import { existsSync, join, readFileSync, statSync } from "#platform";
 import { named, shownAs } from "../../backend/inspect.ts";
+import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
 import { Bpe } from "./bpe.ts";
@@ -26,6 +27,9 @@ function modelOf(json: ModelJson, source: string, bytes: boolean): Model {
       return new WordLevel(json, source);
   }
 }
+
+const ENCODE = { pair: true, addSpecialTokens: true } as const;
+const DECODE = { skipSpecialTokens: true } as const;
 
 /**
  * Text to token ids and back, with the same results as Hugging Face's `tokenizers` has from the same `tokenizer.json`.
@@ -136,10 +140,9 @@ export class Tokenizer {
    * @param options.pair a second text, which the file's template puts after the first
    * @param options.addSpecialTokens what the file's template puts around a text, as `[CLS]` and `[SEP]`; true by default
    */
-  encode(
-    text: string,
-    { pair, addSpecialTokens = true }: { pair?: string; addSpecialTokens?: boolean } = {},
-  ): Encoding {
+  encode(text: string, options?: { pair?: string; addSpecialTokens?: boolean }): Encoding {
+    checkOptions("Tokenizer.encode", options, ENCODE);
+    const { pair, addSpecialTokens = true } = options ?? {};
     const texts = pair === undefined ? [text] : [text, pair];
     return this.assemble(
       texts.map((one) => this.cut(one)),
@@ -182,7 +185,9 @@ export class Tokenizer {
    * @param options.skipSpecialTokens leave special tokens out; true by default
    * @throws RangeError for an id that no token has
    */
-  decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
+  decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string {
+    checkOptions("Tokenizer.decode", options, DECODE);
+    const { skipSpecialTokens = true } = options ?? {};
     const tokens: string[] = [];
     for (const id of ids) {
       const token = this.idToToken(id);

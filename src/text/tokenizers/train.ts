@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { DataError } from "../../data/lines.ts";
 import { BYTE_CHARACTERS } from "./bpe.ts";
 import { learnMerges } from "./bpe-train.ts";
@@ -23,6 +24,21 @@ export interface TokenizerTrainOptions {
   splitPunctuation?: boolean;
   onProgress?: OnTokenizerProgress;
 }
+
+const KNOWN: Known<TokenizerTrainOptions> = {
+  ...{ vocabSize: true, specialTokens: true, minFrequency: true, lowercase: true, splitPunctuation: true },
+  onProgress: true,
+};
+/** What the tokenizers library's trainers have besides. */
+const TRAINERS = {
+  showProgress: "onProgress hears of it.",
+  initialAlphabet: "Byte-level BPE has all bytes; the others learn the characters of the texts.",
+  limitAlphabet: "Rare characters become the unknown token by vocabSize.",
+  continuingSubwordPrefix: "WordPiece has ##.",
+  endOfWordSuffix: "Words end where their texts have spaces.",
+  unkToken: "Name it among specialTokens.",
+  maxTokenLength: "Pieces are as long as the texts have them.",
+};
 
 const whole = (name: string, value: number, least: number): void => {
   if (!Number.isInteger(value) || value < least)
@@ -74,6 +90,7 @@ export async function trainTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
   options: TokenizerTrainOptions = {},
 ): Promise<Tokenizer> {
+  checkOptions("trainTokenizer", options, KNOWN, TRAINERS);
   if (!TOKENIZER_KINDS.includes(kind))
     throw new RangeError(`unknown kind of tokenizer ${kind}; there are ${TOKENIZER_KINDS.join(", ")}`);
   const { vocabSize = 30_000, specialTokens = SPECIAL_TOKENS[kind], onProgress } = options;

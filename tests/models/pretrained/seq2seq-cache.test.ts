@@ -141,6 +141,7 @@ describe.each(MODELS)("%s", (_name, make) => {
         maxNewTokens: 8,
         numBeams,
         badWordsIds: never,
+        eosTokenIds: [],
         forcedEosTokenId: null,
       });
       expect(text.some((id) => [0, 3, 12].includes(id))).toBe(false);

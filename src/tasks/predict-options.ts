@@ -1,0 +1,132 @@
+import type { Known } from "../backend/options.ts";
+import { GENERATION, REFUSED as NOT_WRITTEN, SEQ2SEQ } from "../models/generation-options.ts";
+import type { GenerationOptions, Seq2SeqGenerationOptions } from "../models/index.ts";
+
+/** What makes scores of a classifier's outputs. */
+export const SCORE_FUNCTIONS = ["softmax", "sigmoid", "none"] as const;
+export type ScoreFunction = (typeof SCORE_FUNCTIONS)[number];
+
+export interface TextClassificationOptions {
+  /** So many classes of each text, best first, in a list; `null`: all. Left out: the best one alone. */
+  topK?: number | null;
+  /** softmax; sigmoid where there is one class or each is decided by itself; none for numbers. */
+  functionToApply?: ScoreFunction;
+  /** Texts in a pass; 32. */
+  batchSize?: number;
+}
+export interface TokenClassificationOptions {
+  /** Labels that are left out; `["O"]`. */
+  ignoreLabels?: readonly string[];
+}
+export interface FillMaskOptions {
+  /** Tokens for each mask; 5. */
+  topK?: number;
+  /** Only these words (or tokens) are judged. */
+  targets?: string | readonly string[];
+  /** Texts in a pass; 32. */
+  batchSize?: number;
+}
+export interface FeatureExtractionOptions {
+  /** How a text's vector is made: its tokens' mean, the first token's, or each token's own (`none`). */
+  pooling?: "mean" | "cls" | "none";
+  /** Vectors of length 1; false. */
+  normalize?: boolean;
+  /** Texts in a pass; 32. */
+  batchSize?: number;
+}
+/** What of a text is given back, besides how it is written. */
+export interface WritingResult {
+  /** The prompt with what was written behind it; true. */
+  returnFullText?: boolean;
+  /** Stands before every prompt, and is not given back. */
+  prefix?: string;
+}
+export interface TextGenerationOptions
+  extends WritingResult,
+    Omit<GenerationOptions, "tokenizer" | "onToken" | "eosTokenIds"> {}
+export interface TranslationOptions extends Omit<Seq2SeqGenerationOptions, "tokenizer" | "eosTokenIds"> {
+  /** Texts in a pass; 32. */
+  batchSize?: number;
+}
+
+/** Options of every task's predictions; each task takes its own. */
+export type PredictOptions = Omit<TextClassificationOptions, "topK"> &
+  TokenClassificationOptions &
+  Omit<FillMaskOptions, "topK"> &
+  FeatureExtractionOptions &
+  Omit<TextGenerationOptions, "topK"> &
+  Omit<TranslationOptions, "topK"> & {
+    /** Classes of a text, tokens for a mask, or tokens that are drawn from. */
+    topK?: number | null;
+  };
+
+const WRITING_RESULT: Known<WritingResult> = { returnFullText: true, prefix: true };
+const CLASSIFICATION: Known<TextClassificationOptions> = { topK: true, functionToApply: true, batchSize: true };
+const TAGGING: Known<TokenClassificationOptions> = { ignoreLabels: true };
+const FILLING: Known<FillMaskOptions> = { topK: true, targets: true, batchSize: true };
+const FEATURES: Known<FeatureExtractionOptions> = { pooling: true, normalize: true, batchSize: true };
+const without = <K extends string>(known: Readonly<Record<K, true>>, ...names: K[]) =>
+  Object.fromEntries(Object.entries(known).filter(([name]) => !names.includes(name as K))) as Record<string, true>;
+
+/** The options of each task's predictions. */
+export const PREDICT: Readonly<Record<string, Readonly<Record<string, true>>>> = {
+  "text-classification": CLASSIFICATION,
+  "token-classification": TAGGING,
+  "fill-mask": FILLING,
+  "feature-extraction": FEATURES,
+  "text-generation": { ...without(GENERATION, "tokenizer", "onToken", "eosTokenIds"), ...WRITING_RESULT },
+  translation: { ...without(SEQ2SEQ, "tokenizer", "eosTokenIds"), batchSize: true },
+  "sentence-similarity": {},
+  "tabular-classification": {},
+  "tabular-regression": {},
+  "image-classification": {},
+};
+
+const CUT = "Texts are always cut to what the model takes.";
+const TOKENIZER = "Texts are read as the tokenizer's own files say.";
+const EVERYWHERE = {
+  truncation: CUT,
+  padding: "Batches are padded as they need it.",
+  tokenizerKwargs: TOKENIZER,
+  tokenizeKwargs: TOKENIZER,
+  tokenizerEncodeKwargs: TOKENIZER,
+  addSpecialTokens: TOKENIZER,
+  numWorkers: "Texts are read in this thread.",
+  returnTensors: "Results are plain values.",
+};
+const WORDS = "Words are tagged by their first token, and entities are whole where the labels mark them (B-, I-).";
+/** What Transformers' pipelines have and is not done here. */
+export const NOT_PREDICTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "text-classification": { ...EVERYWHERE, maxLength: CUT, returnAllScores: "topK: null gives all scores." },
+  "token-classification": {
+    ...{ ...EVERYWHERE, aggregationStrategy: WORDS, groupedEntities: WORDS, ignoreSubwords: WORDS },
+    stride: "Long texts are cut into parts and put together again.",
+    offsetMapping: TOKENIZER,
+    isSplitIntoWords: "predictFile takes files of words.",
+    delimiter: "Give texts.",
+    batchSize: "Words are tagged in batches of 32 texts.",
+  },
+  "fill-mask": { ...EVERYWHERE },
+  "feature-extraction": { ...EVERYWHERE },
+  "text-generation": {
+    ...{ ...NOT_WRITTEN, ...EVERYWHERE },
+    tokenizer: "It is the model's.",
+    onToken: "loadGenerator gives a model whose generate has onToken and onText.",
+    returnText: "Texts are given back always.",
+    cleanUpTokenizationSpaces: TOKENIZER,
+    skipSpecialTokens: "They are left out.",
+    stopSequence: "stopStrings does it.",
+    handleLongGeneration: "A prompt that is too long is read from behind.",
+    continueFinalMessage: "Give the conversation as a text.",
+    tools: "Give the conversation as a text.",
+    documents: "Give the conversation as a text.",
+  },
+  translation: {
+    ...{ ...NOT_WRITTEN, ...EVERYWHERE },
+    tokenizer: "It is the model's.",
+    srcLang: "A model knows its languages.",
+    tgtLang: "forcedBosTokenId says the language, for models of many.",
+    returnText: "Texts are given back always.",
+    cleanUpTokenizationSpaces: TOKENIZER,
+  },
+};

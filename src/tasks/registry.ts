@@ -1,0 +1,43 @@
+import { nearestName } from "../backend/options.ts";
+import { type Task, TaskError } from "./common.ts";
+import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
+import { fillMaskTask } from "./fill-mask.ts";
+import { imageClassification } from "./image-classification.ts";
+import { tabularClassification, tabularRegression } from "./tabular.ts";
+import { guarded } from "./task-options.ts";
+import { textClassification } from "./text-classification.ts";
+import { textGeneration } from "./text-generation.ts";
+import { tokenClassification } from "./token-classification.ts";
+import { translation } from "./translation.ts";
+
+export const TASKS: readonly Task[] = [
+  textClassification,
+  tokenClassification,
+  tabularClassification,
+  tabularRegression,
+  imageClassification,
+  textGeneration,
+  fillMaskTask,
+  translation,
+  featureExtraction,
+  sentenceSimilarity,
+].map(guarded);
+const ALIASES: Record<string, string> = {
+  sentiment: "text-classification",
+  "sentiment-analysis": "text-classification",
+  ner: "token-classification",
+};
+
+/** A task by Hugging Face's name or an alias. Throws {@link TaskError} that lists what there is. */
+export function getTask(name: string): Task {
+  // Transformers' pipelines for translation may name their languages.
+  const plain = name.replace(/^translation_\w+_to_\w+$/, "translation");
+  const task = TASKS.find((t) => t.name === (ALIASES[plain] ?? plain));
+  if (task !== undefined) return task;
+  const names = TASKS.map((t) => t.name);
+  const near = nearestName(name, [...names, ...Object.keys(ALIASES)]);
+  throw new TaskError(
+    `unknown task ${name}`,
+    `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${names.join(", ")}.`,
+  );
+}
