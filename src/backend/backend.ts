@@ -104,7 +104,7 @@ export interface AdagradSettings {
  * Storage and kernels on flat buffers; knows nothing of shapes beyond what a kernel needs, nor of gradients.
  * Output first, then inputs; every operand is dense unless a {@link Loop} says otherwise; counts are in elements.
  * The reference backend (`reference.ts`) is the meaning of each function, in loops; native/kernels.h says the same in C++.
- * Every function throws {@link BackendError} (or a subclass) for a freed storage, a wrong dtype or a range outside it.
+ * Every function throws {@link UseAfterFreeError} for a freed storage, {@link BackendError} for a wrong dtype or a range outside it.
  */
 export interface Backend {
   readonly name: BackendName;

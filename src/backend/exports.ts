@@ -1,11 +1,12 @@
 /** Version of the functions below; every door checks that the library it opened has the same (native/gate.h). */
-export const ABI = 3;
+export const ABI = 4;
 
 /** Functions of native/gate.h without their prefix, and how many numbers each takes. */
 export const ARITY = {
   abi: 0,
   alloc: 2,
   free: 1,
+  size: 1,
   trim: 0,
   stat: 1,
   get: 2,

@@ -1,8 +1,8 @@
 import type { TypedArray } from "../backend/backend.ts";
-import { state } from "./memory.ts";
+import { edited, state } from "./memory.ts";
 import { broadcastShapes, broadcastStrides, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
 import { AutogradError } from "./tape.ts";
-import { Tensor } from "./tensor.ts";
+import { isLive, Tensor } from "./tensor.ts";
 
 /** Edits of a tensor's own elements. They are not recorded: inside a graph they are refused by name. */
 declare module "./tensor.ts" {
@@ -23,11 +23,13 @@ function begin(x: Tensor, name: string): void {
       "Wrap it in noGrad(() => …), or edit t.detach().",
     );
   }
-  x.storage.check();
+  if (!isLive(x)) x.storage.check();
   x.storage.version++;
+  if (state.depth > 0) edited.push(x.storage);
 }
 
 function assign(x: Tensor, from: Tensor, name: string, add: boolean): void {
+  if (!isLive(from)) from.storage.check();
   if (!sameShape(broadcastShapes(x.shape, from.shape, name), x.shape)) {
     throw new ShapeError(`${name}: shape ${showShape(from.shape)} does not fit into ${showShape(x.shape)}`);
   }
