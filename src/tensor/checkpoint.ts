@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import { backward } from "./backward.ts";
 import { disown, fresh, reclaim, Scope, state } from "./memory.ts";
 import { getRngState, setRngState } from "./random.ts";

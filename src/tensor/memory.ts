@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import type { Backend, DType } from "../backend/backend.ts";
 import { backend as defaultBackend } from "../backend/index.ts";
 import type { Storage } from "../backend/storage.ts";
