@@ -113,7 +113,7 @@ export function squeeze(x: Tensor, dim?: number): Tensor {
 }
 
 /** Itself if row-major without gaps, else such a copy. */
-export const contiguous = (x: Tensor): Tensor => (x.isContiguous ? x : contiguousOp(x));
+export const contiguous = (x: Tensor): Tensor => (x.isContiguous && x.storage.alive ? x : contiguousOp(x));
 
 declare module "../tensor/tensor.ts" {
   interface Tensor {
