@@ -64,6 +64,7 @@ export default defineConfig({
     exclude: [
       "tests/backend/{header,wasm}.test.ts",
       "tests/formats/word-vectors.test.ts",
+      "tests/tensor/{ballast,dispose,worker}.test.ts",
       "tests/models/{llama2c,onnx,onnx-seq2seq}.test.ts",
       "tests/text/pretrained/reference-vectors.test.ts",
       "tests/train/kill.test.ts",

@@ -1,12 +1,14 @@
 // The addon door: every exported number function of gate.h as a JavaScript function, and the few that move bytes and text.
 #define NAPI_VERSION 8
 #include <node_api.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <utility>
 
 #include "dispatch.h"
 #include "gate.h"
+#include "storage.h"
 
 namespace {
 
@@ -96,6 +98,107 @@ napi_value params(napi_env env, napi_callback_info) {
   return array;
 }
 
+// Weak references of one JavaScript thread. A collection empties them at once, also while a job runs, when neither WeakRef nor
+// FinalizationRegistry tells anything. A token is the place of one.
+struct Watched {
+  napi_ref* refs = nullptr;
+  int32_t* open = nullptr;  // places that are free again
+  int32_t size = 0, used = 1, free = 0;
+
+  int32_t place() {
+    if (free > 0) return open[--free];
+    if (used == size || size == 0) {
+      const int32_t more = size == 0 ? 1024 : size * 2;
+      void* a = realloc(refs, sizeof(napi_ref) * (size_t)more);
+      if (a) refs = (napi_ref*)a;
+      void* b = realloc(open, sizeof(int32_t) * (size_t)more);
+      if (b) open = (int32_t*)b;
+      if (!a || !b) return 0;
+      size = more;
+    }
+    return used++;
+  }
+  void forget(napi_env env, int32_t token) {
+    napi_delete_reference(env, refs[token]);
+    refs[token] = nullptr;
+    open[free++] = token;
+  }
+};
+Watched* watched(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return (Watched*)data;
+}
+
+// watch(object): a token, or 0 without memory.
+napi_value watch(napi_env env, napi_callback_info info) {
+  napi_value object, result;
+  size_t count = 1;
+  Watched* w = watched(env);
+  napi_get_cb_info(env, info, &count, &object, nullptr, nullptr);
+  int32_t token = w->place();
+  if (token != 0 && napi_create_reference(env, object, 0, &w->refs[token]) != napi_ok) {
+    w->refs[token] = nullptr;
+    w->open[w->free++] = token;
+    token = 0;
+  }
+  napi_create_int32(env, token, &result);
+  return result;
+}
+// unwatch(token)
+napi_value unwatch(napi_env env, napi_callback_info info) {
+  napi_value arg;
+  size_t count = 1;
+  int32_t token = 0;
+  Watched* w = watched(env);
+  napi_get_cb_info(env, info, &count, &arg, nullptr, nullptr);
+  if (napi_get_value_int32(env, arg, &token) == napi_ok && token > 0 && token < w->used && w->refs[token]) w->forget(env, token);
+  return nullptr;
+}
+// dead(Int32Array): fills it with the tokens of objects that a collection has found unreachable; how many.
+napi_value dead(napi_env env, napi_callback_info info) {
+  napi_value arg, result;
+  size_t count = 1, room = 0;
+  napi_typedarray_type type = napi_int8_array;
+  void* data = nullptr;
+  Watched* w = watched(env);
+  napi_get_cb_info(env, info, &count, &arg, nullptr, nullptr);
+  napi_get_typedarray_info(env, arg, &type, &room, &data, nullptr, nullptr);
+  size_t found = 0;
+  if (type == napi_int32_array) {
+    for (int32_t i = 1; i < w->used && found < room;) {
+      // The answers are handles that live until the scope closes.
+      napi_handle_scope scope;
+      napi_open_handle_scope(env, &scope);
+      for (const int32_t end = i + 4096; i < end && i < w->used && found < room; i++) {
+        napi_value object = nullptr;
+        if (!w->refs[i] || napi_get_reference_value(env, w->refs[i], &object) != napi_ok || object) continue;
+        w->forget(env, i);
+        ((int32_t*)data)[found++] = i;
+      }
+      napi_close_handle_scope(env, scope);
+    }
+  }
+  napi_create_uint32(env, (uint32_t)found, &result);
+  return result;
+}
+
+// A thread that ends gives back what it made.
+void ended(void* keeper) { shoshin::storage_abandon((int)(intptr_t)keeper); }
+void drop(napi_env, void* data, void*) {
+  Watched* w = (Watched*)data;
+  free(w->refs);
+  free(w->open);
+  delete w;
+}
+void keep(napi_env env) {
+  static int keepers = 0;
+  const int keeper = __atomic_add_fetch(&keepers, 1, __ATOMIC_RELAXED);
+  shoshin::storage_keeper(keeper);
+  napi_add_env_cleanup_hook(env, ended, (void*)(intptr_t)keeper);
+  napi_set_instance_data(env, new Watched, drop, nullptr);
+}
+
 void add(napi_env env, napi_value exports, const char* name, napi_callback f) {
   napi_value value;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, f, nullptr, &value);
@@ -116,5 +219,9 @@ NAPI_MODULE_INIT() {
   add(env, exports, "choose", choose);
   add(env, exports, "missing", missing);
   add(env, exports, "params", params);
+  keep(env);
+  add(env, exports, "watch", watch);
+  add(env, exports, "unwatch", unwatch);
+  add(env, exports, "dead", dead);
   return exports;
 }

@@ -42,6 +42,7 @@ extern thread_local Scratch scratch;
 struct Gate {
   const char* name;
   bool ok = true;
+  int code = -1;
   explicit Gate(const char* n) : name(n) {}
 
   __attribute__((format(printf, 2, 3))) void fail(const char* format, ...) {
@@ -53,7 +54,11 @@ struct Gate {
     vsnprintf(error_text + at, sizeof error_text - (size_t)at, format, args);
     va_end(args);
   }
-  double status() const { return last_status = ok ? 0 : -1; }
+  void exhausted(const char* what) {
+    if (ok) code = -2;
+    fail("no memory for %s", what);
+  }
+  double status() const { return last_status = ok ? 0 : code; }
 
   int64_t count(const char* what, double x, double limit = LIMIT) {
     if (!(x >= 0 && x <= limit && x == floor(x))) {
@@ -80,7 +85,10 @@ struct Gate {
   }
   const Buffer* open(const char* what, double handle) {
     const Buffer* b = handle > 0 && handle <= LIMIT && handle == floor(handle) ? storage_open((int64_t)handle) : nullptr;
-    if (!b) fail("%s is no live storage (its memory has been given back)", what);
+    if (!b) {
+      if (ok) code = -3;
+      fail("the memory of %s has been given back", what);
+    }
     return b;
   }
   // Address of elements [offset, offset + n); dtype -1: any.

@@ -49,9 +49,10 @@ double sh_alloc(double length, double dtype) {
   if (!g.ok) return g.status();
   const int64_t handle = storage_alloc(n, t);
   if (handle == 0) {
-    g.fail("no memory for %lld elements of %s", (long long)n, DTYPES[t]);
-    last_status = -2;
-    return -2;
+    g.fail("no memory for %lld elements of %s: %lld tensors of %lld MB are live", (long long)n, DTYPES[t], (long long)storage_stat(0),
+           (long long)(storage_stat(1) >> 20));
+    g.code = -2;
+    return g.status();
   }
   return (double)handle;
 }
@@ -59,6 +60,10 @@ double sh_free(double handle) {
   Gate g("free");
   if (!(handle > 0 && handle <= LIMIT && storage_free((int64_t)handle))) g.fail("no live storage (freed before)");
   return g.status();
+}
+double sh_size(double handle) {
+  const Buffer* b = handle > 0 && handle <= LIMIT ? storage_open((int64_t)handle) : nullptr;
+  return b ? (double)(b->length * item_size(b->dtype)) : 0;
 }
 double sh_trim() {
   storage_trim();
@@ -274,7 +279,7 @@ double sh_gemm(double c, double a, double b, double bias, double preact) {
   if (!g.ok) return g.status();
   if (params[20] != 0) x.packed = kept((int64_t)b, x);
   void* space = scratch.ask(active().gemm_workspace(x));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().gemm(x, space);
   return g.status();
 }
@@ -343,7 +348,7 @@ double sh_norm_backward(double dx, double dxOffset, double dweight, double dweig
   const float *m = g.maybe("mean", mean, 0, r), *s = g.f32("rstd", rstd, 0, r), *w = g.maybe("weight", weight, weightOffset, c);
   if (!g.ok || c == 0) return g.status();
   void* space = scratch.ask(active().norm_backward_workspace(r, c));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().norm_backward(o, dw, db, d, a, m, s, w, r, c, flag(accumulate), space);
   return g.status();
 }

@@ -1,6 +1,7 @@
 // The exported functions, the same for both doors: every argument is a JavaScript number, storages are handles
 // (generation and slot), positions are counted in elements. Each checks generation, dtype and bounds of every
-// operand before a kernel runs and returns 0, or a negative status whose text sh_error() holds.
+// operand before a kernel runs and returns 0, or a negative status whose text sh_error() holds: -3 where the memory of a
+// storage has been given back, -2 where there is none, -1 otherwise.
 // Long argument lists (sizes, strides, gemm) go through the block of SH_PARAMS doubles at sh_params().
 #pragma once
 #include <stdint.h>
@@ -11,9 +12,10 @@
 
 extern "C" {
 double sh_abi();
-// Storage. sh_alloc returns a handle, or -1 when memory is exhausted. Contents are not cleared.
+// Storage. sh_alloc returns a handle. Contents are not cleared.
 double sh_alloc(double length, double dtype);
 double sh_free(double handle);
+double sh_size(double handle);          // bytes of its elements; 0 for one that is not live
 double sh_trim();                       // gives pooled memory back to the system
 double sh_stat(double which);           // 0 live storages, 1 live bytes, 2 pooled (free, kept) bytes, 3 peak live bytes
 double sh_get(double handle, double i); // one element, of any dtype; NaN and a status in sh_status() when refused
@@ -112,7 +114,7 @@ double sh_adagrad(double p, double g, double sum, double offset, double n, doubl
 
 // X(name, number of arguments): the functions that take numbers and return one, from which each door derives its wrappers.
 #define SHOSHIN_EXPORTS(X)                                                                                              \
-  X(abi, 0) X(alloc, 2) X(free, 1) X(trim, 0) X(stat, 1) X(get, 2) X(status, 0) X(threads, 1) X(peak_flops, 3) X(triad, 2)        \
+  X(abi, 0) X(alloc, 2) X(free, 1) X(size, 1) X(trim, 0) X(stat, 1) X(get, 2) X(status, 0) X(threads, 1) X(peak_flops, 3) X(triad, 2)        \
   X(fill, 4) X(unary, 8) X(unary_backward, 10) X(binary, 8) X(where, 9) X(copy, 6) X(cast, 5) X(reduce, 9)              \
   X(arg_reduce, 8) X(gemm, 5) X(softmax, 7) X(softmax_backward, 9) X(cross_entropy, 13) X(cross_entropy_backward, 17)   \
   X(norm, 13) X(norm_backward, 17) X(gather, 9) X(scatter_add, 10) X(embedding_bag, 16) X(embedding_bag_backward, 16)   \

@@ -77,7 +77,7 @@ double sh_attention(double out, double lse, double q, double k, double v, double
   inputs(g, r, a, out, lse, q, k, v, mask, bias, slopes);
   if (!g.ok) return g.status();
   void* space = scratch.ask(active().attention_workspace(a, nullptr));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().attention(a, space);
   return g.status();
 }
@@ -100,7 +100,7 @@ double sh_attention_backward(double dq, double dk, double dv, double dbias, doub
   d.dbias = (float*)grid(g, r, "dbias", dbias, F32, d.dbs, a);
   if (!g.ok) return g.status();
   void* space = scratch.ask(active().attention_workspace(a, &d));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().attention_backward(a, d, space);
   return g.status();
 }

@@ -57,7 +57,7 @@ double sh_recurrent(double cell, double out, double hn, double cn, double states
   if (a.lengths && !a.out) g.fail("lengths need a place for the output");
   if (!g.ok) return g.status();
   void* space = scratch.ask(active().recurrent_workspace(a, nullptr));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().recurrent(a, space);
   return g.status();
 }
@@ -102,7 +102,7 @@ double sh_recurrent_backward(double cell, double dx, double dh0, double dc0, dou
   a.whh = g.f32("whh", whh, at[16], g.times(rows, a.hidden));
   if (!g.ok) return g.status();
   void* space = scratch.ask(active().recurrent_workspace(a, &d));
-  if (!space) g.fail("no memory for workspace");
+  if (!space) g.exhausted("workspace");
   else active().recurrent_backward(a, d, space);
   return g.status();
 }

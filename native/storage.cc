@@ -16,6 +16,7 @@ namespace {
 #if defined(__wasm__)
 // Storages belong to the one JavaScript thread that opened the module.
 struct Locked {};
+constexpr int current_keeper = 0;
 int64_t limit = (int64_t)1 << 30;
 int64_t physical_bytes() { return limit; }
 #else
@@ -24,6 +25,7 @@ struct Locked {
   Locked() { pthread_mutex_lock(&lock); }
   ~Locked() { pthread_mutex_unlock(&lock); }
 };
+thread_local int current_keeper = 0;
 int64_t physical_bytes() {
   static const int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
   return bytes > 0 ? bytes : (int64_t)1 << 62;
@@ -204,7 +206,7 @@ int64_t storage_alloc(int64_t length, int dtype) {
     return 0;
   }
   Buffer& b = buffers[slot];
-  b = {data, length, bytes, dtype, b.generation % (uint32_t)MAX_GENERATION + 1, true, nullptr};
+  b = {data, length, bytes, dtype, b.generation % (uint32_t)MAX_GENERATION + 1, true, current_keeper, nullptr};
   live_count++;
   live_bytes += bytes;
   if (live_bytes > peak_bytes) peak_bytes = live_bytes;
@@ -217,10 +219,9 @@ const Buffer* storage_open(int64_t handle) {
   return b.live && (int64_t)b.generation == handle / SLOTS ? &b : nullptr;
 }
 
-bool storage_free(int64_t handle) {
-  Locked guard;
-  if (!storage_open(handle)) return false;
-  Buffer& b = buffers[handle % SLOTS];
+namespace {
+void give_back(int64_t slot) {
+  Buffer& b = buffers[slot];
   b.live = false;
   drop(b);
   live_count--;
@@ -233,9 +234,25 @@ bool storage_free(int64_t handle) {
   used_at[index] = ++events;
   pooled_bytes += b.bytes;
   shrink_pool();
-  free_slots[free_count++] = (uint32_t)(handle % SLOTS);
+  free_slots[free_count++] = (uint32_t)slot;
+}
+}  // namespace
+
+bool storage_free(int64_t handle) {
+  Locked guard;
+  if (!storage_open(handle)) return false;
+  give_back(handle % SLOTS);
   return true;
 }
+
+#if !defined(__wasm__)
+void storage_keeper(int keeper) { current_keeper = keeper; }
+void storage_abandon(int keeper) {
+  Locked guard;
+  for (int64_t slot = 1; slot < used_slots; slot++)
+    if (buffers[slot].live && buffers[slot].keeper == keeper) give_back(slot);
+}
+#endif
 
 void storage_trim() {
   Locked guard;

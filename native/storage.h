@@ -22,6 +22,7 @@ struct Buffer {
   int dtype;
   uint32_t generation;
   bool live;
+  int keeper;      // which JavaScript thread made it
   Packed* packed;
 };
 
@@ -38,6 +39,11 @@ constexpr int64_t MAX_GENERATION = (int64_t)1 << 31;
 int64_t storage_alloc(int64_t length, int dtype);
 // False for a handle that is not live.
 bool storage_free(int64_t handle);
+#if !defined(__wasm__)
+// What this thread makes from now on belongs to a keeper (never 0), and goes with it.
+void storage_keeper(int keeper);
+void storage_abandon(int keeper);
+#endif
 // Null for a handle that is not live.
 const Buffer* storage_open(int64_t handle);
 // What is kept of a live storage like `like`, with one use more; null without memory.

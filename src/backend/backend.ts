@@ -108,7 +108,7 @@ export interface AdagradSettings {
  * Output first, then inputs; every operand is dense unless a {@link Loop} says otherwise; counts are in elements.
  * The reference backend (`reference.ts`) is the meaning of each function, in loops; native/kernels.h says the same in C++.
  * Where a kernel takes int32 it takes int64, and where it takes uint8 it takes bool: they lie in memory alike.
- * Every function throws {@link BackendError} (or a subclass) for a freed storage, a wrong dtype or a range outside it.
+ * Every function throws {@link UseAfterFreeError} for a freed storage, {@link BackendError} for a wrong dtype or a range outside it.
  */
 export interface Backend {
   readonly name: BackendName;

@@ -33,7 +33,9 @@ export const door: Door = {
   },
   takesAddons: false,
   cores: page.navigator?.hardwareConcurrency ?? 1,
+  memory: 2 ** 32,
   loadNative: () => ({ reason: "a page has no compiled addon" }),
+  weak: () => undefined,
   readWasm: () => undefined,
   async fetchWasm(name) {
     const url = folder === undefined ? FILES[name]() : new URL(`${name}.wasm`, folder);

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
-import type { Door, WasmFile } from "./door.ts";
+import type { AddonExports, Door, WasmFile, WeakTable } from "./door.ts";
 import { BackendError } from "./errors.ts";
-import { ABI, type NativeExports } from "./exports.ts";
+import { ABI } from "./exports.ts";
 
 // Kept in a variable: bundlers would take every file that a pattern might mean. A bundle of CommonJS has none.
 const here: string | undefined = import.meta.url;
@@ -31,7 +33,7 @@ function loadAddon(): ReturnType<Door["loadNative"]> {
       // Not `require`: bundlers would follow it, or cut it off.
       const addon = { exports: {} };
       process.dlopen(addon, path);
-      const exports = addon.exports as NativeExports;
+      const exports = addon.exports as AddonExports;
       if (exports.abi?.() === ABI) {
         const block = exports.params();
         return { exports: { ...exports, params: () => block } };
@@ -43,6 +45,43 @@ function loadAddon(): ReturnType<Door["loadNative"]> {
   }
   return { reason };
 }
+
+/** Node's own `gc`, without a flag on the command line; nothing where the engine keeps it. */
+function collector(): WeakTable["collect"] {
+  const exposed = (globalThis as { gc?: (options?: object) => void }).gc;
+  let gc = exposed;
+  if (gc === undefined) {
+    try {
+      setFlagsFromString("--expose-gc");
+      gc = runInNewContext("gc") as typeof exposed;
+      setFlagsFromString("--no-expose-gc");
+    } catch {
+      // The collections that the engine makes by itself must do.
+    }
+  }
+  if (typeof gc !== "function") return () => {};
+  const run = gc;
+  // Without an argument all is collected, in every version.
+  return (full) => (full ? run() : run({ type: "minor" }));
+}
+
+let table: WeakTable | undefined;
+function weak(): WeakTable | undefined {
+  if (table !== undefined) return table;
+  const addon = door.loadNative().exports;
+  if (addon === undefined) return undefined;
+  let run: WeakTable["collect"] | undefined;
+  const collect = (full: boolean) => {
+    run ??= collector();
+    run(full);
+  };
+  table = { watch: addon.watch, unwatch: addon.unwatch, dead: addon.dead, collect };
+  return table;
+}
+
+// A container's limit, where the machine says so.
+const { constrainedMemory } = process as { constrainedMemory?: () => number | undefined };
+const constrained = constrainedMemory?.call(process) || Number.POSITIVE_INFINITY;
 
 function readWasm(name: WasmFile): Uint8Array<ArrayBuffer> {
   const path = file(`${name}.wasm`, "assets/wasm");
@@ -64,10 +103,12 @@ export const door: Door = {
   },
   takesAddons: true,
   cores: availableParallelism(),
+  memory: Math.min(totalmem(), constrained),
   loadNative() {
     loaded ??= loadAddon();
     return loaded;
   },
+  weak,
   readWasm,
   fetchWasm: async (name) => readWasm(name),
   canShare: true,

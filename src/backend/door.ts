@@ -1,5 +1,18 @@
 import type { NativeExports } from "./exports.ts";
 
+/** Weak references that a collection empties at once, also while a job runs, and collections on demand. */
+export interface WeakTable {
+  /** A token, above 0; 0 when there is no memory for it. */
+  watch(target: object): number;
+  unwatch(token: number): void;
+  /** Fills the array with the tokens of the dead, which are forgotten; how many. */
+  dead(into: Int32Array): number;
+  /** Collects young objects, or all. */
+  collect(full: boolean): void;
+}
+/** What the addon has beyond the kernels. */
+export type AddonExports = NativeExports & Omit<WeakTable, "collect">;
+
 /** What differs between Node and a page; package.json's `#door` chooses door-node.ts or door-browser.ts. */
 export interface Door {
   /** An environment variable; a page has none. */
@@ -13,8 +26,12 @@ export interface Door {
   readonly takesAddons: boolean;
   /** Processors. */
   readonly cores: number;
+  /** Bytes of memory that this process may have. */
+  readonly memory: number;
   /** The addon, or why there is none. */
-  loadNative(): { exports?: NativeExports; reason?: string };
+  loadNative(): { exports?: AddonExports; reason?: string };
+  /** Undefined where the engine has none. */
+  weak(): WeakTable | undefined;
   /** A file of assets/wasm at once; undefined where it must be fetched. */
   readWasm(name: WasmFile): Uint8Array<ArrayBuffer> | undefined;
   fetchWasm(name: WasmFile): Promise<Uint8Array<ArrayBuffer>>;

@@ -16,5 +16,10 @@ export class BackendError extends ShoshinError {}
 /** Memory could not be had. */
 export class OutOfMemoryError extends BackendError {}
 
-/** A tensor was read after its memory had been given back. */
+/** A tensor was used after its memory had been given back. */
 export class UseAfterFreeError extends ShoshinError {}
+
+/** Hint of {@link UseAfterFreeError}. */
+export const FREED =
+  "A tensor made by a graph lives until the next graph begins, one made in noGrad or a scope until its end, " +
+  "a loader's batch until the next one: take t.item(), t.detach() or t.keep() while it lives.";

@@ -6,6 +6,7 @@ export const ARITY = {
   abi: 0,
   alloc: 2,
   free: 1,
+  size: 1,
   trim: 0,
   stat: 1,
   get: 2,

@@ -13,12 +13,14 @@ import type {
   SgdSettings,
   TypedArray,
 } from "./backend.ts";
+import { Ballast } from "./ballast.ts";
 import { ACTIVATIONS, BINARY_OPS, type BinaryOp, REDUCE_OPS, type ReduceOp, UNARY_OPS, type UnaryOp } from "./codes.ts";
 import { ARRAYS, converted, HELD, isFloat } from "./dtypes.ts";
-import { BackendError, OutOfMemoryError } from "./errors.ts";
+import { BackendError, FREED, OutOfMemoryError, UseAfterFreeError } from "./errors.ts";
 import type { NativeExports } from "./exports.ts";
 import { callAttention, callAttentionBackward } from "./kernels-attention.ts";
 import { callRecurrent, callRecurrentBackward } from "./kernels-recurrent.ts";
+import { outOfMemoryHint, Pressure } from "./pressure.ts";
 import type {
   RecurrentGradients,
   RecurrentInputs,
@@ -28,6 +30,7 @@ import type {
   RecurrentUpstream,
 } from "./recurrent.ts";
 import { Storage } from "./storage.ts";
+import { canSweep } from "./watch.ts";
 
 const code = (names: readonly string[]): Record<string, number> =>
   Object.fromEntries(names.map((name, i) => [name, i]));
@@ -36,6 +39,7 @@ const BINARY = code(BINARY_OPS);
 const REDUCE = code(REDUCE_OPS);
 const ACTIVATION = code(ACTIVATIONS);
 const DTYPE: Record<DType, number> = { float32: 0, int32: 1, int64: 1, uint8: 2, bool: 2, float64: -1 };
+const BYTES = [4, 4, 1];
 
 /** Handle of an operand that may be left out: 0 stands for none. */
 const handle = (x: Operand | undefined): number => (x === undefined ? 0 : x.storage.handle);
@@ -47,10 +51,14 @@ export class KernelBackend implements Backend {
   readonly name: BackendName;
   readonly collected = false;
   readonly #native: NativeExports;
+  readonly #pressure: Pressure;
+  readonly #ballast: Ballast | undefined;
 
   constructor(native: NativeExports, name: BackendName = "native") {
     this.#native = native;
     this.name = name;
+    this.#pressure = new Pressure(name === "wasm" ? 2 ** 32 : undefined);
+    this.#ballast = name === "wasm" && !canSweep() ? new Ballast() : undefined;
   }
 
   get instructionSet(): string {
@@ -83,7 +91,10 @@ export class KernelBackend implements Backend {
   }
 
   #done(status: number): void {
-    if (status < 0) throw new BackendError(this.#native.error());
+    if (status >= 0) return;
+    if (status === -2) throw new OutOfMemoryError(this.#native.error(), outOfMemoryHint());
+    if (status === -3) throw new UseAfterFreeError(this.#native.error(), FREED);
+    throw new BackendError(this.#native.error());
   }
   #loop(loop: Loop): number {
     const { sizes, strides } = loop;
@@ -101,18 +112,29 @@ export class KernelBackend implements Backend {
         'Use float32, or setBackend("reference") for gradient checks.',
       );
     }
-    const h = this.#native.alloc(length, DTYPE[dtype]);
-    if (h === -2) throw new OutOfMemoryError(this.#native.error(), "Use a smaller batch or a smaller model.");
+    const type = DTYPE[dtype];
+    const pressure = this.#pressure;
+    if (pressure.bytes > pressure.mostBytes || pressure.tensors > pressure.mostTensors) pressure.relieve();
+    let h = this.#native.alloc(length, type);
+    if (h === -2 && pressure.relieveAll()) h = this.#native.alloc(length, type);
     this.#done(h);
-    return new Storage(this, dtype, length, h, undefined);
+    const bytes = length * BYTES[type];
+    pressure.made(bytes);
+    const storage = new Storage(this, dtype, length, h, undefined);
+    storage.bytes = bytes;
+    this.#ballast?.tie(storage, bytes);
+    return storage;
   }
   free(storage: Storage): void {
     if (!storage.alive) return;
     storage.alive = false;
     this.#native.free(storage.handle);
+    this.#pressure.freed(storage.bytes);
+    this.#ballast?.untie(storage);
   }
   freeHandle(h: number): void {
-    this.#native.free(h);
+    const bytes = this.#native.size(h);
+    if (this.#native.free(h) === 0) this.#pressure.freed(bytes);
   }
   read(x: Operand, n: number): TypedArray {
     x.storage.check();

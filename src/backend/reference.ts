@@ -15,6 +15,7 @@ import type { BinaryOp, ReduceOp, UnaryOp } from "./codes.ts";
 import { ARRAYS, converted, HELD } from "./dtypes.ts";
 import { BackendError, OutOfMemoryError } from "./errors.ts";
 import { philox } from "./philox.ts";
+import { outOfMemoryHint, Pressure } from "./pressure.ts";
 import type {
   RecurrentGradients,
   RecurrentInputs,
@@ -75,8 +76,10 @@ export class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly instructionSet = "javascript";
   readonly collected = true;
-  #count = 0;
-  #bytes = 0;
+  readonly #pressure = new Pressure();
+  /** Bytes of what is live, by handle. */
+  readonly #live = new Map<number, number>();
+  #last = 0;
   #peak = 0;
 
   get threads(): number {
@@ -88,27 +91,31 @@ export class ReferenceBackend implements Backend {
 
   alloc(dtype: DType, length: number): Storage {
     if (!Number.isSafeInteger(length) || length < 0) throw new BackendError(`a storage of ${length} elements`);
+    const pressure = this.#pressure;
+    if (pressure.bytes > pressure.mostBytes || pressure.tensors > pressure.mostTensors) pressure.relieve();
     let data: TypedArray;
     try {
       data = new ARRAYS[dtype](length);
     } catch {
-      throw new OutOfMemoryError(
-        `no memory for ${length} elements of ${dtype}`,
-        "Use a smaller batch or a smaller model.",
-      );
+      throw new OutOfMemoryError(`no memory for ${length} elements of ${dtype}`, outOfMemoryHint());
     }
-    this.#count++;
-    this.#bytes += data.byteLength;
-    this.#peak = Math.max(this.#peak, this.#bytes);
-    return new Storage(this, dtype, length, 0, data);
+    pressure.made(data.byteLength);
+    this.#peak = Math.max(this.#peak, pressure.bytes);
+    this.#live.set(++this.#last, data.byteLength);
+    return new Storage(this, dtype, length, this.#last, data);
   }
   free(storage: Storage): void {
     if (!storage.alive) return;
     storage.alive = false;
-    this.#count--;
-    this.#bytes -= storage.data?.byteLength ?? 0;
+    this.freeHandle(storage.handle);
   }
-  freeHandle(): void {}
+  /** The engine gives the memory itself back; here it is counted. */
+  freeHandle(handle: number): void {
+    const bytes = this.#live.get(handle);
+    if (bytes === undefined) return;
+    this.#live.delete(handle);
+    this.#pressure.freed(bytes);
+  }
   read(x: Operand, n: number): TypedArray {
     return view(x, n).slice();
   }
@@ -122,7 +129,8 @@ export class ReferenceBackend implements Backend {
     return view(x, 1)[0];
   }
   memory() {
-    return { liveTensors: this.#count, liveBytes: this.#bytes, pooledBytes: 0, peakBytes: this.#peak, packedBytes: 0 };
+    const { tensors, bytes } = this.#pressure;
+    return { liveTensors: tensors, liveBytes: bytes, pooledBytes: 0, peakBytes: this.#peak, packedBytes: 0 };
   }
   trim(): void {}
 

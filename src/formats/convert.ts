@@ -1,3 +1,4 @@
+import "../backend/dispose.ts";
 import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { asFloats, DTYPE_BYTES, type SafetensorsDType, type TensorSource } from "./dtype.ts";

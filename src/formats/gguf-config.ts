@@ -1,3 +1,4 @@
+import "../backend/dispose.ts";
 import { nearestName } from "../backend/options.ts";
 import { GgufError, GgufFile } from "./gguf.ts";
 import { ROPE_TENSORS } from "./gguf-rope.ts";

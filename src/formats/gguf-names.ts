@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import { asFloats, type TakeFloats, type TensorData, type TensorSource } from "./dtype.ts";
 import { GgufError, GgufFile } from "./gguf.ts";
 import { ROPE_TENSORS } from "./gguf-rope.ts";

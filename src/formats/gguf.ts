@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { FileSource, type Refuse, readBytes } from "./bytes.ts";

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-
+import "../backend/dispose.ts";
 import { basename, dirname, existsSync, join, mkdirSync, readdirSync, readFileSync, rmSync } from "#platform";
 import { checkOptions } from "../backend/options.ts";
 import { writeFileAtomic } from "./atomic.ts";

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { FileSource, PartSource, type Refuse, readBytes } from "./bytes.ts";

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { pushAll } from "../backend/arrays.ts";
+import "../backend/dispose.ts";
 import { philox } from "../backend/philox.ts";
 import { concat, logSoftmax } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";

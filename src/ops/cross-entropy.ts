@@ -73,7 +73,7 @@ const crossEntropyOp = defineOp("crossEntropy", {
     const { smoothing, ignoreIndex } = settings;
     const g = dense(dy as Tensor);
     x.backend.crossEntropyBackward(dx, g, stride, divisor, x, target, weight, lse, rows, cols, smoothing, ignoreIndex);
-    return [dx];
+    return [dx, undefined, undefined];
   },
 });
 

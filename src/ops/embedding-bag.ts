@@ -49,7 +49,7 @@ const bagOp = defineOp("embeddingBag", {
       const { mean, skip } = settings;
       out.backend.embeddingBagBackward(out, g, ids, starts, per, starts.numel, ids.numel, dim, vocabulary, mean, skip);
     });
-    return [undefined, undefined, dtable];
+    return [undefined, undefined, dtable, undefined];
   },
 });
 

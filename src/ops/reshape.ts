@@ -132,7 +132,7 @@ export function squeeze(x: Tensor, dim?: number): Tensor {
 /** Itself if row-major without gaps, else such a copy. */
 export function contiguous(x: Tensor): Tensor {
   checkTensor("contiguous", x);
-  return x.isContiguous ? x : contiguousOp(x);
+  return x.isContiguous && x.storage.alive ? x : contiguousOp(x);
 }
 
 declare module "../tensor/tensor.ts" {

@@ -1,7 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
+import { backward } from "./backward.ts";
 import { disown, fresh, reclaim, Scope, state } from "./memory.ts";
 import { getRngState, setRngState } from "./random.ts";
-import { backward, defineOp } from "./tape.ts";
+import { defineOp } from "./tape.ts";
 import { empty, Tensor } from "./tensor.ts";
 
 type Layer = (...inputs: Tensor[]) => Tensor;

@@ -1,8 +1,8 @@
 import { backend, setBackend } from "../backend/index.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
+import { backward } from "./backward.ts";
 import { tensor } from "./create.ts";
 import { noGrad, tidy } from "./no-grad.ts";
-import { backward } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
 export interface GradcheckOptions {

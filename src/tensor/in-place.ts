@@ -1,10 +1,10 @@
 import type { TypedArray } from "../backend/backend.ts";
 import { HELD } from "../backend/dtypes.ts";
 import { castTo, scalarFor } from "./dtype.ts";
-import { dispose, state } from "./memory.ts";
+import { dispose, edited, state } from "./memory.ts";
 import { broadcastShapes, broadcastStrides, describe, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
 import { AutogradError } from "./tape.ts";
-import { contiguousCopy, empty, Tensor } from "./tensor.ts";
+import { contiguousCopy, empty, isLive, Tensor } from "./tensor.ts";
 
 /**
  * Edits of a tensor's own elements. They are not recorded: inside a graph they are refused by name. Where a view has several
@@ -47,7 +47,7 @@ export function overlap(a: Tensor, b: Tensor): "none" | "full" | "partial" | "un
 
 /** Refuses an edit that would be lost to the gradient, and one of a tensor of which several elements lie in one place. */
 export function checkEdit(x: Tensor, name: string, from?: unknown): void {
-  x.storage.check();
+  if (!isLive(x)) x.storage.check();
   if (state.gradEnabled && state.depth === 0) {
     if (x.requiresGrad) {
       throw new AutogradError(
@@ -71,13 +71,19 @@ export function checkEdit(x: Tensor, name: string, from?: unknown): void {
   }
 }
 
+/** Its elements are about to change: what saved them for a gradient must learn of it. */
+export function touch(x: Tensor): void {
+  x.storage.version++;
+  if (state.depth > 0) edited.push(x.storage);
+}
+
 /** Writes the elements of a tensor of the same kind that broadcasts, adding them if `add`; marks the edit. */
 export function assign(x: Tensor, from: Tensor, name: string, add: boolean): void {
+  if (!isLive(from)) from.storage.check();
   if (!sameShape(broadcastShapes(x.shape, from.shape, name), x.shape)) {
     throw new ShapeError(`${name}: shape ${showShape(from.shape)} does not fit into ${showShape(x.shape)}`);
   }
-  from.storage.check();
-  x.storage.version++;
+  touch(x);
   const meets = overlap(x, from);
   if (meets === "full" && !add) return;
   const made: Tensor[] = [];
@@ -110,7 +116,7 @@ Tensor.prototype.copy_ = function (values) {
   if (values.length !== this.numel)
     throw new ShapeError(`copy_: ${values.length} values for shape ${showShape(this.shape)}`);
   if (this.isContiguous) {
-    this.storage.version++;
+    touch(this);
     this.backend.write(this, values);
     return this;
   }
@@ -123,7 +129,7 @@ Tensor.prototype.copy_ = function (values) {
 Tensor.prototype.fill_ = function (value) {
   checkEdit(this, "fill_");
   const x = scalarFor("fill_", value, this.dtype);
-  this.storage.version++;
+  touch(this);
   if (this.isContiguous) {
     this.backend.fill(this, this.numel, x);
     return this;

@@ -1,33 +1,31 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import type { Backend, DType } from "../backend/backend.ts";
 import { backend as defaultBackend } from "../backend/index.ts";
 import type { Storage } from "../backend/storage.ts";
+import { unwatch, watch } from "../backend/watch.ts";
 
 /**
  * Who gives memory back. Every storage has one owner:
  * - a {@link Graph}: what recorded operations made or saved; freed after `backward()`, when the next graph begins;
  * - a {@link Scope}: what was made inside `noGrad` or `scope()` and does not leave it;
- * - the user: freed by `dispose()` or, failing that, when the garbage collector finds it unreachable.
+ * - the user: freed by `dispose()` or, failing that, when nothing reaches it any longer (backend/watch.ts, pressure.ts). So
+ *   is a graph whose `backward()` never comes.
  */
 interface Owner {
   readonly storages: Storage[];
-  /** The same storages by handle: all that a finalizer may hold. */
+  /** The same storages by handle: all that may be held of them when nothing else reaches them. */
   readonly handles: number[];
 }
 
 /** Owner of gradients while a backward pass runs. */
 export const BACKWARD: Owner = { storages: [], handles: [] };
 
-type Held = { backend: Backend; handles: number[] };
-const lostStorages = new FinalizationRegistry<{ backend: Backend; handle: number }>(({ backend, handle }) => {
-  backend.freeHandle(handle);
-});
-const lostGraphs = new FinalizationRegistry<Held>(({ backend, handles }) => {
-  for (const handle of handles) backend.freeHandle(handle);
-});
-
 /** Storages made while an operation runs; it decides at its end which of them live on. */
 export const fresh: Storage[] = [];
+
+/** What was edited in place inside the operation in progress. */
+export const edited: Storage[] = [];
 
 /** What the operations in progress share. */
 export const state = {
@@ -49,9 +47,7 @@ export function allocate(dtype: DType, length: number, backend: Backend = defaul
 export function own(storage: Storage, owner: Owner | undefined): void {
   storage.owner = owner;
   if (owner === undefined) {
-    if (!storage.backend.collected) {
-      lostStorages.register(storage, { backend: storage.backend, handle: storage.handle }, storage);
-    }
+    storage.token = watch(storage, storage.backend, storage.handle);
     return;
   }
   storage.place = owner.storages.length;
@@ -63,7 +59,8 @@ export function own(storage: Storage, owner: Owner | undefined): void {
 export function disown(storage: Storage): void {
   const owner = storage.owner as Owner | undefined;
   if (owner === undefined) {
-    if (!storage.backend.collected) lostStorages.unregister(storage);
+    unwatch(storage, storage.token);
+    storage.token = 0;
     return;
   }
   if (owner === BACKWARD) {
@@ -111,16 +108,29 @@ export class Graph implements Owner {
   into: Graph | undefined;
   /** `backward()` has run; the memory goes when the next graph begins. */
   retired = false;
+  /** The scope that it began in has closed. */
+  freed = false;
   scope: Scope | undefined;
-  #backend: Backend;
+  readonly #backend: Backend;
+  #result: Storage | undefined;
+  /** Outside scopes a graph goes when nothing reaches it: its tensors do, and each of its storages (`owner`). */
+  #token = 0;
 
   constructor(backend: Backend) {
-    for (const graph of retired) freeAll(graph);
-    retired.length = 0;
+    reclaim();
     this.#backend = backend;
-    this.scope = state.scope;
-    this.scope?.graphs.add(this);
-    if (!backend.collected) lostGraphs.register(this, { backend, handles: this.handles }, this);
+    this.#enter(state.scope);
+  }
+
+  #enter(scope: Scope | undefined): void {
+    this.scope = scope;
+    if (scope !== undefined) scope.graphs.add(this);
+    else this.#token = watch(this, this.#backend, this.handles);
+  }
+  #leave(): void {
+    this.scope?.graphs.delete(this);
+    unwatch(this, this.#token);
+    this.#token = 0;
   }
 
   root(): Graph {
@@ -137,21 +147,34 @@ export class Graph implements Owner {
     small.storages.length = 0;
     small.handles.length = 0;
     small.into = big;
-    small.scope?.graphs.delete(small);
-    if (!small.#backend.collected) lostGraphs.unregister(small);
+    small.#leave();
+    // What began outside of the inner scope outlives it.
+    if (big.scope !== small.scope && big.scope?.isWithin(small.scope)) {
+      big.#leave();
+      big.#enter(small.scope);
+    }
     return big;
   }
 
-  retire(): void {
+  /** @param result of the backward pass; a number stays readable for as long as its tensor is kept. */
+  retire(result: Storage): void {
+    this.#result = result.length === 1 && result.owner === this ? result : undefined;
     this.retired = true;
     retired.push(this);
-    this.scope?.graphs.delete(this);
-    if (!this.#backend.collected) lostGraphs.unregister(this);
+    this.#leave();
   }
 
   free(): void {
-    this.retired = true;
-    if (!this.#backend.collected) lostGraphs.unregister(this);
+    const result = this.#result;
+    if (result?.owner === this) result.left = result.backend.get({ storage: result, offset: 0 });
+    this.#result = undefined;
+    freeAll(this);
+  }
+
+  /** With the scope that it began in. */
+  close(): void {
+    this.retired = this.freed = true;
+    this.#leave();
     freeAll(this);
   }
 }
@@ -160,7 +183,7 @@ const retired: Graph[] = [];
 
 /** Frees graphs whose backward pass has run, without waiting for the next graph to begin. */
 export function reclaim(): void {
-  for (const graph of retired) freeAll(graph);
+  for (const graph of retired) graph.free();
   retired.length = 0;
 }
 
@@ -180,6 +203,13 @@ export class Scope implements Owner, Disposable {
     state.scope = this;
   }
 
+  /** Whether it was opened inside another; undefined: outside of all. */
+  isWithin(other: Scope | undefined): boolean {
+    let scope: Scope | undefined = this.outer;
+    while (scope !== undefined && scope !== other) scope = scope.outer;
+    return scope === other;
+  }
+
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
@@ -189,8 +219,7 @@ export class Scope implements Owner, Disposable {
         break;
       }
     }
-    for (const graph of this.graphs) graph.free();
-    this.graphs.clear();
+    for (const graph of [...this.graphs]) graph.close();
     freeAll(this);
   }
 }

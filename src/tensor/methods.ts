@@ -1,4 +1,4 @@
-import { backward } from "./tape.ts";
+import { backward } from "./backward.ts";
 import { Tensor } from "./tensor.ts";
 
 declare module "./tensor.ts" {

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { disown, own, Scope, state } from "./memory.ts";
 import { Tensor } from "./tensor.ts";

@@ -1,15 +1,17 @@
-import { ShoshinError } from "../backend/errors.ts";
+import { FREED, ShoshinError, UseAfterFreeError } from "../backend/errors.ts";
 import { checkOptions } from "../backend/options.ts";
 import type { Storage } from "../backend/storage.ts";
-import { BACKWARD, fresh, Graph, own, state } from "./memory.ts";
-import { advanceMicroStep } from "./random.ts";
-import { denseStrides, describe, makeLoop, ShapeError, sameShape, showShape } from "./shape.ts";
-import { dense, empty, Tensor } from "./tensor.ts";
+import { edited, fresh, Graph, own, state } from "./memory.ts";
+import { describe, ShapeError, showShape } from "./shape.ts";
+import { empty, isLive, Tensor } from "./tensor.ts";
 
 /** A gradient could not be computed: nothing recorded, a graph used twice, or a saved tensor edited since. */
 export class AutogradError extends ShoshinError {}
 
-/** Gradients of an operation's tensor arguments, in their order; undefined where none is wanted or it was written in place. */
+/**
+ * Gradients of an operation's tensor arguments, in their order, one for each; undefined where none is wanted or it was written
+ * in place.
+ */
 export type Gradients = readonly (Tensor | undefined)[];
 
 /** What an operation's forward and backward share. */
@@ -33,8 +35,8 @@ export interface Context {
 
 type Backward = (ctx: Context, ...dys: (Tensor | undefined)[]) => Gradients;
 
+const NOTHING: Tensor[] = [];
 let lastId = 0;
-let passes = 0;
 
 /** Number of the operation recorded last; they rise with time. */
 export const lastNode = (): number => lastId;
@@ -44,8 +46,8 @@ export class Node implements Context {
   readonly name: string;
   /** Rises with time, so that descending order visits every operation after all that use its results. */
   readonly id = ++lastId;
-  readonly inputs: readonly Tensor[];
-  readonly saved: Tensor[] = [];
+  inputs: readonly Tensor[];
+  saved: Tensor[] = [];
   memo: unknown = undefined;
   graph!: Graph;
   pass = 0;
@@ -84,7 +86,7 @@ export class Node implements Context {
     return undefined;
   }
 
-  run(): Gradients {
+  run(): unknown {
     for (let i = 0; i < this.saved.length; i++) {
       this.saved[i].storage.check();
       if (this.saved[i].storage.version !== this.#versions[i]) {
@@ -96,7 +98,15 @@ export class Node implements Context {
     }
     return this.#backward(this, ...this.grads);
   }
+
+  /** Its gradients have gone on for good: a result that is kept must not keep what came before. */
+  finish(): void {
+    this.inputs = this.saved = NOTHING;
+    this.memo = undefined;
+  }
 }
+
+export const isFloat = (t: Tensor) => t.dtype === "float32" || t.dtype === "float64";
 
 /** Stands for the tape where nothing is recorded. */
 const UNRECORDED: Context = {
@@ -112,7 +122,7 @@ const UNRECORDED: Context = {
 export const observer: { firstGradient: ((leaf: Tensor) => void) | undefined } = { firstGradient: undefined };
 
 /** A leaf's gradient memory, made on first use. */
-function leafBuffer(leaf: Tensor): Tensor {
+export function leafBuffer(leaf: Tensor): Tensor {
   if (leaf.gradBuffer === undefined || !leaf.gradBuffer.storage.alive) {
     const storage = leaf.backend.alloc(leaf.dtype, leaf.numel);
     own(storage, undefined);
@@ -128,9 +138,11 @@ function collect(name: string, args: readonly unknown[], into: Tensor[]): boolea
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg instanceof Tensor) {
+      if (!isLive(arg)) throw freedArgument(name, arg);
       into.push(arg);
       if (arg.requiresGrad) {
-        if (arg.node?.graph.root().retired) throw consumed(name);
+        const graph = arg.node?.graph.root();
+        if (graph?.retired) throw consumed(name, graph);
         needs = true;
       }
     } else if (Array.isArray(arg) && arg[0] instanceof Tensor) {
@@ -148,7 +160,10 @@ const DEFINITION = { forward: true, backward: true } as const;
  * `forward(ctx, ...args)` computes with kernels and returns one tensor or several; `backward(ctx, ...dys)` returns the
  * gradients of the tensor arguments in the order of the arguments (arrays of tensors counted element by element).
  * Without `backward` the operation has no gradient and is never recorded.
+ * A result that was there before (an argument, a constant, a parameter) comes out as a view of it, as in PyTorch.
  * Everything either of them allocates and neither returns nor saves is freed when it ends.
+ * @throws UseAfterFreeError for an argument whose memory has been given back; AutogradError when forward returns something else
+ *   than tensors or edits an argument that requires a gradient, or backward returns something else than its gradients.
  */
 export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor[]>(
   name: string,
@@ -161,21 +176,32 @@ export function defineOp<A extends readonly unknown[], R extends Tensor | Tensor
     if (backward !== undefined && state.gradEnabled && state.depth === 0) {
       const inputs: Tensor[] = [];
       if (collect(name, args, inputs)) node = new Node(name, backward, inputs);
-    }
+    } else if (state.depth === 0) checkArguments(name, args);
     const mark = fresh.length;
+    if (state.depth === 0 && edited.length > 0) edited.length = 0;
     state.depth++;
     let result: R;
     try {
       result = forward(node ?? UNRECORDED, ...args);
+      if (!(result instanceof Tensor)) checkResults(name, result);
     } catch (error) {
       state.depth--;
       settle(mark, undefined);
       throw named(name, args, error);
     }
     state.depth--;
-    const outputs: Tensor[] = result instanceof Tensor ? [result] : (result as Tensor[]);
-    if (node !== undefined) record(node, outputs);
+    if (node !== undefined) {
+      if (edited.length > 0 && editsArgument(node)) {
+        settle(mark, undefined);
+        throw new AutogradError(
+          `${name}: forward edits an argument that requires a gradient`,
+          "Compute into a new tensor, or edit a copy.",
+        );
+      }
+      result = record(node, result, mark);
+    } else if (state.depth === 0) result = unrecorded(result);
     if (fresh.length > mark) {
+      const outputs: Tensor[] = result instanceof Tensor ? [result] : (result as Tensor[]);
       for (const t of outputs) t.storage.pending++;
       if (node !== undefined) for (const t of node.saved) t.storage.pending++;
       settle(mark, node?.graph);
@@ -208,7 +234,55 @@ function settle(mark: number, graph: Graph | undefined): void {
   fresh.length = kept;
 }
 
-function record(node: Node, outputs: Tensor[]): void {
+/** Whether the forward pass has edited an argument that requires a gradient in place. */
+function editsArgument({ inputs }: Node): boolean {
+  const all = edited.splice(0);
+  return inputs.some((t) => t.requiresGrad && all.includes(t.storage));
+}
+
+export function freedArgument(name: string, t: Tensor): UseAfterFreeError {
+  return new UseAfterFreeError(
+    `${name}: the memory of an argument (${t.dtype}, shape ${showShape(t.shape)}) has been given back`,
+    FREED,
+  );
+}
+
+function checkArguments(name: string, args: readonly unknown[]): void {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (arg instanceof Tensor) {
+      if (!isLive(arg)) throw freedArgument(name, arg);
+    } else if (Array.isArray(arg) && arg[0] instanceof Tensor) checkArguments(name, arg);
+  }
+}
+
+function checkResults(name: string, result: unknown): void {
+  if (Array.isArray(result) && result.every((t) => t instanceof Tensor)) return;
+  const found =
+    result instanceof Promise
+      ? "a promise"
+      : Array.isArray(result)
+        ? "an array of other things"
+        : String(typeof result);
+  if (result instanceof Promise) result.catch(() => {});
+  throw new AutogradError(`${name}: forward returned ${found}`, "Return a tensor or an array of tensors.");
+}
+
+const alias = (t: Tensor): Tensor => new Tensor(t.storage, t.shape, t.offset, t.isContiguous ? undefined : t.strides);
+
+/** Results without history, where nothing is recorded: an argument with one would bring its own. */
+function unrecorded<R extends Tensor | Tensor[]>(result: R): R {
+  if (result instanceof Tensor) return result.requiresGrad ? (alias(result) as R) : result;
+  return result.some((t) => t.requiresGrad) ? (result.map((t) => (t.requiresGrad ? alias(t) : t)) as R) : result;
+}
+
+/** Whether the storage was made by the operation that ends. */
+function isNew(storage: Storage, mark: number): boolean {
+  for (let i = fresh.length - 1; i >= mark; i--) if (fresh[i] === storage) return true;
+  return false;
+}
+
+function record<R extends Tensor | Tensor[]>(node: Node, result: R, mark: number): R {
   let graph: Graph | undefined;
   for (const input of node.inputs) {
     if (!input.requiresGrad || input.node === undefined) continue;
@@ -216,164 +290,30 @@ function record(node: Node, outputs: Tensor[]): void {
     graph = graph === undefined || graph === root ? root : Graph.merge(graph, root);
   }
   node.graph = graph ?? new Graph(node.inputs[0].backend);
-  for (let i = 0; i < outputs.length; i++) {
-    const output = outputs[i];
-    if (output.dtype !== "float32" && output.dtype !== "float64") continue;
-    output.requiresGrad = true;
-    output.node = node;
-    output.slot = i;
-  }
+  if (result instanceof Tensor) return mine(node, result, 0, mark) as R;
+  return result.map((t, i) => mine(node, t, i, mark)) as R;
 }
 
-function consumed(what: string): AutogradError {
+/** The i-th result of an operation as a tensor of its own. */
+function mine(node: Node, result: Tensor, i: number, mark: number): Tensor {
+  if (!isFloat(result)) return result;
+  // What was there before keeps its own history, what is returned twice has two places.
+  const output = result.node !== undefined || !isNew(result.storage, mark) ? alias(result) : result;
+  output.requiresGrad = true;
+  output.node = node;
+  output.slot = i;
+  return output;
+}
+
+export function consumed(what: string, graph: Graph): ShoshinError {
+  if (graph.freed) {
+    return new UseAfterFreeError(
+      `${what}: this tensor belongs to a graph that was freed with the scope that it began in`,
+      FREED,
+    );
+  }
   return new AutogradError(
     `${what}: this tensor belongs to a graph whose backward() has run`,
     "Carry t.detach() over to the next step, or call backward({ retainGraph: true }) if the graph is needed again.",
   );
-}
-
-/** Adds g to the slot where the gradient of an operation's result gathers. */
-function deliver(node: Node, slot: number, g: Tensor): void {
-  const known = node.grads[slot];
-  if (known === undefined) {
-    node.grads[slot] = g;
-    g.storage.pending++;
-    return;
-  }
-  // In place when nothing else reads this memory.
-  let sum = known;
-  if (known.storage.pending !== 1 || known.storage.owner !== BACKWARD || !known.isContiguous) {
-    sum = empty(known.shape, known.dtype, known.backend);
-    sum.storage.owner = BACKWARD;
-    sum.backend.copy(sum, known, makeLoop(sum.shape, [denseStrides(sum.shape), known.strides]), false);
-    sum.storage.pending++;
-    node.grads[slot] = sum;
-    drop(known.storage);
-  }
-  sum.backend.copy(sum, g, makeLoop(sum.shape, [denseStrides(sum.shape), g.strides]), true);
-}
-
-/** One gradient less lies in this storage; frees it after the last. */
-function drop(storage: Storage): void {
-  storage.pending--;
-  if (storage.pending === 0 && storage.owner === BACKWARD) storage.backend.free(storage);
-}
-
-function accumulateLeaf(leaf: Tensor, g: Tensor): void {
-  const buffer = leafBuffer(leaf);
-  leaf.backend.copy(buffer, g, makeLoop(leaf.shape, [denseStrides(leaf.shape), g.strides]), leaf.gradSet);
-  leaf.gradSet = true;
-}
-
-function reachable(root: Node): Node[] {
-  const pass = ++passes;
-  const found = [root];
-  root.pass = pass;
-  for (let i = 0; i < found.length; i++) {
-    for (const input of found[i].inputs) {
-      const node = input.node;
-      if (node !== undefined && node.pass !== pass) {
-        node.pass = pass;
-        found.push(node);
-      }
-    }
-  }
-  return found.sort((a, b) => b.id - a.id);
-}
-
-function visit(node: Node): void {
-  if (node.grads.every((g) => g === undefined)) return;
-  const mark = fresh.length;
-  const gradients = node.run();
-  for (let i = mark; i < fresh.length; i++) fresh[i].owner = BACKWARD;
-  for (let i = 0; i < node.inputs.length; i++) {
-    const g = gradients[i];
-    const input = node.inputs[i];
-    if (g === undefined || !input.requiresGrad) continue;
-    if (!sameShape(g.shape, input.shape)) {
-      throw new AutogradError(
-        `${node.name}: gradient ${i} has shape ${showShape(g.shape)}, its input ${showShape(input.shape)}`,
-      );
-    }
-    if (input.node === undefined) accumulateLeaf(input, g);
-    else deliver(input.node, input.slot, g);
-  }
-  for (let i = mark; i < fresh.length; i++) {
-    if (fresh[i].pending === 0 && fresh[i].alive) fresh[i].backend.free(fresh[i]);
-  }
-  fresh.length = mark;
-}
-
-function clearGrads(node: Node): void {
-  for (const g of node.grads) if (g !== undefined) drop(g.storage);
-  node.grads = [];
-}
-
-/**
- * Gradients of `root` with respect to every leaf that requires one, added to their `grad`
- * (reverse-mode differentiation; Linnainmaa 1970, Rumelhart, Hinton & Williams 1986).
- *
- * @param options.gradient ∂/∂root, of root's shape; 1 for a scalar root.
- * @param options.retainGraph keeps the graph for another call.
- * @throws AutogradError if nothing was recorded, the graph was consumed before, or a saved tensor has been edited.
- */
-export function backward(root: Tensor, options: { gradient?: Tensor; retainGraph?: boolean } = {}): void {
-  if (state.depth > 0) throw new AutogradError("backward() inside an operation");
-  if (!root.requiresGrad) {
-    throw new AutogradError(
-      "backward: nothing was recorded for this tensor",
-      "It depends on no tensor with requiresGrad, or was computed inside noGrad.",
-    );
-  }
-  const { gradient } = options;
-  if (gradient === undefined && root.numel !== 1) {
-    throw new AutogradError(
-      `backward: a tensor of shape ${showShape(root.shape)} needs a gradient to start from`,
-      "Reduce it to a scalar (mean, sum), or pass { gradient }.",
-    );
-  }
-  if (gradient !== undefined && !sameShape(gradient.shape, root.shape)) {
-    throw new AutogradError(`backward: gradient ${showShape(gradient.shape)} for a tensor ${showShape(root.shape)}`);
-  }
-  const mark = fresh.length;
-  state.depth++;
-  let order: Node[] = [];
-  try {
-    let seed = gradient;
-    if (seed === undefined) {
-      seed = empty(root.shape, root.dtype, root.backend);
-      seed.backend.fill(seed, 1, 1);
-      seed.storage.owner = BACKWARD;
-    }
-    fresh.length = mark;
-    if (root.node === undefined) {
-      accumulateLeaf(root, seed);
-      if (gradient === undefined) seed.backend.free(seed.storage);
-    } else {
-      const graph = root.node.graph.root();
-      if (graph.retired) throw consumed("backward");
-      order = reachable(root.node);
-      deliver(root.node, root.slot, seed);
-      for (const node of order) {
-        visit(node);
-        retain(node);
-        clearGrads(node);
-      }
-      if (options.retainGraph !== true) graph.retire();
-    }
-    advanceMicroStep();
-  } finally {
-    for (const node of order) clearGrads(node);
-    for (let i = mark; i < fresh.length; i++) if (fresh[i].alive) fresh[i].backend.free(fresh[i]);
-    fresh.length = mark;
-    state.depth--;
-  }
-}
-
-/** Copies the gradients that `retainGrad()` asked for. */
-function retain(node: Node): void {
-  for (const output of node.outputs) {
-    const g = node.grads[output.slot];
-    if (g !== undefined) accumulateLeaf(output, dense(g));
-  }
 }

@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import "../backend/dispose.ts";
 import type { Backend, DType, TypedArray } from "../backend/backend.ts";
 import { isFloat } from "../backend/dtypes.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import type { Storage } from "../backend/storage.ts";
-import { allocate, dispose, release } from "./memory.ts";
+import { allocate, dispose, own, release } from "./memory.ts";
 import { show } from "./print.ts";
 import { denseStrides, isDense, makeLoop, numel, type Shape, ShapeError, showShape } from "./shape.ts";
 import type { Node } from "./tape.ts";
@@ -110,12 +111,12 @@ export class Tensor {
         "Use toArray() or data().",
       );
     }
-    return this.backend.get(this);
+    return this.storage.left ?? this.backend.get(this);
   }
 
   /** A copy of the elements in row-major order. */
   data(): TypedArray {
-    this.storage.check();
+    if (!isLive(this)) this.storage.check();
     if (this.#strides === undefined) return this.backend.read(this, this.numel);
     const whole = contiguousCopy(this);
     const values = this.backend.read(whole, this.numel);
@@ -143,11 +144,13 @@ export class Tensor {
    * after `backward()`.
    */
   detach(): Tensor {
+    isLive(this);
     release(this.storage);
     return new Tensor(this.storage, this.shape, this.offset, this.#strides);
   }
   /** Takes the memory from the graph or scope that would free it; returns the tensor. `dispose()` it, or leave it to the garbage collector. */
   keep(): this {
+    isLive(this);
     release(this.storage);
     return this;
   }
@@ -161,11 +164,12 @@ export class Tensor {
 
   /** As PyTorch prints a tensor; see {@link setPrintOptions}. A freed one says so. */
   toString(): string {
+    isLive(this);
     return show(this);
   }
   /** For `JSON.stringify`: the elements as nested arrays; JSON turns NaN and infinities into null. Of a freed one, a text that says so. */
   toJSON(): unknown {
-    return this.storage.alive ? this.toArray() : show(this);
+    return isLive(this) ? this.toArray() : show(this);
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
@@ -175,6 +179,18 @@ export class Tensor {
 /** A new row-major tensor without contents. */
 export function empty(shape: Shape, dtype: DType = "float32", backend?: Backend): Tensor {
   return new Tensor(allocate(dtype, numel(shape), backend), shape);
+}
+
+/** Whether its memory is there; a loss whose graph has gone, but whose value was left, gets memory of its own again. */
+export function isLive(t: Tensor): boolean {
+  if (t.storage.alive) return true;
+  const { left, backend, dtype } = t.storage;
+  if (left === undefined) return false;
+  const storage = backend.alloc(dtype, 1);
+  own(storage, undefined);
+  backend.fill({ storage, offset: 0 }, 1, left);
+  t.storage = storage;
+  return true;
 }
 
 /** A row-major copy, not recorded. */

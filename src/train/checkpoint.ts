@@ -1,3 +1,4 @@
+import "../backend/dispose.ts";
 import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
 import {

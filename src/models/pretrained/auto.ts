@@ -1,3 +1,4 @@
+import "../../backend/dispose.ts";
 import { join } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
 import { checkOptions, type Known, OptionError } from "../../backend/options.ts";

@@ -1,3 +1,4 @@
+import "../../backend/dispose.ts";
 import { existsSync, join, mkdirSync } from "#platform";
 import type { Activation } from "../../backend/codes.ts";
 import {
