@@ -31,9 +31,9 @@ function normalisation(name: string, centred: boolean) {
       const wantsB = memo.bias && ctx.needs(biasAt);
       if (!wantsW && !wantsB) {
         run(dx);
-        return [dx];
+        return [dx, undefined, undefined];
       }
-      const gradients: (Tensor | undefined)[] = [dx];
+      const gradients: (Tensor | undefined)[] = [dx, undefined, undefined];
       let pending = dx;
       if (wantsW) {
         gradients[1] = ctx.into(1, (dw, addW) => {
