@@ -47,7 +47,7 @@ const cases: Record<string, [shapes: number[][], run: (...t: ReturnType<typeof r
     rotary: [[[1, 1, 3, 4]], (x) => rotary(x, randn([3, 2]), randn([3, 2]))],
     embeddingBag: [
       [[5, 3]],
-      (table) => embeddingBag(tensor(Int32Array.of(0, 1, 4), [3]), table, tensor(Int32Array.of(0, 2), [2])),
+      (table) => embeddingBag(tensor(Int32Array.of(0, 1, 4), [3]), tensor(Int32Array.of(0, 2), [2]), table),
     ],
     bceWithLogits: [[[3], [3]], (x, y) => nn.bceWithLogitsLoss(x, y)],
   };
