@@ -2,7 +2,7 @@ import type { Storage } from "../backend/storage.ts";
 import { BACKWARD, fresh, state } from "./memory.ts";
 import { advanceMicroStep } from "./random.ts";
 import { denseStrides, makeLoop, sameShape, showShape } from "./shape.ts";
-import { AutogradError, consumed, freedArgument, type Gradients, isFloat, leafBuffer, type Node } from "./tape.ts";
+import { AutogradError, consumed, freedArgument, type Gradients, leafBuffer, type Node } from "./tape.ts";
 import { dense, empty, isLive, Tensor } from "./tensor.ts";
 
 let passes = 0;
@@ -19,8 +19,8 @@ function gradientsOf({ name, inputs }: Node, returned: unknown): Gradients {
     );
   }
   let least = inputs.length;
-  // Whole numbers have no gradient: at the end they need not be named.
-  while (least > list.length && !isFloat(inputs[least - 1])) least--;
+  // At the end those that want none need not be named.
+  while (least > list.length && !inputs[least - 1].requiresGrad) least--;
   let most = list.length;
   while (most > inputs.length && (list[most - 1] === undefined || list[most - 1] === null)) most--;
   if (list.length < least || most > inputs.length) {
@@ -113,6 +113,7 @@ function visit(node: Node): void {
 }
 
 function clearGrads(node: Node): void {
+  if (node.grads.length === 0) return;
   for (const g of node.grads) if (g !== undefined) drop(g.storage);
   node.grads = [];
 }

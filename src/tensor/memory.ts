@@ -111,12 +111,19 @@ export class Graph implements Owner {
   /** The scope that it began in has closed. */
   freed = false;
   scope: Scope | undefined;
-  readonly #backend: Backend;
+  readonly #backend!: Backend;
   #result: Storage | undefined;
   /** Outside scopes a graph goes when nothing reaches it: its tensors do, and each of its storages (`owner`). */
   #token = 0;
 
-  constructor(backend: Backend) {
+  /** Where the operations of retired graphs belong: a result that is kept must not keep its graph. */
+  static readonly spent = new Graph();
+
+  constructor(backend?: Backend) {
+    if (backend === undefined) {
+      this.retired = true;
+      return;
+    }
     reclaim();
     this.#backend = backend;
     this.#enter(state.scope);

@@ -9,8 +9,8 @@ import { empty, isLive, Tensor } from "./tensor.ts";
 export class AutogradError extends ShoshinError {}
 
 /**
- * Gradients of an operation's tensor arguments, in their order, one for each; undefined where none is wanted or it was written
- * in place.
+ * Gradients of an operation's tensor arguments, in their order, one for each that wants one; undefined where none is wanted or
+ * it was written in place.
  */
 export type Gradients = readonly (Tensor | undefined)[];
 
@@ -36,6 +36,7 @@ export interface Context {
 type Backward = (ctx: Context, ...dys: (Tensor | undefined)[]) => Gradients;
 
 const NOTHING: Tensor[] = [];
+const NO_VERSIONS: number[] = [];
 let lastId = 0;
 
 /** Number of the operation recorded last; they rise with time. */
@@ -52,9 +53,9 @@ export class Node implements Context {
   graph!: Graph;
   pass = 0;
   /** Results whose gradient `retainGrad()` asked for. */
-  readonly outputs: Tensor[] = [];
+  outputs: Tensor[] = [];
   grads: (Tensor | undefined)[] = [];
-  readonly #versions: number[] = [];
+  #versions: number[] = [];
   readonly #backward: Backward;
 
   constructor(name: string, backward: Backward, inputs: readonly Tensor[]) {
@@ -101,12 +102,14 @@ export class Node implements Context {
 
   /** Its gradients have gone on for good: a result that is kept must not keep what came before. */
   finish(): void {
-    this.inputs = this.saved = NOTHING;
+    this.inputs = this.saved = this.outputs = this.grads = NOTHING;
+    this.#versions = NO_VERSIONS;
     this.memo = undefined;
+    this.graph = Graph.spent;
   }
 }
 
-export const isFloat = (t: Tensor) => t.dtype === "float32" || t.dtype === "float64";
+const isFloat = (t: Tensor) => t.dtype === "float32" || t.dtype === "float64";
 
 /** Stands for the tape where nothing is recorded. */
 const UNRECORDED: Context = {

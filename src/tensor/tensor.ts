@@ -99,7 +99,8 @@ export class Tensor {
   }
   /** Keeps the gradient of a tensor that is not a leaf, in `grad`; returns the tensor. */
   retainGrad(): this {
-    if (this.node !== undefined && !this.node.outputs.includes(this)) this.node.outputs.push(this);
+    const { node } = this;
+    if (node !== undefined && !node.graph.root().retired && !node.outputs.includes(this)) node.outputs.push(this);
     return this;
   }
 

@@ -144,7 +144,7 @@ describe("defineOp: what backward returns", () => {
     }
   });
 
-  it("may come alone for an only argument, and needs none for whole numbers at the end", () => {
+  it("may come alone for an only argument, and may leave out what wants none at the end", () => {
     const double = defineOp("double", {
       forward: (_, x: Tensor) => x.mul(2),
       backward: (_, dy) => dy?.mul(2) as never,
@@ -157,5 +157,14 @@ describe("defineOp: what backward returns", () => {
       .sum()
       .backward();
     expect(w.grad?.item()).toBe(3);
+    const constant = defineOp("constant", {
+      forward: (_, x: Tensor, y: Tensor) => x.add(y),
+      backward: (_, dy) => [dy],
+    });
+    constant(w, tensor([2]))
+      .sum()
+      .backward();
+    expect(w.grad?.item()).toBe(4);
+    expect(() => constant(w, w).sum().backward()).toThrow(/constant: backward returned 1 gradients; expected 2/);
   });
 });
