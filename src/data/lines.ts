@@ -103,8 +103,10 @@ export async function* readText(source: TextSource, encoding = "utf-8", limits?:
   const path = nameOf(source);
   const decoder = makeDecoder(path, encoding);
   let seen = 0;
+  let utf16 = false;
   try {
     for await (const part of typeof source === "string" ? openBytes(source, limits) : source) {
+      if (seen === 0) utf16 = (part[0] === 0xff && part[1] === 0xfe) || (part[0] === 0xfe && part[1] === 0xff);
       yield decoder.decode(part, { stream: true });
       seen += part.length;
     }
@@ -113,7 +115,9 @@ export async function* readText(source: TextSource, encoding = "utf-8", limits?:
     if ((error as NodeJS.ErrnoException).code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
       throw new DataError(
         `${path}: not ${decoder.encoding.toUpperCase()} (after byte ${seen})`,
-        "Convert it first, e.g. iconv -f latin1 -t utf-8 (or -f gb18030 for older Chinese files).",
+        utf16
+          ? "It begins as UTF-16 does; convert it first: iconv -f utf-16 -t utf-8."
+          : "Convert it first, e.g. iconv -f latin1 -t utf-8 (or -f gb18030 for older Chinese files).",
       );
     }
     throw fileError(path, error);

@@ -9,7 +9,6 @@ import {
   type SchemaTree,
 } from "hyparquet";
 import { parquetHeader, readColumn } from "hyparquet/src/column.js";
-import { DEFAULT_PARSERS } from "hyparquet/src/convert.js";
 import { assembleAsync, asyncGroupToRows } from "hyparquet/src/rowgroup.js";
 import { getTreePath } from "hyparquet/src/schema.js";
 import { compressors } from "hyparquet-compressors";
@@ -19,6 +18,7 @@ import { crc32 } from "../formats/zip.ts";
 import { classLabels } from "./class-labels.ts";
 import { DataError, fileError, type ReadLimits, unpackedLimit } from "./lines.ts";
 import { type Allowance, type ColumnDecoder, checkDictionary, checkPage, type PageBytes } from "./parquet-check.ts";
+import { valueReader } from "./parquet-values.ts";
 
 type Row = Record<string, unknown>;
 type File = Awaited<ReturnType<typeof parquetFile>>;
@@ -105,9 +105,8 @@ function checkChunk(
   const decoder: ColumnDecoder = {
     pathInSchema: meta.path_in_schema,
     type: meta.type,
-    element,
+    ...valueReader(element, refuse),
     schemaPath,
-    parsers: DEFAULT_PARSERS,
     // The pages lie ready, by the place of what they are unpacked from.
     codec: "UNPACKED" as CompressionCodec,
     compressors: {
@@ -151,7 +150,13 @@ async function* groupRows(chunks: readonly Chunk[], schema: SchemaTree, count: n
     await Promise.allSettled(asyncColumns.map(({ data }) => data));
     const group = assembleAsync({ groupStart: 0, groupRows: count, asyncColumns }, schema);
     await Promise.allSettled(group.asyncColumns.map(({ data }) => data));
-    yield await asyncGroupToRows(group, selectStart, selectEnd, undefined, "object");
+    const names = group.asyncColumns.map(({ pathInSchema }) => pathInSchema[0]);
+    if (!names.includes("__proto__")) yield await asyncGroupToRows(group, selectStart, selectEnd, undefined, "object");
+    else {
+      // As an object's key that is assigned to, it would be lost.
+      const rows = await asyncGroupToRows(group, selectStart, selectEnd, undefined, "array");
+      yield rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
+    }
   }
 }
 

@@ -46,6 +46,7 @@ const plainValue = (_key: string, value: unknown): unknown =>
 function cell(value: unknown, where: () => string): string {
   if (value === null || value === undefined) return "";
   if (typeof value !== "object") return String(value);
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
   try {
     return JSON.stringify(value, plainValue);
   } catch (error) {
