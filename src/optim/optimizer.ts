@@ -116,9 +116,16 @@ export abstract class Optimizer<O extends GroupOptions> {
     }
     const list = [...(params as Iterable<Tensor | ParamGroup<O>>)];
     if (list.length === 0) throw new ShoshinError("the optimizer got no parameters");
+    if (Array.isArray(list[0]))
+      throw new ShoshinError(`${name}: expected tensors, found pairs`, "model.parameters(), not namedParameters().");
     const groups = (list[0] instanceof Tensor ? [{ params: list }] : list) as ParamGroup<O>[];
     const seen = new Set<Tensor>();
     for (const group of groups) this.#add(group, seen);
+  }
+
+  /** One more group, as for layers that learn later. Throws as the constructor does; nothing is changed then. */
+  addParamGroup(group: ParamGroup<O>): void {
+    this.#add(group, new Set(this.#groups.flatMap(({ params }) => [...params])));
   }
 
   #add(given: ParamGroup<O>, seen: Set<Tensor>): void {
@@ -162,12 +169,24 @@ export abstract class Optimizer<O extends GroupOptions> {
     if (closure !== undefined && typeof closure !== "function")
       throw new ShoshinError(`${this.#kind.name}.step takes a function or nothing`);
     const result = closure?.();
+    if (result instanceof Promise) {
+      result.catch(() => {}); // It is this error that tells.
+      throw new ShoshinError(
+        `${this.#kind.name}.step: the closure is asynchronous: its gradients are not there yet`,
+        "Await the loss, call backward(), then step().",
+      );
+    }
     this.scaledStep(undefined);
     return result;
   }
 
   /** A step as if every gradient were `factor` (a scalar) times what it is, in the same pass; the gradients stay as they are. */
   scaledStep(factor: Tensor | undefined): void {
+    for (const group of this.#groups) {
+      const { lr } = group.options;
+      if (typeof lr !== "number" || !Number.isFinite(lr))
+        throw new OptionError(`${this.#kind.name}: lr is ${String(lr)}; expected a number`, "Nothing was changed.");
+    }
     for (const group of this.#groups) {
       this.#gather(group);
       const scale = group.options.maximize ? this.#negated(group, factor) : factor?.storage;

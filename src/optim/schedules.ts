@@ -1,5 +1,6 @@
 import { ShoshinError } from "../backend/errors.ts";
 import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** Names as Transformers' SchedulerType has them. */
 export const SCHEDULES = [
@@ -51,6 +52,20 @@ const KNOWN: Known<ScheduleOptions> = {
   divFactor: true,
   finalDivFactor: true,
 };
+/** What each schedule has besides the numbers of steps. */
+const OWN: Readonly<Record<ScheduleName, readonly (keyof ScheduleOptions)[]>> = {
+  constant: [],
+  constant_with_warmup: [],
+  linear: [],
+  cosine: ["numCycles"],
+  cosine_with_restarts: ["numCycles"],
+  cosine_with_min_lr: ["numCycles", "minLrRate"],
+  polynomial: ["power", "endShare"],
+  inverse_sqrt: [],
+  step: ["stepSize", "gamma"],
+  exponential: ["gamma"],
+  one_cycle: ["pctStart", "divFactor", "finalDivFactor"],
+};
 const REFUSED = {
   minLr: "Give minLrRate: the final rate as a share of the initial one.",
   lrEnd: "Give endShare: the final rate as a share of the initial one.",
@@ -68,9 +83,22 @@ function checkSchedule(name: ScheduleName, options: ScheduleOptions): void {
     );
   }
   checkOptions(`the schedule ${name}`, options, KNOWN, REFUSED);
-  for (const [key, value] of Object.entries(options)) {
+  for (const [key, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !(typeof value === "number" && Number.isFinite(value) && value >= 0))
       throw new OptionError(`the schedule ${name}: ${key} is ${String(value)}; expected a number from 0`);
+  }
+}
+
+/** Throws OptionError for an option that only other schedules hear. */
+export function checkOwnOptions(where: string, name: ScheduleName, given: object): void {
+  const own = OWN[name];
+  for (const key of Object.keys(given) as (keyof ScheduleOptions)[]) {
+    if (own.includes(key)) continue;
+    const others = SCHEDULES.filter((other) => OWN[other].includes(key));
+    throw new OptionError(
+      `${where}: the schedule ${name} has no ${key}`,
+      `${own.length === 0 ? "It has no options of its own" : `It has ${own.join(", ")}`}; ${key} is of ${others.join(", ")}.`,
+    );
   }
 }
 
@@ -129,6 +157,10 @@ export function scheduleFactor(name: ScheduleName, step: number, options: Schedu
 interface Rated {
   paramGroups: { lr: number }[];
 }
+/** Throws OptionError for what has no groups with rates. */
+function checkRated(where: string, optimizer: Rated): void {
+  if (!Array.isArray(optimizer?.paramGroups)) throw new OptionError(`${where}: expected an optimizer`, "new AdamW(…)");
+}
 
 /** Applies a schedule to an optimizer's groups: call `step()` after each optimizer step, as in PyTorch. */
 export class LRScheduler {
@@ -137,15 +169,27 @@ export class LRScheduler {
   readonly #factor: (step: number) => number;
   lastStep = 0;
 
+  /** Throws OptionError for what is no optimizer or no function, and a factor that is no number. */
   constructor(optimizer: Rated, factor: (step: number) => number) {
+    checkRated("LRScheduler", optimizer);
+    if (typeof factor !== "function")
+      throw new OptionError(
+        `LRScheduler: the factor is ${String(factor)}; expected a function`,
+        "(step) => 0.95 ** step",
+      );
     this.#optimizer = optimizer;
     this.#initial = optimizer.paramGroups.map((g) => g.lr);
     this.#factor = factor;
     this.#apply();
   }
   #apply(): void {
+    const factor = this.#factor(this.lastStep);
+    if (typeof factor !== "number" || !Number.isFinite(factor))
+      throw new OptionError(`LRScheduler: the factor at step ${this.lastStep} is ${String(factor)}; expected a number`);
     this.#optimizer.paramGroups.forEach((group, i) => {
-      group.lr = this.#initial[i] * this.#factor(this.lastStep);
+      // A group that was added since begins with the rate it came with.
+      this.#initial[i] ??= group.lr;
+      group.lr = this.#initial[i] * factor;
     });
   }
   step(): void {
@@ -239,6 +283,7 @@ export class ReduceLROnPlateau {
 
   /** Throws OptionError for options that there are not or that are out of range. */
   constructor(optimizer: Rated, options: Partial<PlateauOptions> = {}) {
+    checkRated("ReduceLROnPlateau", optimizer);
     checkOptions("ReduceLROnPlateau", options, PLATEAU_KNOWN, {
       verbose: "Read the rate from optimizer.paramGroups[0].lr.",
     });
@@ -255,7 +300,11 @@ export class ReduceLROnPlateau {
     this.#options = all;
     this.best = all.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
-  step(value: number): void {
+  /** Throws OptionError for what is no number. NaN is no improvement. */
+  step(measured: number | Tensor): void {
+    const value = measured instanceof Tensor ? measured.item() : measured;
+    if (typeof value !== "number")
+      throw new OptionError(`ReduceLROnPlateau.step: expected the measured value, found ${String(value)}`);
     const { mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps } = this.#options;
     const by = mode === "min" ? -threshold : threshold;
     const bound = thresholdMode === "rel" ? this.best * (1 + by) : this.best + by;

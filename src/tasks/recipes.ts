@@ -35,5 +35,10 @@ export function trainingArgs<R extends GivenArguments>(
   const given = givenArgs(options);
   const metricForBestModel = given.metricForBestModel ?? metric;
   const lower = LOWER.has(metricForBestModel.replace(/^eval_/, "")) ? { greaterIsBetter: false } : {};
-  return { ...DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
+  const all = { ...DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
+  // What belongs to a recipe's own optimizer or schedule goes with it.
+  if ((all.optim ?? "adamw") !== "sgd" && given.momentum === undefined) all.momentum = 0;
+  if (all.lrSchedulerType !== recipe.lrSchedulerType && given.lrSchedulerKwargs === undefined)
+    all.lrSchedulerKwargs = {};
+  return all;
 }

@@ -2,6 +2,7 @@ import type { Precision } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
 import { SCHEDULES, type ScheduleName, type ScheduleOptions } from "../optim/index.ts";
+import { checkOwnOptions } from "../optim/schedules.ts";
 import { asksNothing, REFUSED } from "./argument-names.ts";
 
 export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;
@@ -36,7 +37,7 @@ export interface TrainingArguments {
   l1: number;
   /** adamw */
   optim: OptimizerName;
-  /** Of sgd; 0, with nesterov 0.9. */
+  /** Of sgd alone; 0, with nesterov 0.9. */
   momentum: number;
   nesterov: boolean;
   /** β₁, β₂ and ε of adam and adamw: 0.9, 0.999, 1e-8. */
@@ -310,4 +311,10 @@ export function checkArguments(a: TrainingArguments): void {
     if (!(Number.isFinite(value) && value >= 0))
       throw new ShoshinError(`lrSchedulerKwargs: ${name} is ${value}; expected a number from 0`);
   }
+  const { minLr, ...rest } = a.lrSchedulerKwargs;
+  const kwargs = Object.entries({ ...rest, minLrRate: rest.minLrRate ?? minLr }).filter(([, v]) => v !== undefined);
+  checkOwnOptions("lrSchedulerKwargs", a.lrSchedulerType, Object.fromEntries(kwargs));
+  if (a.optim === "sgd") return;
+  for (const [name, asked] of Object.entries({ nesterov: a.nesterov, momentum: a.momentum > 0 }))
+    if (asked) throw new OptionError(`${name} is not for optim ${a.optim}`, "Give optim: 'sgd', or leave it out.");
 }

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Isolation } from "./isolation.ts";
 import { accuracy } from "./metrics.ts";
 import { areClasses, type Objective } from "./objective.ts";
-import type { Metrics, TrainerOptions } from "./trainer-options.ts";
+import { checkMetrics, type Metrics, type TrainerOptions } from "./trainer-options.ts";
 
 const IGNORED = -100;
 
@@ -83,7 +83,8 @@ export async function evaluateOn<D extends AnyDataset, B>(
       Int32Array.from(counts, (i) => wanted[i]),
     );
   }
-  return { ...metrics, ...computeMetrics?.(all, wanted) };
+  if (computeMetrics === undefined) return metrics;
+  return { ...metrics, ...checkMetrics("computeMetrics", await computeMetrics(all, wanted)) };
 }
 
 function argmaxRows(values: TypedArray, width: number): Int32Array {

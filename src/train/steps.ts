@@ -1,3 +1,4 @@
+import { OptionError } from "../backend/options.ts";
 import { type AnyDataset, DataLoader, defaultCollate, type ExampleOf } from "../data/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainingArguments } from "./arguments.ts";
@@ -49,6 +50,20 @@ export function stepLoader<D extends AnyDataset, B>(
     batchSize: size * args.gradientAccumulationSteps,
     shuffle,
     seed: args.dataSeed ?? args.seed,
-    lengths: args.groupByLength ? lengths : undefined,
+    lengths: args.groupByLength ? (lengths ?? lengthsOf(trainDataset)) : undefined,
   });
+}
+
+/** Of the examples' `inputIds`, as Transformers finds them. Throws OptionError where they have none. */
+function lengthsOf(dataset: AnyDataset): Int32Array {
+  const lengths = Int32Array.from({ length: dataset.length }, (_, i) => {
+    const { inputIds } = ("get" in dataset ? (dataset.get(i) ?? {}) : {}) as { inputIds?: unknown };
+    if (inputIds instanceof Tensor) return inputIds.numel;
+    return (inputIds as ArrayLike<number> | undefined)?.length ?? -1;
+  });
+  if (lengths.every((n) => n >= 0)) return lengths;
+  throw new OptionError(
+    "groupByLength: the lengths of the examples are not known",
+    "Give Trainer lengths, or examples with inputIds; or leave it out.",
+  );
 }

@@ -5,16 +5,26 @@ import type { AnyDataset, ExampleOf } from "../data/index.ts";
 import { PreTrainedModel } from "../models/pretrained/model.ts";
 import { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { GivenArguments } from "./arguments.ts";
+import type { GivenArguments, TrainingArguments } from "./arguments.ts";
 import type { Carry } from "./checkpoint.ts";
 
 export type Metrics = Record<string, number>;
 
-/** What happened; returning `"stop"` from a callback ends training after this step. */
+/** What a callback may return. */
+export type CallbackAnswer = void | "stop";
+/**
+ * What happened; returning `"stop"` from a callback ends training after this step. Asynchronous ones are waited for; what they
+ * throw ends training.
+ */
 export interface TrainerCallbacks {
-  onStepEnd?(info: { step: number; epoch: number; loss: number; learningRate: number }): void | "stop";
-  onEvaluate?(info: { step: number; metrics: Metrics }): void;
-  onEpochEnd?(info: { step: number; epoch: number }): void;
+  onStepEnd?(info: {
+    step: number;
+    epoch: number;
+    loss: number;
+    learningRate: number;
+  }): CallbackAnswer | Promise<CallbackAnswer>;
+  onEvaluate?(info: { step: number; metrics: Metrics }): CallbackAnswer | Promise<CallbackAnswer>;
+  onEpochEnd?(info: { step: number; epoch: number }): CallbackAnswer | Promise<CallbackAnswer>;
 }
 
 /** What `computeLoss` is told besides the batch. */
@@ -35,7 +45,7 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   collate?: (examples: ExampleOf<D>[]) => B;
   /** Examples in a new order in every epoch; true. Streams of text are read in order. */
   shuffle?: boolean;
-  /** Of every training example, for `groupByLength`. */
+  /** Of every training example, for `groupByLength`; left out: those of their `inputIds`. */
   lengths?: ArrayLike<number>;
   /** What a batch hands to the next besides weights, as the state of a recurrent net; saved in checkpoints. */
   carry?: Carry;
@@ -54,9 +64,9 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   /** Held-out data; `loss` is reported on it, and `accuracy` where each example has one class as its target. */
   evalDataset?: D;
   /** Further metrics from all outputs [n · width] and targets of `evalDataset`. */
-  computeMetrics?: (outputs: TypedArray, targets: TypedArray) => Metrics;
+  computeMetrics?: (outputs: TypedArray, targets: TypedArray) => Metrics | Promise<Metrics>;
   /** Metrics on held-out data in place of `evalDataset`; the model is in evaluation mode. */
-  evaluate?: () => Promise<Metrics>;
+  evaluate?: () => Metrics | Promise<Metrics>;
   /** @deprecated It is an argument: `args.metricForBestModel`. */
   metricForBestModel?: string;
   /** @deprecated It is an argument: `args.greaterIsBetter`. */
@@ -131,12 +141,31 @@ export function checkTrainerOptions<D extends AnyDataset, B>(options: TrainerOpt
   checkOptions(where, options, KNOWN, REFUSED);
   const { model, trainDataset, loss, computeLoss, evaluate, evalDataset, computeMetrics, callbacks } = options;
   if (!(model instanceof Module)) throw new OptionError(`${where}: model is no module`, "Give an nn.Module.");
-  if (typeof trainDataset?.length !== "number" || !("get" in trainDataset || "batch" in trainDataset))
-    throw new OptionError(`${where}: trainDataset is no data set`, "Give an ArrayDataset, or what has length and get.");
+  for (const name of ["trainDataset", "evalDataset"] as const) {
+    const data = options[name];
+    if (data === undefined && name === "evalDataset") continue;
+    if (typeof data !== "object" || data === null || !("get" in data || "batch" in data))
+      throw new OptionError(`${where}: ${name} is no data set`, "Give an ArrayDataset, or what has length and get.");
+    if (!Number.isSafeInteger(data.length) || data.length < 0)
+      throw new OptionError(`${where}: ${name}.length is ${String(data.length)}; expected a whole number from 0`);
+  }
   if (trainDataset.length === 0) throw new ShoshinError(`${where}: no training examples`);
+  if (evalDataset?.length === 0)
+    throw new ShoshinError(`${where}: evalDataset has no examples`, "Leave it out where nothing is held out.");
   for (const name of ["collate", "loss", "computeLoss", "countItems", "computeMetrics", "evaluate"] as const)
     if (options[name] !== undefined && typeof options[name] !== "function")
       throw new OptionError(`${where}: ${name} is no function`);
+  for (const name of ["shuffle", "savesModel"] as const)
+    if (options[name] !== undefined && typeof options[name] !== "boolean")
+      throw new OptionError(`${where}: ${name} is ${String(options[name])}; expected true or false`);
+  if (options.fingerprint !== undefined && typeof options.fingerprint !== "string")
+    throw new OptionError(`${where}: fingerprint is ${String(options.fingerprint)}; expected a text`);
+  if (options.carry !== undefined && typeof options.carry?.reset !== "function")
+    throw new OptionError(`${where}: carry has no reset()`);
+  if (options.lengths !== undefined && options.lengths?.length !== trainDataset.length)
+    throw new OptionError(
+      `${where}: lengths has ${String(options.lengths?.length)} entries, trainDataset ${trainDataset.length} examples`,
+    );
   if (loss !== undefined && computeLoss !== undefined)
     throw new OptionError(`${where}: loss and computeLoss are both given`, "Give one of them.");
   if (loss === undefined && computeLoss === undefined && !(model instanceof PreTrainedModel))
@@ -153,8 +182,17 @@ export function checkTrainerOptions<D extends AnyDataset, B>(options: TrainerOpt
     throw new OptionError(`${where}: perDeviceEvalBatchSize is of evalDataset`, "evaluate makes batches of its own.");
   if (callbacks !== undefined && !Array.isArray(callbacks)) throw new OptionError(`${where}: callbacks is no array`);
   for (const each of callbacks ?? []) {
+    if (each === null || typeof each !== "object")
+      throw new OptionError(
+        `${where}: a callback is ${typeof each === "function" ? "a function" : String(each)}; expected an object`,
+        "{ onStepEnd({ step, loss }) { … } }, or an instance of a class.",
+      );
     for (const name of handlersOf(each)) {
-      if (Object.hasOwn(CALLBACKS, name)) continue;
+      if (Object.hasOwn(CALLBACKS, name)) {
+        const handler: unknown = each[name as keyof TrainerCallbacks];
+        if (handler === undefined || typeof handler === "function") continue;
+        throw new OptionError(`${where}: callbacks: ${name} is no function`);
+      }
       const near = nearestName(name, Object.keys(CALLBACKS));
       throw new OptionError(
         `${where}: callbacks: nothing calls ${name}`,
@@ -162,4 +200,46 @@ export function checkTrainerOptions<D extends AnyDataset, B>(options: TrainerOpt
       );
     }
   }
+}
+
+/** Throws OptionError for settings of held-out data where there is none, and of a folder where nothing is written. */
+export function checkHeard<D extends AnyDataset, B>(options: TrainerOptions<D, B>, a: TrainingArguments): void {
+  if (a.resume && a.outputDir === undefined)
+    throw new OptionError("Trainer: resume has nothing to go on with", "Give outputDir: the folder of the run.");
+  if (a.groupByLength && options.shuffle === false)
+    throw new OptionError("Trainer: groupByLength makes an order of its own", "Leave out shuffle: false, or it.");
+  const held = options.evaluate !== undefined || (options.evalDataset?.length ?? 0) > 0;
+  const measures = held && a.evalStrategy !== "no";
+  const asked = {
+    evalStrategy: !held && a.evalStrategy !== undefined && a.evalStrategy !== "no",
+    evalSteps: !held && a.evalSteps > 0,
+    saveStrategy: !measures && a.saveStrategy === "best",
+    earlyStoppingPatience: !measures && a.earlyStoppingPatience > 0,
+    // A task's recipe names these two whether there is held-out data or not.
+    loadBestModelAtEnd: !measures && a.loadBestModelAtEnd && options.savesModel !== true,
+    metricForBestModel: !held && a.metricForBestModel !== undefined && options.savesModel !== true,
+  };
+  const name = Object.entries(asked).find(([, unheard]) => unheard)?.[0];
+  if (name === undefined) return;
+  throw new OptionError(
+    `Trainer: ${name} needs held-out data that is measured${held ? ", and evalStrategy is no" : ", and there is none"}`,
+    held
+      ? "Give evalStrategy: 'epoch' or 'steps'."
+      : "Give evalDataset or evaluate (on the command line --validation), or leave it out.",
+  );
+}
+
+/** Metrics are numbers by name. Throws ShoshinError for anything else that a function of the user's gave. */
+export function checkMetrics(where: string, metrics: unknown): Metrics {
+  const wrong = (what: string) =>
+    new ShoshinError(`Trainer: ${where} gave ${what}`, "It returns numbers by name: { accuracy: 0.9 }.");
+  if (metrics === null || typeof metrics !== "object" || Array.isArray(metrics) || metrics instanceof Map)
+    throw wrong(
+      metrics === null || metrics === undefined
+        ? String(metrics)
+        : `${metrics instanceof Map ? "a Map" : Array.isArray(metrics) ? "an array" : `a ${typeof metrics}`}`,
+    );
+  for (const [name, value] of Object.entries(metrics))
+    if (typeof value !== "number") throw wrong(`${name}: ${String(value)} (${value === null ? "null" : typeof value})`);
+  return metrics as Metrics;
 }

@@ -27,7 +27,15 @@ import { Progress } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
 import { evaluates, logs, saves, standingOf } from "./standing.ts";
 import { disposeStep, type StepBatches, stepLoader } from "./steps.ts";
-import { checkTrainerOptions, type Metrics, type TrainerOptions, type TrainResult } from "./trainer-options.ts";
+import {
+  checkHeard,
+  checkMetrics,
+  checkTrainerOptions,
+  type Metrics,
+  type TrainerCallbacks,
+  type TrainerOptions,
+  type TrainResult,
+} from "./trainer-options.ts";
 
 /** Training cannot go on: the loss is no number. The last good checkpoint is kept. */
 export class TrainingError extends ShoshinError {}
@@ -47,6 +55,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   #bestWeights: Map<string, Float32Array> | undefined;
   /** A second `train()` begins anew in the folder of the first. */
   #wrote = false;
+  #training = false;
 
   /**
    * @throws OptionError for names that there are not, with the nearest that there is, and for settings out of range; ShoshinError
@@ -141,7 +150,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   async #evaluate(isolation: Isolation): Promise<Metrics> {
     const { model, evaluate, evalDataset } = this.#o;
     model.eval();
-    if (evaluate !== undefined) return isolation.during(model, async () => evaluate());
+    if (evaluate !== undefined) return checkMetrics("evaluate", await isolation.during(model, async () => evaluate()));
     const batchSize = this.args.perDeviceEvalBatchSize;
     return evaluateOn(this.#o, this.#objective, evalDataset as D, batchSize, isolation);
   }
@@ -178,13 +187,35 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
 
   /**
    * Trains to the end, or to the best that early stopping finds.
-   * @throws RunFolderError for an outputDir that holds something, TrainingError when the loss is NaN or infinite, WriteError when a
+   * @throws OptionError for settings of held-out data where there is none; RunFolderError for an outputDir that holds something, TrainingError when the loss is NaN or infinite, WriteError when a
    * file cannot be written.
    */
   async train(): Promise<TrainResult> {
+    if (this.#training) throw new ShoshinError("Trainer: it is training already", "Await train() before the next one.");
+    checkHeard(this.#o, this.args);
+    this.#training = true;
+    try {
+      return await this.#train();
+    } finally {
+      this.#training = false;
+    }
+  }
+
+  /** Tells the callbacks one after the other, in the run's precision; whether one wants to stop. */
+  async #tell(say: (c: TrainerCallbacks) => unknown, isolation: Isolation): Promise<boolean> {
+    let stop = false;
+    for (const c of this.#o.callbacks ?? []) {
+      const answer = isolation.precisely(() => say(c));
+      if ((answer instanceof Promise ? await answer : answer) === "stop") stop = true;
+    }
+    return stop;
+  }
+
+  async #train(): Promise<TrainResult> {
     const { args, optimizer } = this;
-    const { model, callbacks = [], carry } = this.#o;
+    const { model, carry } = this.#o;
     const isolation = new Isolation(args.seed, args.precision ?? getPrecision());
+    const loader = stepLoader(this.#o, args, isolation);
     const fingerprint = this.#fingerprint();
     const { resume, overwriteOutputDir, outputDir } = args;
     const folder =
@@ -199,7 +230,6 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       this.#progress.note("this run has finished: nothing to do");
       return before;
     }
-    const loader = stepLoader(this.#o, args, isolation);
     const perEpoch = loader.length;
     const total = args.maxSteps > 0 ? args.maxSteps : Math.ceil(perEpoch * args.numTrainEpochs);
     const epochs = Math.ceil(total / perEpoch);
@@ -245,9 +275,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         model.train();
       }
       const metrics = latest;
-      isolation.precisely(() => {
-        for (const c of callbacks) c.onEvaluate?.({ step: run.globalStep, metrics });
-      });
+      if (await this.#tell((c) => c.onEvaluate?.({ step: run.globalStep, metrics }), isolation)) stop = true;
       log?.write(run.globalStep, Object.fromEntries(Object.entries(latest).map(([name, v]) => [`eval/${name}`, v])));
       const facts = Object.entries(latest).map(([name, v]) => `${name} ${v.toFixed(4)}`);
       this.#progress.note(`epoch ${run.epoch}  step ${run.globalStep}  validation: ${facts.join("  ")}`);
@@ -309,17 +337,11 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
           run.logSum = 0;
           run.logCount = 0;
         }
-        const seconds = (performance.now() - begin) / 1000;
-        this.#progress.update({
-          ...{ done: run.globalStep, total, epoch: run.epoch + 1, epochs },
-          ...{ loss: lastLoss, examplesPerSecond: examples / seconds },
-        });
-        isolation.precisely(() => {
-          for (const c of callbacks) {
-            const info = { step: run.globalStep, epoch: run.epoch, loss: lastLoss, learningRate };
-            if (c.onStepEnd?.(info) === "stop") stop = true;
-          }
-        });
+        const examplesPerSecond = (examples * 1000) / (performance.now() - begin);
+        const done = { done: run.globalStep, total, epoch: run.epoch + 1, epochs };
+        this.#progress.update({ ...done, loss: lastLoss, examplesPerSecond });
+        const info = { step: run.globalStep, epoch: run.epoch, loss: lastLoss, learningRate };
+        if (await this.#tell((c) => c.onStepEnd?.({ ...info }), isolation)) stop = true;
         if (!epochEnds && !stop) {
           if (this.#measures && evaluates(args, run.globalStep, false)) await evaluate();
           if (saves(args, run.globalStep, { ends: false, stops: stop })) save();
@@ -331,7 +353,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         run.batch = 0;
         run.lossSum = 0;
         run.lossCount = 0;
-        for (const c of callbacks) c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch });
+        if (await this.#tell((c) => c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch }), isolation)) stop = true;
       }
       this.#progress.end();
       if (this.#measures && evaluates(args, run.globalStep, true)) await evaluate();
