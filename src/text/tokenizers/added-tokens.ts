@@ -2,9 +2,10 @@ import type { Normalizer } from "./normalize.ts";
 import { escaped } from "./patterns.ts";
 import type { AddedTokenJson } from "./schema.ts";
 import { Span } from "./span.ts";
+import { table } from "./unicode.ts";
 
-const WORD_BEFORE = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
-const WORD_AFTER = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const WORD_BEFORE = new RegExp(`[${table("RUST_WORD")}]$`, "u");
+const WORD_AFTER = new RegExp(`^[${table("RUST_WORD")}]`, "u");
 const SPACE = /^\p{White_Space}$/u;
 
 /** A part of a text: an added token with its id, or text to cut. */
