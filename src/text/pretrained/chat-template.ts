@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { DataError } from "../../data/lines.ts";
+import { renderTemplate } from "./jinja.ts";
 
 /** A message of a conversation; templates may read further fields. */
 export interface ChatMessage {
@@ -19,6 +20,8 @@ export interface ChatValues {
 
 // No text holds these characters: Unicode keeps them for programs' own use.
 const [OPEN, CLOSE] = ["\ufdd0", "\ufdd1"];
+/** The longest templates in use have some twenty thousand characters. */
+const LONGEST = 1_000_000;
 const GENERATION = /\{%-?\s*generation\s*-?%\}/;
 
 /** `{% generation %}` and its end as marks in the output: the language itself does not know them. */
@@ -33,10 +36,14 @@ function withMarks(source: string): string {
 export class ChatTemplate {
   readonly #template: Template;
   readonly #marks: boolean;
+  readonly #where: string;
 
   /** Throws {@link DataError} for a template that cannot be read. */
   constructor(source: string, where: string) {
     this.#marks = GENERATION.test(source);
+    this.#where = where === "" ? "" : ` of ${where}`;
+    if (source.length > LONGEST)
+      throw new DataError(`${where}: a template of ${source.length} characters; at most ${LONGEST} are read`);
     try {
       this.#template = new Template(withMarks(source));
     } catch (error) {
@@ -50,9 +57,9 @@ export class ChatTemplate {
   #render({ messages, tools, documents, addGenerationPrompt = false, ...rest }: ChatValues): string {
     const values = { ...rest, messages, tools: tools ?? null, documents: documents ?? null };
     try {
-      return this.#template.render({ ...values, add_generation_prompt: addGenerationPrompt });
+      return renderTemplate(this.#template, { ...values, add_generation_prompt: addGenerationPrompt });
     } catch (error) {
-      throw new DataError(`the chat template: ${(error as Error).message}`);
+      throw new DataError(`the chat template${this.#where}: ${(error as Error).message}`);
     }
   }
 

@@ -183,7 +183,7 @@ export class Tokenizer {
 
   /**
    * @param options.skipSpecialTokens leave special tokens out; true by default
-   * @throws RangeError for an id that no token has
+   * @throws DataError for what is no id. Ids past the vocabulary, which a model's padded table may give, decode to nothing.
    */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string {
     checkOptions("Tokenizer.decode", options, DECODE);
@@ -191,7 +191,8 @@ export class Tokenizer {
     const tokens: string[] = [];
     for (const id of ids) {
       const token = this.idToToken(id);
-      if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
+      if (!Number.isInteger(id) || id < 0) throw new DataError(`decode: ${id} is no id: expected whole numbers from 0`);
+      if (token === undefined) continue;
       if (!skipSpecialTokens || !this.#special.has(id)) tokens.push(token);
     }
     return this.#decode(tokens).join("");
