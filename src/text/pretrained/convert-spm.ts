@@ -36,9 +36,9 @@ function charsMap({ charsMap: map }: SentencePieceModel, longest?: boolean): Ste
 }
 
 /** What `remove_extra_whitespaces` does: only spaces count, and ▁ at the end, as SentencePiece writes them by then. */
-function withoutExtraSpaces({ removeExtraWhitespaces, escapeWhitespaces }: SentencePieceModel): Steps {
-  if (!removeExtraWhitespaces) return [];
-  const ends = escapeWhitespaces ? `\\A +|[ ${SIGN}]+\\z` : "\\A +| +\\z";
+function withoutExtraSpaces(spm: SentencePieceModel): Steps {
+  if (!spm.removeExtraWhitespaces) return [];
+  const ends = spm.escapeWhitespaces && !spm.whitespaceAsSuffix ? `\\A +|[ ${SIGN}]+\\z` : "\\A +| +\\z";
   return [
     { type: "Replace", pattern: { Regex: ends }, content: "" },
     { type: "Replace", pattern: { Regex: " {2,}" }, content: " " },
@@ -53,9 +53,10 @@ export function sentencePieceNormalizer(spm: SentencePieceModel, longest?: boole
   const sign = spm.escapeWhitespaces ? SIGN : " ";
   const steps = [...charsMap(spm, longest), ...withoutExtraSpaces(spm)];
   if (spm.escapeWhitespaces) steps.push({ type: "Replace", pattern: { String: " " }, content: SIGN });
-  if (spm.addDummyPrefix && spm.whitespaceAsSuffix)
+  if (spm.addDummyPrefix && spm.whitespaceAsSuffix) {
     steps.push({ type: "Replace", pattern: { Regex: "(?<=[\\s\\S])\\z" }, content: sign });
-  else if (spm.addDummyPrefix) steps.push({ type: "Prepend", prepend: sign });
+    if (spm.removeExtraWhitespaces) steps.push({ type: "Replace", pattern: { Regex: `${sign}+\\z` }, content: sign });
+  } else if (spm.addDummyPrefix) steps.push({ type: "Prepend", prepend: sign });
   return sequence(steps);
 }
 
