@@ -43,7 +43,12 @@ class Finder {
         (WORD_BEFORE.test(text.slice(Math.max(0, from - 2), from)) || WORD_AFTER.test(text.slice(to, to + 2)))
       )
         continue;
-      if (token.lstrip) while (from > at && SPACE.test(text[from - 1])) from--;
+      // What the token before has taken is not taken again.
+      if (token.lstrip) {
+        while (from > at && SPACE.test(text[from - 1])) from--;
+        from = Math.max(from, at);
+        if (from >= to) continue;
+      }
       if (token.rstrip) while (to < text.length && SPACE.test(text[to])) to++;
       if (from > at) parts.push({ span: span.part(text.slice(at, from), at) });
       parts.push({ span: span.part(text.slice(from, to), from), id: token.id });

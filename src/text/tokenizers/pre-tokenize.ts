@@ -119,6 +119,8 @@ export function preTokenizer(json: PreTokenizerJson | null, where: string, bytes
       return splitter(PUNCTUATION, json.behavior);
     case "CharDelimiterSplit":
       return splitter(new RegExp(escaped(json.delimiter), "gu"), "Removed");
+    case "FixedLength":
+      return splitter(new RegExp(`[\\s\\S]{1,${json.length}}`, "gu"), "Isolated");
     case "Metaspace": {
       const { replacement, split } = json;
       const scheme = prependScheme(json);

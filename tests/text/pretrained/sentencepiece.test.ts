@@ -9,7 +9,7 @@ import { MARIAN } from "./spm.ts";
 const root = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const bytesOf = (base64: string) => Uint8Array.from(Buffer.from(base64, "base64"));
+const bytesOf = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 function open(model: Uint8Array, config: object = {}, name = "tokenizer.model"): Promise<PreTrainedTokenizer> {
   const folder = mkdtempSync(join(root, "t-"));
   writeFileSync(join(folder, name), model);
