@@ -118,7 +118,7 @@ function readSettings(folder: string): Settings {
 function withAdded(json: TokenizerJson, { additional, folder }: Settings): TokenizerJson {
   const vocab =
     json.model.type === "Unigram"
-      ? new Map(json.model.vocab.map(([t], i) => [t, i]))
+      ? new Map(json.model.vocab.map((entry, i) => [Array.isArray(entry) ? entry[0] : "", i]))
       : new Map(Object.entries(json.model.vocab));
   const known = new Map(json.added_tokens.map((token) => [token.content, token]));
   const added = [...json.added_tokens];

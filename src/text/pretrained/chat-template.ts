@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { DataError } from "../../data/lines.ts";
+import { checkList } from "../check.ts";
 import { renderTemplate } from "./jinja.ts";
 
 /** A message of a conversation; templates may read further fields. */
@@ -54,7 +55,16 @@ export class ChatTemplate {
     }
   }
 
-  #render({ messages, tools, documents, addGenerationPrompt = false, ...rest }: ChatValues): string {
+  #render(values: ChatValues): string {
+    checkList("the conversation", values.messages, "messages");
+    values.messages.forEach((message, i) => {
+      if (typeof message !== "object" || message === null || typeof message.role !== "string")
+        throw new DataError(`message ${i} has no role`, "A message is { role, content }.");
+    });
+    return this.#written(values);
+  }
+
+  #written({ messages, tools, documents, addGenerationPrompt = false, ...rest }: ChatValues): string {
     const values = { ...rest, messages, tools: tools ?? null, documents: documents ?? null };
     try {
       return renderTemplate(this.#template, { ...values, add_generation_prompt: addGenerationPrompt });
@@ -100,4 +110,17 @@ export class ChatTemplate {
     });
     return { text, ranges };
   }
+}
+
+/** A chat template by its name; `default` is the one that is used. */
+export type Templates = ReadonlyMap<string, string>;
+
+/** The templates that tokenizer_config.json has. */
+export function templatesOf(value: unknown): Templates {
+  if (typeof value === "string") return new Map([["default", value]]);
+  if (!Array.isArray(value)) return new Map();
+  const isTemplate = (entry: unknown): entry is { name: string; template: string } =>
+    typeof (entry as { name?: unknown } | null)?.name === "string" &&
+    typeof (entry as { template?: unknown }).template === "string";
+  return new Map(value.filter(isTemplate).map(({ name, template }) => [name, template]));
 }

@@ -1,4 +1,5 @@
 import { DataError } from "../../data/lines.ts";
+import { checkText } from "../check.ts";
 import type { Sequence } from "../tokenizers/post-process.ts";
 import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -109,6 +110,7 @@ export class MarianBackend implements Backend {
   }
 
   cut(text: string, asTarget = false): Sequence {
+    checkText("encode", text);
     const code = /^>>.*?<</s.exec(text)?.[0] ?? "";
     const { tokens, offsets } = (asTarget ? this.#target : this.#source).cut(text.slice(code.length));
     const names = code === "" ? tokens : [code, ...tokens];
@@ -147,7 +149,8 @@ export class MarianBackend implements Backend {
     };
     for (const id of ids) {
       const token = this.#tokens[id];
-      if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
+      if (!Number.isInteger(id) || id < 0) throw new DataError(`decode: ${id} is no id: expected whole numbers from 0`);
+      if (token === undefined) continue;
       if (!this.#special.has(token)) pieces.push(token);
       else if (!skipSpecialTokens) {
         close();

@@ -3,6 +3,7 @@ import { named, shownAs } from "../../backend/inspect.ts";
 import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
+import { checkIterable, checkText } from "../check.ts";
 import { Bpe } from "./bpe.ts";
 import { type Decoder, decoder } from "./decode.ts";
 import { specialRoles, type TokenizerKind } from "./kinds.ts";
@@ -152,6 +153,7 @@ export class Tokenizer {
 
   /** The tokens of a text alone. */
   cut(text: string): Sequence {
+    checkText("encode", text);
     const out: Sequence = { ids: [], tokens: [], offsets: [] };
     for (const { special, span } of this.#pipeline.pieces(text)) {
       if (special !== undefined) {
@@ -188,6 +190,7 @@ export class Tokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string {
     checkOptions("Tokenizer.decode", options, DECODE);
     const { skipSpecialTokens = true } = options ?? {};
+    checkIterable("decode", ids, "ids");
     const tokens: string[] = [];
     for (const id of ids) {
       const token = this.idToToken(id);
