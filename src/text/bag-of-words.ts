@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ShoshinError } from "../backend/errors.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
+import { checkIterable } from "./check.ts";
 import { isUnspaced, words } from "./words.ts";
 
 /** A saved vectorizer is damaged or of another version. */
@@ -78,6 +79,7 @@ export class BagOfWordsVectorizer {
   fit(texts: Iterable<string>): this {
     const frequency = new Map<string, number>();
     let documents = 0;
+    checkIterable("fit", texts, "texts");
     for (const text of texts) {
       documents++;
       for (const run of new Set(this.#runs(text))) frequency.set(run, (frequency.get(run) ?? 0) + 1);

@@ -1,3 +1,5 @@
+import { checkText } from "./check.ts";
+
 /** A word and where it lies in the text: `text.slice(start, end)`, in UTF-16 units. */
 export interface WordSpan {
   word: string;
@@ -32,5 +34,6 @@ const WORD = new RegExp(PATTERNS.join("|"), "giu");
  * single characters in Chinese, Japanese and Thai.
  */
 export function splitWords(text: string): WordSpan[] {
+  checkText("splitWords", text);
   return Array.from(text.matchAll(WORD), ({ 0: word, index }) => ({ word, start: index, end: index + word.length }));
 }

@@ -1,3 +1,5 @@
+import { checkText } from "./check.ts";
+
 /** Scripts that are written without spaces; there every character counts as a word. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
 const TOKEN =
@@ -8,6 +10,7 @@ const TOKEN =
  * spaces, exclamation and question marks, emoji. Other punctuation is left out.
  */
 export function words(text: string, lowercase = true): string[] {
+  checkText("words", text);
   const normal = text.normalize("NFKC");
   return (lowercase ? normal.toLowerCase() : normal).match(TOKEN) ?? [];
 }

@@ -4,7 +4,8 @@ import type { AddedTokenJson, TokenizerJson } from "../tokenizers/schema.ts";
 import { parseTokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type TokenizerClass, tokenizerClass } from "./classes.ts";
-import { bertNormalizer, fromSentencePiece, fromVocabJson, fromVocabTxt, llamaTemplate } from "./convert.ts";
+import { bertNormalizer, fromVocabJson, fromVocabTxt, llamaTemplate } from "./convert.ts";
+import { fromSentencePiece, sentencePieceRoles } from "./convert-spm.ts";
 import { MarianBackend } from "./marian.ts";
 import { PreTrainedTokenizer } from "./pretrained-tokenizer.ts";
 import { readSentencePiece } from "./sentencepiece.ts";
@@ -117,7 +118,7 @@ function readSettings(folder: string): Settings {
 function withAdded(json: TokenizerJson, { additional, folder }: Settings): TokenizerJson {
   const vocab =
     json.model.type === "Unigram"
-      ? new Map(json.model.vocab.map(([t], i) => [t, i]))
+      ? new Map(json.model.vocab.map((entry, i) => [Array.isArray(entry) ? entry[0] : "", i]))
       : new Map(Object.entries(json.model.vocab));
   const known = new Map(json.added_tokens.map((token) => [token.content, token]));
   const added = [...json.added_tokens];
@@ -181,7 +182,15 @@ async function describe(settings: Settings): Promise<{ json: TokenizerJson; file
   const spm = first(folder, SENTENCEPIECE);
   if (spm !== undefined && (conventions.files ?? "sentencepiece") === "sentencepiece") {
     const bytes = await readBytes(path(spm));
-    const json = fromSentencePiece(readSentencePiece(bytes, path(spm)), { config, tokens, className }, path(spm));
+    const model = readSentencePiece(bytes, path(spm));
+    if (Object.keys(conventions.tokens).length === 0) {
+      for (const [role, token] of Object.entries(sentencePieceRoles(model))) {
+        if (Object.hasOwn(config, role)) continue;
+        tokens[role] = token;
+        settings.additional.push(addedToken(token, path(spm), true));
+      }
+    }
+    const json = fromSentencePiece(model, { config, tokens, className }, path(spm));
     return { json: withAdded(json, settings), files: { [spm]: bytes } };
   }
   if (existsSync(path("vocab.txt"))) {

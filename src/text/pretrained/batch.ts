@@ -1,5 +1,7 @@
-import type { Known } from "../../backend/options.ts";
+import { type Known, OptionError } from "../../backend/options.ts";
+import { DataError } from "../../data/lines.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
+import { checkList, checkOneOf, checkWhole } from "../check.ts";
 import type { Encoding, Sequence } from "../tokenizers/post-process.ts";
 
 export type PaddingStrategy = boolean | "longest" | "max_length";
@@ -61,7 +63,21 @@ export type BatchEncoding = { [K in keyof TextInputs]: NonNullable<TextInputs[K]
   attentionMask: number[][];
 };
 
-/** Tokens of one text or two, cut to `maxLength` in all. Throws RangeError where that cannot be. */
+/** Most tokens that padding makes of a text; longer rows would only fill the memory. */
+const LONGEST = 2 ** 24;
+
+/** Throws {@link OptionError} for values that options of this kind do not take. */
+export function checkEncode(options: EncodeOptions): void {
+  const { truncation, padding, maxLength, padToMultipleOf, paddingSide, truncationSide } = options;
+  checkOneOf("truncation", truncation, [true, false, "longest_first", "only_first", "only_second"]);
+  checkOneOf("padding", padding, [true, false, "longest", "max_length"]);
+  checkOneOf("paddingSide", paddingSide, ["left", "right"]);
+  checkOneOf("truncationSide", truncationSide, ["left", "right"]);
+  if (maxLength !== undefined) checkWhole("maxLength", maxLength, 0, padding === "max_length" ? LONGEST : undefined);
+  if (padToMultipleOf !== undefined) checkWhole("padToMultipleOf", padToMultipleOf, 1, LONGEST);
+}
+
+/** Tokens of one text or two, cut to `maxLength` in all. Throws {@link OptionError} where that cannot be. */
 export function truncate(
   texts: readonly Sequence[],
   { maxLength, strategy, side }: { maxLength: number; strategy: Exclude<TruncationStrategy, boolean>; side: Side },
@@ -91,9 +107,9 @@ export function truncate(
     return texts.map((text, i) => keep(text, now[i]));
   }
   const at = strategy === "only_first" ? 0 : 1;
-  if (at >= texts.length) throw new RangeError(`truncation "only_second" needs a second text`);
+  if (at >= texts.length) throw new OptionError(`truncation "only_second" needs a second text`);
   if (lengths[at] <= over)
-    throw new RangeError(
+    throw new OptionError(
       `truncation "${strategy}": ${over} tokens are too many, but that text has ${lengths[at]} only; maxLength is too small`,
     );
   return texts.map((text, i) => (i === at ? keep(text, lengths[at] - over) : text));
@@ -143,18 +159,19 @@ export function collect(all: readonly TextInputs[]): BatchEncoding {
 
 /**
  * A batch of equally long rows as int32 tensors [batch, tokens].
- * @throws RangeError when the rows differ in length: pad them
+ * @throws DataError when the rows differ in length: pad them
  */
 export function batchTensors(batch: BatchEncoding): {
   inputIds: Tensor;
   attentionMask: Tensor;
   tokenTypeIds?: Tensor;
 } {
+  checkList("batchTensors: inputIds", batch?.inputIds, "rows");
   const rows = batch.inputIds.length;
   const length = batch.inputIds[0]?.length ?? 0;
   batch.inputIds.forEach((row, i) => {
     if (row.length !== length)
-      throw new RangeError(`row ${i} has ${row.length} tokens, the first ${length}: encode with padding: true`);
+      throw new DataError(`row ${i} has ${row.length} tokens, the first ${length}: encode with padding: true`);
   });
   const made = (list: number[][]) => tensor(Int32Array.from(list.flat()), [rows, length]);
   return {

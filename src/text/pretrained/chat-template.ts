@@ -1,5 +1,7 @@
 import { Template } from "@huggingface/jinja";
 import { DataError } from "../../data/lines.ts";
+import { checkList } from "../check.ts";
+import { renderTemplate } from "./jinja.ts";
 
 /** A message of a conversation; templates may read further fields. */
 export interface ChatMessage {
@@ -19,6 +21,8 @@ export interface ChatValues {
 
 // No text holds these characters: Unicode keeps them for programs' own use.
 const [OPEN, CLOSE] = ["\ufdd0", "\ufdd1"];
+/** The longest templates in use have some twenty thousand characters. */
+const LONGEST = 1_000_000;
 const GENERATION = /\{%-?\s*generation\s*-?%\}/;
 
 /** `{% generation %}` and its end as marks in the output: the language itself does not know them. */
@@ -33,10 +37,14 @@ function withMarks(source: string): string {
 export class ChatTemplate {
   readonly #template: Template;
   readonly #marks: boolean;
+  readonly #where: string;
 
   /** Throws {@link DataError} for a template that cannot be read. */
   constructor(source: string, where: string) {
     this.#marks = GENERATION.test(source);
+    this.#where = where === "" ? "" : ` of ${where}`;
+    if (source.length > LONGEST)
+      throw new DataError(`${where}: a template of ${source.length} characters; at most ${LONGEST} are read`);
     try {
       this.#template = new Template(withMarks(source));
     } catch (error) {
@@ -47,12 +55,21 @@ export class ChatTemplate {
     }
   }
 
-  #render({ messages, tools, documents, addGenerationPrompt = false, ...rest }: ChatValues): string {
+  #render(values: ChatValues): string {
+    checkList("the conversation", values.messages, "messages");
+    values.messages.forEach((message, i) => {
+      if (typeof message !== "object" || message === null || typeof message.role !== "string")
+        throw new DataError(`message ${i} has no role`, "A message is { role, content }.");
+    });
+    return this.#written(values);
+  }
+
+  #written({ messages, tools, documents, addGenerationPrompt = false, ...rest }: ChatValues): string {
     const values = { ...rest, messages, tools: tools ?? null, documents: documents ?? null };
     try {
-      return this.#template.render({ ...values, add_generation_prompt: addGenerationPrompt });
+      return renderTemplate(this.#template, { ...values, add_generation_prompt: addGenerationPrompt });
     } catch (error) {
-      throw new DataError(`the chat template: ${(error as Error).message}`);
+      throw new DataError(`the chat template${this.#where}: ${(error as Error).message}`);
     }
   }
 
@@ -93,4 +110,17 @@ export class ChatTemplate {
     });
     return { text, ranges };
   }
+}
+
+/** A chat template by its name; `default` is the one that is used. */
+export type Templates = ReadonlyMap<string, string>;
+
+/** The templates that tokenizer_config.json has. */
+export function templatesOf(value: unknown): Templates {
+  if (typeof value === "string") return new Map([["default", value]]);
+  if (!Array.isArray(value)) return new Map();
+  const isTemplate = (entry: unknown): entry is { name: string; template: string } =>
+    typeof (entry as { name?: unknown } | null)?.name === "string" &&
+    typeof (entry as { template?: unknown }).template === "string";
+  return new Map(value.filter(isTemplate).map(({ name, template }) => [name, template]));
 }

@@ -1,5 +1,6 @@
 import { maximum } from "../../backend/arrays.ts";
 import { checkOptions, type Known } from "../../backend/options.ts";
+import { DataError } from "../../data/lines.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import { batchTensors, type EncodeOptions, type TextInputs } from "./batch.ts";
 import type { PreTrainedTokenizer } from "./pretrained-tokenizer.ts";
@@ -32,7 +33,7 @@ const COLLATORS = {
 /**
  * Makes batches of encoded texts, as Transformers' `DataCollatorWithPadding`: filled up to the longest of each batch, `label` as
  * `labels` [batch], int32, or float32 where a number is not whole. For `collate` of a DataLoader or Trainer.
- * @throws RangeError (the function) where some examples of a batch have a label and others none
+ * @throws DataError (the function) where some examples of a batch have a label and others none
  */
 export function dataCollatorWithPadding(
   tokenizer: PreTrainedTokenizer,
@@ -52,7 +53,7 @@ export function dataCollatorWithPadding(
 
 /**
  * The same for a class per token, as Transformers' `DataCollatorForTokenClassification`: `labels` [batch, tokens], −100 on padding.
- * @throws RangeError (the function) where an example has not one label for each of its tokens
+ * @throws DataError (the function) where an example has not one label for each of its tokens
  */
 export function dataCollatorForTokenClassification(
   tokenizer: PreTrainedTokenizer,
@@ -67,7 +68,7 @@ export function dataCollatorForTokenClassification(
       const all = new Int32Array(rows * length).fill(-100);
       labels.forEach((row, i) => {
         const tokens = examples[i].inputIds.length;
-        if (row.length !== tokens) throw new RangeError(`example ${i}: ${row.length} labels for ${tokens} tokens`);
+        if (row.length !== tokens) throw new DataError(`example ${i}: ${row.length} labels for ${tokens} tokens`);
         all.set(row, i * length + (tokenizer.paddingSide === "left" ? length - tokens : 0));
       });
       return tensor(all, [rows, length]);
@@ -78,7 +79,7 @@ export function dataCollatorForTokenClassification(
 /**
  * The same for a text that is to be written, as Transformers' `DataCollatorForSeq2Seq`: `labels` [batch, longest], filled up with
  * −100 on the side where the tokenizer pads.
- * @throws RangeError (the function) where some examples of a batch have labels and others none
+ * @throws DataError (the function) where some examples of a batch have labels and others none
  */
 export function dataCollatorForSeq2Seq(
   tokenizer: PreTrainedTokenizer,
@@ -118,5 +119,5 @@ function answers<T>(all: readonly (T | undefined)[]): T[] | undefined {
   const without = all.indexOf(undefined);
   if (without < 0) return all as T[];
   if (all.every((answer) => answer === undefined)) return undefined;
-  throw new RangeError(`example ${without} of the batch has no label, others have`);
+  throw new DataError(`example ${without} of the batch has no label, others have`);
 }

@@ -1,12 +1,5 @@
 import { DataError } from "../../data/lines.ts";
-import type {
-  AddedTokenJson,
-  ModelJson,
-  NormalizerJson,
-  PostProcessorJson,
-  TokenizerJson,
-} from "../tokenizers/schema.ts";
-import { mergesOf, PieceType, type SentencePieceModel } from "./sentencepiece.ts";
+import type { AddedTokenJson, NormalizerJson, PostProcessorJson, TokenizerJson } from "../tokenizers/schema.ts";
 
 /** Settings of tokenizer_config.json, and special tokens by their roles. */
 export interface ConvertOptions {
@@ -16,7 +9,7 @@ export interface ConvertOptions {
 }
 
 /** `[CLS]`, `$A`, `$B:1` … : a template in the short form of `tokenizers`; special tokens have the ids that `idOf` gives. */
-function template(single: string, pair: string, idOf: (token: string) => number): PostProcessorJson {
+export function template(single: string, pair: string, idOf: (token: string) => number): PostProcessorJson {
   const specials = new Set<string>();
   const read = (text: string) =>
     text.split(" ").map((part) => {
@@ -31,7 +24,7 @@ function template(single: string, pair: string, idOf: (token: string) => number)
   return { type: "TemplateProcessing", ...parts, special_tokens };
 }
 
-function idIn(ids: ReadonlyMap<string, number>, source: string): (token: string) => number {
+export function idIn(ids: ReadonlyMap<string, number>, source: string): (token: string) => number {
   return (token) => {
     const id = ids.get(token);
     if (id === undefined) throw new DataError(`${source}: ${JSON.stringify(token)} is not in the vocabulary`);
@@ -39,10 +32,10 @@ function idIn(ids: ReadonlyMap<string, number>, source: string): (token: string)
   };
 }
 
-const added = (content: string, id: number, special = true, lstrip = false): AddedTokenJson => {
+export const added = (content: string, id: number, special = true, lstrip = false): AddedTokenJson => {
   return { id, content, single_word: false, lstrip, rstrip: false, normalized: false, special };
 };
-const whole = { version: "1.0", truncation: null, padding: null } as const;
+export const whole = { version: "1.0", truncation: null, padding: null } as const;
 const BYTES = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true } as const;
 
 /** BERT's tokenizer from the lines of vocab.txt. */
@@ -129,7 +122,7 @@ export function fromVocabJson(
   };
 }
 
-const BPE = {
+export const BPE = {
   type: "BPE",
   dropout: null,
   unk_token: null,
@@ -139,102 +132,6 @@ const BPE = {
   byte_fallback: false,
   ignore_merges: false,
 } as const;
-
-/** A SentencePiece model with the conventions of its class: Llama's bytes and start, T5's extra ids, XLM-R's own first ids. */
-export function fromSentencePiece(
-  spm: SentencePieceModel,
-  { config, tokens, className }: ConvertOptions,
-  source: string,
-): TokenizerJson {
-  const llama = className === "LlamaTokenizer";
-  const t5 = className === "T5Tokenizer" || className === "MT5Tokenizer";
-  const xlmRoberta = className === "XLMRobertaTokenizer";
-  let pieces = spm.pieces.map(({ piece, score }): [string, number] => [piece, score]);
-  let unkId = spm.unkId;
-  if (xlmRoberta) {
-    const first = ["<s>", "<pad>", "</s>", "<unk>"].map((piece): [string, number] => [piece, 0]);
-    pieces = [...first, ...pieces.slice(3), ["<mask>", 0]];
-    unkId = 3;
-  } else if (llama) {
-    pieces = pieces.map(([piece, score], id) => [piece, id < 3 ? 0 : score]);
-    unkId = 0;
-  }
-  const extra = t5 ? Number(config.extra_ids ?? 100) : 0;
-  if (!(Number.isInteger(extra) && extra >= 0 && extra <= 10_000))
-    throw new DataError(`${source}: extra_ids is ${extra}, expected a whole number up to 10000`);
-  for (let i = extra - 1; i >= 0; i--) pieces.push([`<extra_id_${i}>`, 0]);
-
-  const ids = new Map(pieces.map(([piece], id) => [piece, id]));
-  const idOf = idIn(ids, source);
-  const fallback = llama;
-  let model: ModelJson;
-  if (spm.type === "unigram") model = { type: "Unigram", unk_id: unkId, vocab: pieces, byte_fallback: fallback };
-  else {
-    const known = new Map(spm.pieces.map(({ piece }, id) => [piece, id]));
-    const merges = mergesOf(known, pieces);
-    const unk_token = spm.unkPiece;
-    model = { ...BPE, unk_token, fuse_unk: true, byte_fallback: fallback, vocab: Object.fromEntries(ids), merges };
-  }
-
-  const special = new Set(Object.values(tokens));
-  const addedTokens = new Map<string, AddedTokenJson>();
-  spm.pieces.forEach(({ piece, type }) => {
-    if (type !== PieceType.control && type !== PieceType.userDefined) return;
-    const id = ids.get(piece);
-    if (id !== undefined) addedTokens.set(piece, added(piece, id, type === PieceType.control || special.has(piece)));
-  });
-  for (let i = 0; i < extra; i++) {
-    const content = `<extra_id_${i}>`;
-    addedTokens.set(content, added(content, idOf(content)));
-  }
-
-  const sign = "▁";
-  const legacy = config.legacy !== false;
-  const prefix = config.add_prefix_space !== false;
-  const prepend_scheme = prefix ? (legacy ? "always" : "first") : "never";
-  const metaspace = { type: "Metaspace", replacement: sign, prepend_scheme, split: !llama } as const;
-  const space = { String: " " };
-  let normalizer: NormalizerJson | null = {
-    type: "Sequence",
-    normalizers: [
-      ...(spm.charsMap.length > 0
-        ? [{ type: "Precompiled", precompiled_charsmap: toBase64(spm.charsMap) } as const]
-        : []),
-      { type: "Strip", strip_left: false, strip_right: true },
-      { type: "Replace", pattern: { Regex: " {2,}" }, content: sign },
-    ],
-  };
-  if (llama) {
-    const replace = { type: "Replace", pattern: space, content: sign } as const;
-    const steps = prefix ? [{ type: "Prepend", prepend: sign } as const, replace] : [replace];
-    normalizer = legacy ? { type: "Sequence", normalizers: steps } : null;
-  }
-  return {
-    ...whole,
-    added_tokens: [...addedTokens.values()].sort((a, b) => a.id - b.id),
-    normalizer,
-    pre_tokenizer: llama && legacy ? null : metaspace,
-    post_processor: llama
-      ? llamaTemplate(config, tokens, idOf)
-      : t5
-        ? template("$A </s>", "$A </s> $B </s>", idOf)
-        : xlmRoberta
-          ? template("<s> $A </s>", "<s> $A </s> </s> $B </s>", idOf)
-          : null,
-    decoder: llama
-      ? {
-          type: "Sequence",
-          decoders: [
-            { type: "Replace", pattern: { String: sign }, content: " " },
-            { type: "ByteFallback" },
-            { type: "Fuse" },
-            ...(prefix ? [{ type: "Strip", content: " ", start: 1, stop: 0 } as const] : []),
-          ],
-        }
-      : metaspace,
-    model,
-  };
-}
 
 /** Llama's template: the start before each text, the end after each, as `add_bos_token` and `add_eos_token` say. */
 export function llamaTemplate(
@@ -247,10 +144,4 @@ export function llamaTemplate(
   const around = (text: string, type: number) =>
     [bos && `${bos}:${type}`, `${text}:${type}`, eos && `${eos}:${type}`].filter(Boolean).join(" ");
   return template(around("$A", 0), `${around("$A", 0)} ${around("$B", 1)}`, idOf);
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }

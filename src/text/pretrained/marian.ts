@@ -1,8 +1,9 @@
 import { DataError } from "../../data/lines.ts";
+import { checkText } from "../check.ts";
 import type { Sequence } from "../tokenizers/post-process.ts";
 import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { fromSentencePiece } from "./convert.ts";
+import { fromSentencePiece, sentencePieceNormalizer } from "./convert-spm.ts";
 import type { Backend } from "./pretrained-tokenizer.ts";
 import { PieceType, type SentencePieceModel } from "./sentencepiece.ts";
 
@@ -21,8 +22,7 @@ function splitter(spm: SentencePieceModel, special: readonly string[], source: s
     return { piece: found ? piece : `\ufdd0${piece}`, score, type: found ? type : PieceType.unused };
   });
   const options = { config: {}, tokens: {}, className: "MarianTokenizer" };
-  const json = fromSentencePiece({ ...spm, pieces, unkPiece: `\ufdd0${spm.unkPiece}` }, options, source);
-  const charsmap = json.normalizer?.type === "Sequence" ? json.normalizer.normalizers[0] : undefined;
+  const json = fromSentencePiece({ ...spm, pieces }, options, source);
   const ids = new Map(pieces.map(({ piece }, id) => [piece, id]));
   let next = pieces.length;
   const added = special.map((content) => {
@@ -32,16 +32,7 @@ function splitter(spm: SentencePieceModel, special: readonly string[], source: s
     {
       ...json,
       added_tokens: added,
-      normalizer: {
-        type: "Sequence",
-        normalizers: [
-          ...(charsmap?.type === "Precompiled" ? [{ ...charsmap, longest: true }] : []),
-          { type: "Replace", pattern: { Regex: "\\A +|[ ▁]+\\z" }, content: "" },
-          { type: "Replace", pattern: { Regex: " +" }, content: SIGN },
-          { type: "Prepend", prepend: SIGN },
-        ],
-      },
-      pre_tokenizer: null,
+      normalizer: sentencePieceNormalizer(spm, true),
     },
     source,
   );
@@ -87,7 +78,7 @@ export class MarianBackend implements Backend {
         const type = this.#special.has(token) ? PieceType.control : PieceType.normal;
         return { piece: token ?? `\ufdd0${id}`, score: scores.get(token) ?? lastScore(token ?? ""), type };
       });
-      const model = { ...spm.source, pieces, unkId: this.#unk, unkPiece: tokens.unk_token };
+      const model = { ...spm.source, pieces, unkId: this.#unk };
       // T5's conventions but for the extra tokens: the end after each text.
       return fromSentencePiece(model, { config: { extra_ids: 0 }, tokens, className: "T5Tokenizer" }, where);
     };
@@ -119,6 +110,7 @@ export class MarianBackend implements Backend {
   }
 
   cut(text: string, asTarget = false): Sequence {
+    checkText("encode", text);
     const code = /^>>.*?<</s.exec(text)?.[0] ?? "";
     const { tokens, offsets } = (asTarget ? this.#target : this.#source).cut(text.slice(code.length));
     const names = code === "" ? tokens : [code, ...tokens];
@@ -157,7 +149,8 @@ export class MarianBackend implements Backend {
     };
     for (const id of ids) {
       const token = this.#tokens[id];
-      if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
+      if (!Number.isInteger(id) || id < 0) throw new DataError(`decode: ${id} is no id: expected whole numbers from 0`);
+      if (token === undefined) continue;
       if (!this.#special.has(token)) pieces.push(token);
       else if (!skipSpecialTokens) {
         close();

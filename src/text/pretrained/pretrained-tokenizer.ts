@@ -1,8 +1,9 @@
 import { join } from "#platform";
 import { named, shownAs } from "../../backend/inspect.ts";
-import { checkOptions, type Known } from "../../backend/options.ts";
+import { checkOptions, type Known, OptionError } from "../../backend/options.ts";
 import { DataError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
+import { checkIterable, checkList, checkText } from "../check.ts";
 import { cleanUp } from "../tokenizers/decode.ts";
 import { specialRoles } from "../tokenizers/kinds.ts";
 import type { Encoding, Sequence } from "../tokenizers/post-process.ts";
@@ -10,6 +11,7 @@ import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import {
   type BatchEncoding,
+  checkEncode,
   collect,
   ENCODE,
   type EncodeOptions,
@@ -20,7 +22,7 @@ import {
   type TextInputs,
   truncate,
 } from "./batch.ts";
-import { type ChatMessage, ChatTemplate, type ChatValues } from "./chat-template.ts";
+import { type ChatMessage, ChatTemplate, type ChatValues, type Templates, templatesOf } from "./chat-template.ts";
 
 /** What cuts texts and puts special tokens around them: a {@link Tokenizer}, or what stands in its place. */
 export interface Backend {
@@ -46,9 +48,6 @@ export interface PreTrainedTokenizerOptions {
   /** Files that are kept as they are, for tokenizers that have no tokenizer.json. */
   files?: Readonly<Record<string, Uint8Array | string>>;
 }
-
-/** A chat template by its name; `default` is the one that is used. */
-type Templates = ReadonlyMap<string, string>;
 
 export type ChatOptions = Omit<ChatValues, "messages"> &
   Pick<EncodeOptions, "maxLength" | "truncation"> & {
@@ -172,47 +171,55 @@ export class PreTrainedTokenizer {
     return this.backend.cut(text).tokens;
   }
 
-  /** Ids of tokens; the unknown token's for those that are not in the vocabulary. Throws RangeError where there is none. */
+  /** Ids of tokens; the unknown token's for those that are not in the vocabulary. Throws {@link DataError} where there is none. */
   convertTokensToIds(tokens: string): number;
   convertTokensToIds(tokens: readonly string[]): number[];
   convertTokensToIds(tokens: string | readonly string[]): number | number[] {
-    if (typeof tokens !== "string") return tokens.map((token) => this.convertTokensToIds(token));
+    if (typeof tokens !== "string") {
+      checkList("convertTokensToIds", tokens, "tokens");
+      return tokens.map((token) => this.convertTokensToIds(token));
+    }
     const id = this.backend.tokenToId(tokens) ?? this.unkTokenId;
-    if (id === undefined) throw new RangeError(`${JSON.stringify(tokens)} is not in the vocabulary`);
+    if (id === undefined) throw new DataError(`${JSON.stringify(tokens)} is not in the vocabulary`);
     return id;
   }
 
-  /** Tokens of ids. Throws RangeError for an id that no token has. */
+  /** Tokens of ids. Throws {@link DataError} for an id that no token has. */
   convertIdsToTokens(ids: number): string;
   convertIdsToTokens(ids: readonly number[]): string[];
   convertIdsToTokens(ids: number | readonly number[]): string | string[] {
-    if (typeof ids !== "number") return ids.map((id) => this.convertIdsToTokens(id));
+    if (typeof ids !== "number") {
+      checkList("convertIdsToTokens", ids, "ids");
+      return ids.map((id) => this.convertIdsToTokens(id));
+    }
     const token = this.backend.idToToken(ids);
-    if (token === undefined) throw new RangeError(`no token has the id ${ids}; there are ${this.vocabSize}`);
+    if (token === undefined) throw new DataError(`no token has the id ${ids}; there are ${this.vocabSize}`);
     return token;
   }
 
   /**
    * A text, or a pair of texts, as the model takes it.
-   * @throws RangeError when `maxLength` cannot be kept; DataError for texts that the vocabulary cannot write
+   * @throws OptionError when `maxLength` cannot be kept; DataError for what is no text, and for texts that the vocabulary cannot write
    */
   encode(text: string, options?: EncodeOptions): TextInputs;
   encode(text: string, pair: string | undefined, options?: EncodeOptions): TextInputs;
   encode(text: string, pair?: string | EncodeOptions, options: EncodeOptions = {}): TextInputs {
-    const [second, settings] = typeof pair === "object" ? [undefined, pair] : [pair, options];
+    const [second, settings] = typeof pair === "object" && pair !== null ? [undefined, pair] : [pair, options];
     checkOptions("encode", settings, ENCODE, NOT_ENCODED);
     return this.#padded([this.#one(text, second, settings)], settings)[0];
   }
 
   /**
    * Texts, or pairs with `textPairs`, list by list; `batchTensors` makes tensors of it.
-   * @throws RangeError as {@link encode}, and when the two lists differ in length
+   * @throws as {@link encode}, and DataError when the two lists differ in length
    */
   encodeBatch(texts: readonly string[], all: EncodeOptions & { textPairs?: readonly string[] } = {}): BatchEncoding {
     const { textPairs, ...options } = all ?? {};
     checkOptions("encodeBatch", all, { ...ENCODE, textPairs: true }, NOT_ENCODED);
+    checkList("encodeBatch", texts, "texts");
+    if (textPairs !== undefined) checkList("encodeBatch: textPairs", textPairs, "texts");
     if (textPairs !== undefined && textPairs.length !== texts.length)
-      throw new RangeError(`${texts.length} texts, but ${textPairs.length} textPairs`);
+      throw new DataError(`${texts.length} texts, but ${textPairs.length} textPairs`);
     return collect(
       this.#padded(
         texts.map((text, i) => this.#one(text, textPairs?.[i], options)),
@@ -222,35 +229,35 @@ export class PreTrainedTokenizer {
   }
 
   #one(text: string, pair: string | undefined, options: EncodeOptions): TextInputs {
+    checkEncode(options);
+    checkText("encode", text);
     const { addSpecialTokens = true, maxLength, asTarget, returnTokenTypeIds = this.#tokenTypes } = options;
     const { truncation = maxLength !== undefined && options.padding !== "max_length" } = options;
-    let parts = (pair === undefined ? [text] : [text, pair]).map((one) => this.backend.cut(one, asTarget));
-    const limit = this.#limit(maxLength);
+    let parts = (typeof pair === "string" ? [text, pair] : [text]).map((one) => this.backend.cut(one, asTarget));
+    if (pair !== undefined && pair !== null) checkText("encode: the second text", pair);
+    const limit = maxLength ?? this.modelMaxLength;
     if (truncation !== false && limit !== Number.POSITIVE_INFINITY) {
-      const room = limit - (addSpecialTokens ? this.numSpecialTokensToAdd(pair !== undefined) : 0);
-      if (room < 0) throw new RangeError(`maxLength is ${limit}, less than the special tokens alone`);
+      const room = limit - (addSpecialTokens ? this.numSpecialTokensToAdd(parts.length > 1) : 0);
+      if (room < 0) throw new OptionError(`maxLength is ${limit}, less than the special tokens alone`);
       const strategy = truncation === true ? "longest_first" : truncation;
       parts = truncate(parts, { maxLength: room, strategy, side: options.truncationSide ?? this.truncationSide });
     }
     return inputsOf(this.backend.assemble(parts, addSpecialTokens), { ...options, returnTokenTypeIds });
   }
 
-  #limit(maxLength: number | undefined): number {
-    if (maxLength !== undefined && !(Number.isInteger(maxLength) && maxLength >= 0))
-      throw new RangeError(`maxLength is ${maxLength}, expected a whole number from 0 on`);
-    return maxLength ?? this.modelMaxLength;
-  }
-
   /**
    * Fills encoded texts up to one length, as `encodeBatch` with `padding` does; true (the longest) by default.
-   * @throws RangeError where the tokenizer has no padding token
+   * @throws OptionError where the tokenizer has no padding token
    */
   pad(
     inputs: readonly TextInputs[],
     all: Pick<EncodeOptions, "padding" | "maxLength" | "padToMultipleOf" | "paddingSide"> = {},
   ): BatchEncoding {
     checkOptions("pad", all, PAD, NOT_ENCODED);
-    const { padding = true, ...options } = all;
+    const { padding = true, ...options } = all ?? {};
+    checkEncode({ ...options, padding });
+    checkList("pad", inputs, "encoded texts");
+    inputs.forEach((one, i) => void checkList(`pad: inputIds of text ${i}`, one?.inputIds, "ids"));
     return collect(this.#padded([...inputs], { ...options, padding }));
   }
 
@@ -261,11 +268,11 @@ export class PreTrainedTokenizer {
     if (padding === false) return all;
     const { padTokenId } = this;
     if (padTokenId === undefined)
-      throw new RangeError("padding needs a padding token (pad_token), and this tokenizer has none");
+      throw new OptionError("padding needs a padding token (pad_token), and this tokenizer has none");
     let length = all.reduce((n, { inputIds }) => Math.max(n, inputIds.length), 0);
     if (padding === "max_length") {
-      const limit = this.#limit(maxLength);
-      if (limit === Number.POSITIVE_INFINITY) throw new RangeError('padding "max_length" needs maxLength');
+      const limit = maxLength ?? this.modelMaxLength;
+      if (limit === Number.POSITIVE_INFINITY) throw new OptionError('padding "max_length" needs maxLength');
       length = Math.max(length, limit);
     }
     length = Math.ceil(length / padToMultipleOf) * padToMultipleOf;
@@ -275,7 +282,7 @@ export class PreTrainedTokenizer {
   /**
    * The text of ids.
    * @param options.skipSpecialTokens leave special tokens out; true by default
-   * @throws RangeError for an id that no token has
+   * @throws DataError for what is no id; ids past the vocabulary decode to nothing
    */
   decode(
     ids: Iterable<number>,
@@ -283,12 +290,14 @@ export class PreTrainedTokenizer {
   ): string {
     checkOptions("decode", options, DECODE);
     const { skipSpecialTokens = true, cleanUpTokenizationSpaces = this.#cleanUp } = options ?? {};
+    checkIterable("decode", ids, "ids");
     const text = this.backend.decode(ids, { skipSpecialTokens });
     return cleanUpTokenizationSpaces ? cleanUp(text) : text;
   }
 
   batchDecode(rows: readonly Iterable<number>[], options?: Parameters<PreTrainedTokenizer["decode"]>[1]): string[] {
     checkOptions("batchDecode", options, DECODE);
+    checkList("batchDecode", rows, "lists of ids");
     return rows.map((ids) => this.decode(ids, options));
   }
 
@@ -379,15 +388,6 @@ export class PreTrainedTokenizer {
     write("tokenizer_config.json", config);
     write("special_tokens_map.json", specialTokensMap);
   }
-}
-
-function templatesOf(value: unknown): Templates {
-  if (typeof value === "string") return new Map([["default", value]]);
-  if (!Array.isArray(value)) return new Map();
-  const isTemplate = (entry: unknown): entry is { name: string; template: string } =>
-    typeof (entry as { name?: unknown } | null)?.name === "string" &&
-    typeof (entry as { template?: unknown }).template === "string";
-  return new Map(value.filter(isTemplate).map(({ name, template }) => [name, template]));
 }
 
 shownAs(

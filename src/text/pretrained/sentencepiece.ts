@@ -7,10 +7,22 @@ export const PieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, un
 
 /** A SentencePiece `.model`, as far as encoding and decoding need it. */
 export interface SentencePieceModel {
-  type: "unigram" | "bpe";
+  type: "unigram" | "bpe" | "char";
   pieces: { piece: string; score: number; type: number }[];
   unkId: number;
-  unkPiece: string;
+  /** −1 for those that the model does without. */
+  bosId: number;
+  eosId: number;
+  padId: number;
+  /** Unknown characters become the pieces of their bytes. */
+  byteFallback: boolean;
+  /** A space is put before each text, or behind it with `whitespaceAsSuffix`. */
+  addDummyPrefix: boolean;
+  whitespaceAsSuffix: boolean;
+  /** Spaces at both ends are left out, and runs of them become one. */
+  removeExtraWhitespaces: boolean;
+  /** Spaces are written as ▁. */
+  escapeWhitespaces: boolean;
   /** Bytes of the double-array trie with its texts; empty when texts are taken as they are. */
   charsMap: Uint8Array;
 }
@@ -37,7 +49,14 @@ export function readSentencePiece(bytes: Uint8Array, source: string): SentencePi
     type: "unigram",
     pieces: [],
     unkId: 0,
-    unkPiece: "<unk>",
+    bosId: 1,
+    eosId: 2,
+    padId: -1,
+    byteFallback: false,
+    addDummyPrefix: true,
+    whitespaceAsSuffix: false,
+    removeExtraWhitespaces: true,
+    escapeWhitespaces: true,
     charsMap: new Uint8Array(),
   };
   let kind = 1;
@@ -70,15 +89,24 @@ export function readSentencePiece(bytes: Uint8Array, source: string): SentencePi
         inside("trainer_spec", (reader) =>
           readMessage(reader.bytes(), {
             3: [Varint, (r) => (kind = r.int32())],
+            24: [Varint, (r) => (model.whitespaceAsSuffix = r.bool())],
+            35: [Varint, (r) => (model.byteFallback = r.bool())],
             40: [Varint, (r) => (model.unkId = r.int32())],
-            45: [LengthDelimited, (r) => (model.unkPiece = r.string())],
+            41: [Varint, (r) => (model.bosId = r.int32())],
+            42: [Varint, (r) => (model.eosId = r.int32())],
+            43: [Varint, (r) => (model.padId = r.int32())],
           }),
         ),
       ],
       3: [
         LengthDelimited,
         inside("normalizer_spec", (reader) =>
-          readMessage(reader.bytes(), { 2: [LengthDelimited, (r) => (model.charsMap = r.bytes())] }),
+          readMessage(reader.bytes(), {
+            2: [LengthDelimited, (r) => (model.charsMap = r.bytes())],
+            3: [Varint, (r) => (model.addDummyPrefix = r.bool())],
+            4: [Varint, (r) => (model.removeExtraWhitespaces = r.bool())],
+            5: [Varint, (r) => (model.escapeWhitespaces = r.bool())],
+          }),
         ),
       ],
     });
@@ -89,8 +117,12 @@ export function readSentencePiece(bytes: Uint8Array, source: string): SentencePi
     );
   }
   if (model.pieces.length === 0) throw new DataError(`${source}: no SentencePiece model: it has no pieces`);
-  if (kind !== 1 && kind !== 2)
-    throw new DataError(`${source}: trainer_spec.model_type is ${kind}; known are 1 (unigram) and 2 (bpe)`);
+  if (kind !== 1 && kind !== 2 && kind !== 4) {
+    throw new DataError(
+      `${source}: trainer_spec.model_type is ${kind}${kind === 3 ? " (word)" : ""}; known are 1 (unigram), 2 (bpe) and 4 (char)`,
+      kind === 3 ? "Train a word tokenizer of texts with trainTokenizer, or save this one as a tokenizer.json." : "",
+    );
+  }
   if (model.unkId < 0 || model.unkId >= model.pieces.length)
     throw new DataError(
       `${source}: trainer_spec.unk_id is ${model.unkId}, but there are ${model.pieces.length} pieces`,
@@ -99,7 +131,7 @@ export function readSentencePiece(bytes: Uint8Array, source: string): SentencePi
     if (piece === "" || !Number.isFinite(score))
       throw new DataError(`${source}: pieces.${i}: ${piece === "" ? "empty" : `the score is ${score}`}`);
   });
-  model.type = kind === 1 ? "unigram" : "bpe";
+  model.type = kind === 1 ? "unigram" : kind === 2 ? "bpe" : "char";
   return model;
 }
 

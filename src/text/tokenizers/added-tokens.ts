@@ -2,9 +2,10 @@ import type { Normalizer } from "./normalize.ts";
 import { escaped } from "./patterns.ts";
 import type { AddedTokenJson } from "./schema.ts";
 import { Span } from "./span.ts";
+import { table } from "./unicode.ts";
 
-const WORD_BEFORE = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
-const WORD_AFTER = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const WORD_BEFORE = new RegExp(`[${table("RUST_WORD")}]$`, "u");
+const WORD_AFTER = new RegExp(`^[${table("RUST_WORD")}]`, "u");
 const SPACE = /^\p{White_Space}$/u;
 
 /** A part of a text: an added token with its id, or text to cut. */
@@ -42,7 +43,12 @@ class Finder {
         (WORD_BEFORE.test(text.slice(Math.max(0, from - 2), from)) || WORD_AFTER.test(text.slice(to, to + 2)))
       )
         continue;
-      if (token.lstrip) while (from > at && SPACE.test(text[from - 1])) from--;
+      // What the token before has taken is not taken again.
+      if (token.lstrip) {
+        while (from > at && SPACE.test(text[from - 1])) from--;
+        from = Math.max(from, at);
+        if (from >= to) continue;
+      }
       if (token.rstrip) while (to < text.length && SPACE.test(text[to])) to++;
       if (from > at) parts.push({ span: span.part(text.slice(at, from), at) });
       parts.push({ span: span.part(text.slice(from, to), from), id: token.id });

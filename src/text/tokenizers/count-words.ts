@@ -1,3 +1,4 @@
+import { checkText } from "../check.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** The distinct pieces of a corpus and how often each occurs. */
@@ -24,6 +25,7 @@ export async function countWords(
   const counts: number[] = [];
   let done = 0;
   for await (const text of texts) {
+    checkText(`text ${done}`, text);
     for (const piece of pipeline.pieces(text)) {
       if (piece.special !== undefined) continue;
       const word = piece.span.text;

@@ -23,6 +23,8 @@ const CLEANUP: readonly [string, string][] = [
   [" 're", "'re"],
 ];
 
+const repaired = (text: string): string => CLEANUP.reduce((t, [from, to]) => t.replaceAll(from, to), text);
+
 /** Transformers' `clean_up_tokenization`: the same repair for a whole text, without "do not". */
 export function cleanUp(text: string): string {
   return CLEANUP.reduce((t, [from, to]) => (from === " do not" ? t : t.replaceAll(from, to)), text);
@@ -99,12 +101,21 @@ export function decoder(json: DecoderJson | null, where: string): Decoder {
       const pattern = compilePattern(json.pattern, `${where}.pattern`);
       return (tokens) => tokens.map((token) => token.replace(pattern, () => json.content));
     }
+    case "CTC":
+      return (tokens) =>
+        tokens
+          .filter((token, i) => i === 0 || token !== tokens[i - 1])
+          .map((token) => {
+            const text = token.replaceAll(json.pad_token, "");
+            return json.cleanup ? repaired(text).replaceAll(json.word_delimiter_token, " ") : text;
+          })
+          .filter((text) => text !== "");
     case "WordPiece":
       return (tokens) =>
         tokens.map((token, i) => {
           let text = token;
           if (i > 0) text = token.startsWith(json.prefix) ? token.slice(json.prefix.length) : ` ${token}`;
-          return json.cleanup ? CLEANUP.reduce((t, [from, to]) => t.replaceAll(from, to), text) : text;
+          return json.cleanup ? repaired(text) : text;
         });
     case "Metaspace": {
       const { replacement } = json;

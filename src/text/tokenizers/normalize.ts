@@ -5,15 +5,19 @@ import { grown } from "./pair-table.ts";
 import { compilePattern } from "./patterns.ts";
 import type { NormalizerJson } from "./schema.ts";
 import { Span } from "./span.ts";
+import { normalForm, one } from "./unicode.ts";
 
 /** A text as the model shall see it. */
 export type Normalizer = (span: Span) => Span;
 
 const CHINESE =
   /^[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]$/u;
-const REMOVED = /^[\p{Cc}\p{Cf}\p{Co}\ufffd]$/u;
+const REMOVED = one("CONTROLS");
 const SPACE = /^\p{White_Space}$/u;
-const MARK = /\p{Mn}/gu;
+const MARK = one("MARKS");
+const NONSPACING = one("NONSPACING");
+/** Where the order of marks may change, which a look at one character does not show. */
+const MARKS = /\p{M}\p{M}/u;
 /** Runs that at most change their case, and single other characters. */
 const RUNS = /[ -~]+|[^ -~]/gu;
 
@@ -31,14 +35,17 @@ function rewriteBert(
     else if (SPACE.test(text)) text = " ";
   }
   if (handle_chinese_chars && CHINESE.test(text)) text = ` ${text} `;
-  if (strip_accents ?? lowercase) text = text.normalize("NFD").replace(MARK, "");
+  if (strip_accents ?? lowercase) {
+    let kept = "";
+    for (const part of character > "\x7f" ? normalForm(text, "NFD") : text) if (!NONSPACING.test(part)) kept += part;
+    text = kept;
+  }
   return lowercase ? text.toLowerCase() : text;
 }
 
 /**
  * Rewrites character by character as Hugging Face does it (so a final sigma stays σ); printable ASCII at most changes its case.
- * What comes of a character has its range. Marks and punctuation follow this Node's Unicode; Hugging Face's tables for BERT are
- * older and know fewer.
+ * What comes of a character has its range.
  */
 function byCharacter(span: Span, lowercase: boolean, rewrite: (character: string) => string): Span {
   const parts: string[] = [];
@@ -70,9 +77,9 @@ function byCharacter(span: Span, lowercase: boolean, rewrite: (character: string
 /** Starters with what may combine with them: normal forms never reach over such a piece's borders. */
 const COMBINING = /[\p{M}\u1160-\u11ff\uff9e\uff9f]*/uy;
 
-function normalForm(span: Span, form: "NFC" | "NFD" | "NFKC" | "NFKD"): Span {
+function inNormalForm(span: Span, form: "NFC" | "NFD" | "NFKC" | "NFKD"): Span {
   const { text } = span;
-  if (text.normalize(form) === text) return span;
+  if (normalForm(text, form) === text) return span;
   const characters: string[] = [];
   const changes: number[] = [];
   for (let at = 0; at < text.length; ) {
@@ -80,7 +87,7 @@ function normalForm(span: Span, form: "NFC" | "NFD" | "NFKC" | "NFKD"): Span {
     COMBINING.exec(text);
     const end = COMBINING.lastIndex || at + 1;
     const old = [...text.slice(at, end)];
-    const now = [...text.slice(at, end).normalize(form)];
+    const now = [...normalForm(text.slice(at, end), form)];
     // More characters: those of the first grew. Fewer: the first took some.
     const more = now.length - old.length;
     now.forEach((character, i) => {
@@ -128,17 +135,24 @@ export function normalizer(json: NormalizerJson | null, where: string): Normaliz
       const steps = json.normalizers.map((step, i) => normalizer(step, `${where}.normalizers.${i}`));
       return (span) => steps.reduce((done, step) => step(done), span);
     }
-    case "BertNormalizer":
-      return (span) => byCharacter(span, json.lowercase, (character) => rewriteBert(character, json));
+    case "BertNormalizer": {
+      const once = (json: BertJson) => (span: Span) =>
+        byCharacter(span, json.lowercase, (character) => rewriteBert(character, json));
+      const whole = once(json);
+      if (!(json.strip_accents ?? json.lowercase)) return whole;
+      const clean = once({ ...json, strip_accents: false, lowercase: false });
+      const strip = once({ ...json, clean_text: false, handle_chinese_chars: false });
+      return (span) => (MARKS.test(span.text) ? strip(inNormalForm(clean(span), "NFD")) : whole(span));
+    }
     case "Lowercase":
       return (span) => byCharacter(span, true, (character) => character.toLowerCase());
     case "StripAccents":
-      return (span) => byCharacter(span, false, (character) => character.replace(MARK, ""));
+      return (span) => byCharacter(span, false, (character) => (MARK.test(character) ? "" : character));
     case "NFC":
     case "NFD":
     case "NFKC":
     case "NFKD":
-      return (span) => normalForm(span, json.type);
+      return (span) => inNormalForm(span, json.type);
     case "Nmt":
       return (span) => span.replace(NMT_REMOVED, "").replace(NMT_SPACE, " ");
     case "Strip":

@@ -2,19 +2,22 @@ import { asByteCharacters } from "./normalize.ts";
 import { compilePattern, escaped } from "./patterns.ts";
 import type { MetaspaceJson, PreTokenizerJson, SplitBehavior } from "./schema.ts";
 import type { Span } from "./span.ts";
+import { category, table } from "./unicode.ts";
 
 /** Cuts a text into pieces; tokens never cross their borders. */
 export type PreTokenizer = (span: Span) => Span[];
 
-// Expressions that match every part of a text, spaces too, so that positions follow from lengths. `\s` and `\w` are spelled out:
-// JavaScript's differ from those of Rust.
-const GPT2 =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
-const BERT = /[\p{P}!-/:-@[-`{-~]|[^\p{P}!-/:-@[-`{-~\p{White_Space}]+|\p{White_Space}+/gu;
-const WORDS =
-  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+|\p{White_Space}+/gu;
+// Expressions that match every part of a text, spaces too, so that positions follow from lengths. `\s` and `\w` are spelled out,
+// and the classes have their own tables: JavaScript's differ from those of Rust and of Oniguruma.
+const [L, N, P, W] = [category("L"), category("N"), table("PUNCTUATION"), table("RUST_WORD")];
+const GPT2 = new RegExp(
+  `'s|'t|'re|'ve|'m|'ll|'d| ?[${L}]+| ?[${N}]+| ?[^\\p{White_Space}${L}${N}]+|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+`,
+  "gu",
+);
+const BERT = new RegExp(`[${P}]|[^${P}\\p{White_Space}]+|\\p{White_Space}+`, "gu");
+const WORDS = new RegExp(`[${W}]+|[^${W}\\p{White_Space}]+|\\p{White_Space}+`, "gu");
 const SPACED = /\P{White_Space}+|\p{White_Space}+/gu;
-const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
+const PUNCTUATION = new RegExp(`[${P}]`, "gu");
 
 function cut(span: Span, pattern: RegExp, dropSpaces: boolean): Span[] {
   const parts: Span[] = [];
@@ -116,6 +119,8 @@ export function preTokenizer(json: PreTokenizerJson | null, where: string, bytes
       return splitter(PUNCTUATION, json.behavior);
     case "CharDelimiterSplit":
       return splitter(new RegExp(escaped(json.delimiter), "gu"), "Removed");
+    case "FixedLength":
+      return splitter(new RegExp(`[\\s\\S]{1,${json.length}}`, "gu"), "Isolated");
     case "Metaspace": {
       const { replacement, split } = json;
       const scheme = prependScheme(json);

@@ -3,7 +3,7 @@ import { DataError } from "../../data/lines.ts";
 
 /**
  * `tokenizer.json` of Hugging Face's `tokenizers`, all of it but what no published model of the known kinds uses (custom
- * components, `CTC`, `UnicodeScripts`). Unknown keys are left out, as there.
+ * components, `UnicodeScripts`). Unknown keys are left out, as there.
  */
 
 /** A vocabulary. Its own check, because zod's records lose the word `__proto__`. */
@@ -88,6 +88,7 @@ const preTokenizerStep = z.discriminatedUnion("type", [
   z.object({ type: z.literal("Digits"), individual_digits: z.boolean().default(false) }),
   z.object({ type: z.literal("Punctuation"), behavior: behavior.default("Isolated") }),
   z.object({ type: z.literal("CharDelimiterSplit"), delimiter: z.string().min(1) }),
+  z.object({ type: z.literal("FixedLength"), length: z.number().int().min(1).default(5) }),
 ]);
 const preTokenizerList = z.object({ type: z.literal("Sequence"), pretokenizers: z.array(preTokenizerStep) });
 const preTokenizer = z.discriminatedUnion("type", [
@@ -137,6 +138,12 @@ const decoderStep = z.discriminatedUnion("type", [
     stop: z.number().int().min(0),
   }),
   z.object({ type: z.literal("Replace"), pattern, content: z.string() }),
+  z.object({
+    type: z.literal("CTC"),
+    pad_token: z.string().min(1),
+    word_delimiter_token: z.string().min(1),
+    cleanup: z.boolean(),
+  }),
   plain("ByteFallback"),
   plain("Fuse"),
 ]);
@@ -174,10 +181,10 @@ const unigram = z.object({
 const wordLevel = z.object({ type: z.literal("WordLevel"), vocab, unk_token: z.string() });
 
 const tokenizer = z.object({
-  version: z.literal("1.0"),
-  truncation: z.unknown(),
-  padding: z.unknown(),
-  added_tokens: z.array(addedToken),
+  version: z.literal("1.0").default("1.0"),
+  truncation: z.unknown().default(null),
+  padding: z.unknown().default(null),
+  added_tokens: z.array(addedToken).default([]),
   normalizer: normalizer.nullable().default(null),
   pre_tokenizer: preTokenizer.nullable().default(null),
   post_processor: postProcessor.nullable().default(null),

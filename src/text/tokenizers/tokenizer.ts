@@ -3,6 +3,7 @@ import { named, shownAs } from "../../backend/inspect.ts";
 import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError } from "../../data/lines.ts";
 import { writeFileAtomic } from "../../formats/atomic.ts";
+import { checkIterable, checkText } from "../check.ts";
 import { Bpe } from "./bpe.ts";
 import { type Decoder, decoder } from "./decode.ts";
 import { specialRoles, type TokenizerKind } from "./kinds.ts";
@@ -152,6 +153,7 @@ export class Tokenizer {
 
   /** The tokens of a text alone. */
   cut(text: string): Sequence {
+    checkText("encode", text);
     const out: Sequence = { ids: [], tokens: [], offsets: [] };
     for (const { special, span } of this.#pipeline.pieces(text)) {
       if (special !== undefined) {
@@ -183,15 +185,17 @@ export class Tokenizer {
 
   /**
    * @param options.skipSpecialTokens leave special tokens out; true by default
-   * @throws RangeError for an id that no token has
+   * @throws DataError for what is no id. Ids past the vocabulary, which a model's padded table may give, decode to nothing.
    */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string {
     checkOptions("Tokenizer.decode", options, DECODE);
     const { skipSpecialTokens = true } = options ?? {};
+    checkIterable("decode", ids, "ids");
     const tokens: string[] = [];
     for (const id of ids) {
       const token = this.idToToken(id);
-      if (token === undefined) throw new RangeError(`no token has the id ${id}; there are ${this.vocabSize}`);
+      if (!Number.isInteger(id) || id < 0) throw new DataError(`decode: ${id} is no id: expected whole numbers from 0`);
+      if (token === undefined) continue;
       if (!skipSpecialTokens || !this.#special.has(id)) tokens.push(token);
     }
     return this.#decode(tokens).join("");

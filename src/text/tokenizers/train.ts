@@ -1,5 +1,6 @@
-import { checkOptions, type Known } from "../../backend/options.ts";
+import { checkOptions, type Known, OptionError } from "../../backend/options.ts";
 import { DataError } from "../../data/lines.ts";
+import { checkIterable, checkList, checkOneOf, checkText, checkWhole } from "../check.ts";
 import { BYTE_CHARACTERS } from "./bpe.ts";
 import { learnMerges } from "./bpe-train.ts";
 import { countWords, type OnTokenizerProgress, type WordCounts } from "./count-words.ts";
@@ -40,11 +41,6 @@ const TRAINERS = {
   maxTokenLength: "Pieces are as long as the texts have them.",
 };
 
-const whole = (name: string, value: number, least: number): void => {
-  if (!Number.isInteger(value) || value < least)
-    throw new RangeError(`${name} is ${value}, expected a whole number from ${least} on`);
-};
-
 function byteMerges(
   { words, counts }: WordCounts,
   options: {
@@ -83,7 +79,7 @@ function byteMerges(
 /**
  * Trains a tokenizer on texts: byte-level BPE as GPT-2's, WordPiece as BERT's, Unigram as SentencePiece's, words, or
  * characters. The same texts give the same tokenizer.
- * @throws RangeError for sizes that cannot be; DataError when the texts are empty
+ * @throws OptionError for sizes that cannot be; DataError when the texts are empty
  */
 export async function trainTokenizer(
   kind: TokenizerKind,
@@ -91,18 +87,21 @@ export async function trainTokenizer(
   options: TokenizerTrainOptions = {},
 ): Promise<Tokenizer> {
   checkOptions("trainTokenizer", options, KNOWN, TRAINERS);
-  if (!TOKENIZER_KINDS.includes(kind))
-    throw new RangeError(`unknown kind of tokenizer ${kind}; there are ${TOKENIZER_KINDS.join(", ")}`);
+  checkOneOf("the kind of tokenizer", kind, TOKENIZER_KINDS);
+  if (kind === undefined) throw new OptionError(`no kind of tokenizer; there are ${TOKENIZER_KINDS.join(", ")}`);
+  checkIterable("trainTokenizer", texts, "texts");
   const { vocabSize = 30_000, specialTokens = SPECIAL_TOKENS[kind], onProgress } = options;
   const { minFrequency = kind === "bpe" || kind === "wordpiece" ? 2 : 1 } = options;
   const { lowercase = kind === "wordpiece", splitPunctuation = true } = options;
-  whole("minFrequency", minFrequency, 1);
+  checkWhole("minFrequency", minFrequency, 1);
+  checkList("specialTokens", specialTokens, "texts");
+  specialTokens.forEach((token, i) => void checkText(`specialTokens.${i}`, token));
   if (new Set(specialTokens).size < specialTokens.length || specialTokens.includes(""))
-    throw new RangeError(`special tokens must differ and not be empty: ${JSON.stringify(specialTokens)}`);
+    throw new OptionError(`special tokens must differ and not be empty: ${JSON.stringify(specialTokens)}`);
   const unknown = specialTokens.find((token) => /unk/i.test(token));
   if (unknown === undefined && kind !== "bpe")
-    throw new RangeError(`${kind}: the special tokens need an unknown token, such as <unk>`);
-  whole("vocabSize", vocabSize, specialTokens.length + (kind === "bpe" ? 256 : 2));
+    throw new OptionError(`${kind}: the special tokens need an unknown token, such as <unk>`);
+  checkWhole("vocabSize", vocabSize, specialTokens.length + (kind === "bpe" ? 256 : 2));
 
   const description = describeKind(kind, { specialTokens, lowercase, splitPunctuation });
   const counted = await countWords(texts, new Pipeline(description, "tokenizer"), onProgress);
