@@ -13,6 +13,7 @@ import { affine, dropout, gelu, linear, lora, relu, sigmoid, silu, tanh } from "
 import { noGrad } from "../../tensor/no-grad.ts";
 import { sameShape, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { refuseExponential } from "../../text/exponential.ts";
 import { Conv1D } from "./conv1d.ts";
 import { type LoraConfig, LoraError, loraJson, makeLoraConfig, readLoraConfig } from "./lora-config.ts";
 import type { PreTrainedModel } from "./model.ts";
@@ -74,10 +75,20 @@ const endsWith = (name: string, end: string) => name === end || name.endsWith(`.
 const HEADS = ["classifier", "score", "qa_outputs"];
 const OUTPUTS = [...HEADS, "lm_head", "cls", "vocab_projector", "generator_lm_head"];
 
+/** The last expressions: each is asked for every name. */
+const known = new Map<string, RegExp>();
+
 /** A regular expression of whole names. */
 function pattern(source: string): RegExp {
+  const before = known.get(source);
+  if (before !== undefined) return before;
   try {
-    return new RegExp(`^(?:${source})$`);
+    const expression = new RegExp(`^(?:${source})$`);
+    // Files are of others: what takes exponential time is refused.
+    refuseExponential(expression, source);
+    if (known.size >= 64) known.clear();
+    known.set(source, expression);
+    return expression;
   } catch (error) {
     throw new LoraError(`LoRA: ${(error as Error).message}`);
   }

@@ -1,5 +1,6 @@
 import { DataError } from "../../data/lines.ts";
 import { checkText } from "../check.ts";
+import { vocabularyOf } from "../tokenizers/model.ts";
 import type { Sequence } from "../tokenizers/post-process.ts";
 import type { TokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -44,7 +45,7 @@ function splitter(spm: SentencePieceModel, special: readonly string[], source: s
  */
 export class MarianBackend implements Backend {
   readonly #vocab: ReadonlyMap<string, number>;
-  readonly #tokens: string[] = [];
+  readonly #tokens: readonly string[];
   readonly #source: Tokenizer;
   readonly #target: Tokenizer;
   readonly #special: ReadonlySet<string>;
@@ -59,8 +60,11 @@ export class MarianBackend implements Backend {
     tokens: Readonly<Record<string, string>>,
     where: string,
   ) {
-    this.#vocab = new Map(Object.entries(vocab));
-    for (const [token, id] of this.#vocab) this.#tokens[id] = token;
+    const { tokens: names, ids } = vocabularyOf(vocab, `${where}: vocab.json`);
+    if (names.length > 2 * ids.size + 1000)
+      throw new DataError(`${where}: vocab.json: ids up to ${names.length - 1}, but there are ${ids.size} tokens`);
+    this.#vocab = ids;
+    this.#tokens = names;
     const special = [...new Set(Object.values(tokens))];
     this.#special = new Set(special);
     this.#source = splitter(spm.source, special, `${where}: source.spm`);

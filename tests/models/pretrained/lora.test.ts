@@ -118,6 +118,7 @@ describe("LoRA", () => {
     expect(() => new PeftModel(build("bert"), { targetModules: ["q_proj"] })).toThrow('no linear layer ["q_proj"]');
     expect(() => new PeftModel(build("bert"), { r: 0 })).toThrow("rank of 0");
     expect(() => new PeftModel(build("bert"), { targetModules: "(" })).toThrow(/LoRA: .*(regular expression|parenthe)/);
+    expect(() => new PeftModel(build("bert"), { targetModules: "(a+|[a-z])+x" })).toThrow(/LoRA: .*exponential time/);
     const open = (name: Name, change?: object) => () => {
       writeAdapter("bert", change);
       return PeftModel.fromPretrained(build(name), folder);
