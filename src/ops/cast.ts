@@ -15,7 +15,7 @@ const cast = defineOp("to", {
  */
 export function to(x: Tensor, dtype: DType): Tensor {
   checkTensor("to", x);
-  if (x.dtype === dtype) return x;
+  if (x.dtype === dtype && x.storage.alive) return x;
   checkDType("to", dtype);
   return cast(x, dtype);
 }
