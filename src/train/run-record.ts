@@ -1,4 +1,15 @@
-import { basename, contentDigest, existsSync, join, lstatSync, readdirSync, readFileSync } from "#platform";
+import {
+  basename,
+  contentDigest,
+  existsSync,
+  hostname,
+  join,
+  lstatSync,
+  processId,
+  processRuns,
+  readdirSync,
+  readFileSync,
+} from "#platform";
 
 /** The name of a run's record, unless the user has a file of this name. */
 const RECORD = "run.json";
@@ -11,6 +22,8 @@ export type FileEntry = { size: number; digest: string } | { writing: true } | {
 export interface RunRecord {
   version: number;
   status: "running" | "finished";
+  /** Who writes here: process, machine, and a name of this very run. */
+  owner?: string;
   fingerprint: string;
   /** Whether the files of a model are to be written after training (`reserved`), or are there. */
   model?: "reserved" | "saved";
@@ -37,6 +50,24 @@ export const isModelFile = (name: string): boolean =>
 /** `name` with a number before its ending, from 2 on. */
 export const numbered = (name: string, n: number): string =>
   n === 1 ? name : name.replace(/^(.*?)(\.[a-z]+)?$/, (_, stem, ending = "") => `${stem}-${n}${ending}`);
+
+/** Runs of this thread that are under way. */
+const underWay = new Set<string>();
+/** A name for a run that begins. */
+export function claim(): string {
+  const owner = `${processId()} ${hostname()} ${Math.random().toString(36).slice(2)}`;
+  underWay.add(owner);
+  return owner;
+}
+export const unclaim = (owner: string): boolean => underWay.delete(owner);
+/** The process that is training in a folder now, by its record; undefined where none is, or it is on another machine. */
+export function busyWith({ status, owner }: RunRecord): string | undefined {
+  if (status !== "running" || typeof owner !== "string") return undefined;
+  const [id, host] = owner.split(" ");
+  if (host !== hostname() || !/^\d+$/.test(id)) return undefined;
+  const busy = Number(id) === processId() ? underWay.has(owner) : processRuns(Number(id));
+  return busy ? id : undefined;
+}
 
 export function kindOf(path: string): "file" | "folder" | "link" | undefined {
   try {

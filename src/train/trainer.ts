@@ -56,6 +56,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   /** A second `train()` begins anew in the folder of the first. */
   #wrote = false;
   #training = false;
+  #folder: RunFolder | undefined;
 
   /**
    * @throws OptionError for names that there are not, with the nearest that there is, and for settings out of range; ShoshinError
@@ -198,6 +199,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       return await this.#train();
     } finally {
       this.#training = false;
+      this.#folder?.release();
     }
   }
 
@@ -225,6 +227,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
             ...{ resume, fingerprint, model: this.#o.savesModel },
             overwrite: overwriteOutputDir || this.#wrote,
           });
+    this.#folder = folder;
     const before = this.#finishedRun(folder, isolation);
     if (before !== undefined) {
       this.#progress.note("this run has finished: nothing to do");
@@ -238,12 +241,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     folder?.goOn(fingerprint, this.#o.savesModel === true);
     this.#wrote = true;
     const run = standingOf(resumed);
-    if (
-      args.loadBestModelAtEnd &&
-      folder !== undefined &&
-      run.bestStep !== undefined &&
-      !folder.fileOf("best.safetensors")
-    )
+    const lost = run.bestStep !== undefined && folder !== undefined && !folder.fileOf("best.safetensors");
+    if (args.loadBestModelAtEnd && lost)
       Object.assign(run, { bestMetric: undefined, bestLoss: undefined, bestStep: undefined });
     scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
     const log = folder && new RunLog(folder, run.globalStep);

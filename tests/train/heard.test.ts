@@ -162,3 +162,10 @@ test("a group that is added learns from then on, with the schedule", () => {
   expect([a.item(), b.item()]).toEqual([expect.closeTo(0.9, 5), expect.closeTo(0.8, 5)]);
   expect(scheduler.getLastLr()).toEqual([0.05, 0.1]);
 });
+
+test("a state that is no Map, and apply without a function, are refused", () => {
+  const layer = new nn.Linear(2, 1);
+  for (const state of [null, undefined, [], 3, Object.fromEntries(layer.stateDict())])
+    expect(() => layer.loadStateDict(state as never)).toThrow(ShoshinError);
+  expect(() => layer.apply(3 as never)).toThrow(ShoshinError);
+});
