@@ -101,6 +101,14 @@ export function unchanged(folder: string, name: string, entry: FileEntry): boole
   return lstatSync(path).size === entry.size && contentDigest(path) === entry.digest;
 }
 
+/** Whether an entry of a record is one, of a path inside the folder. */
+function isSound(path: string, entry: unknown): boolean {
+  if (entry === null || typeof entry !== "object") return false;
+  if (/^\/|\\|(^|\/)\.\.?(\/|$)/.test(path)) return false;
+  const { writing, grows, size, digest } = entry as Record<string, unknown>;
+  return writing === true || grows === true || (typeof size === "number" && typeof digest === "string");
+}
+
 function parsed(path: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(readFileSync(path, "utf8"));
@@ -118,8 +126,10 @@ export function findRecord(folder: string): { name: string; record?: RunRecord }
     if (kind === undefined) return { name };
     const value = kind === "file" ? parsed(join(folder, name)) : undefined;
     const { version, files, fingerprint } = value ?? {};
-    if (version === VERSION && typeof fingerprint === "string" && files !== null && typeof files === "object")
-      return { name, record: value as unknown as RunRecord };
+    if (version === VERSION && typeof fingerprint === "string" && files !== null && typeof files === "object") {
+      const sound = Object.entries(files as object).filter(([path, entry]) => isSound(path, entry));
+      return { name, record: { ...(value as unknown as RunRecord), files: Object.fromEntries(sound) } };
+    }
     // Version 0.1.0 wrote these two.
     if (value !== undefined && typeof fingerprint === "string" && typeof value.result === "object") return { name };
   }

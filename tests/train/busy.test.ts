@@ -60,3 +60,27 @@ test("another process is asked for by its number; one that ended holds nothing",
   ownedBy(`${pid} ${hostname()} x`);
   expect((await train({ resume: true })).steps).toBe(6);
 });
+
+test("a run is not resumed, nor written over, with another model", async () => {
+  await expect(train({}, failAt(3))).rejects.toThrow("mine");
+  const before = readFileSync(join(folder, "run", "checkpoint-2", "model.safetensors"));
+  const args = { outputDir: join(folder, "run"), quiet: true, maxSteps: 6, saveSteps: 2, resume: true };
+  const other = new Trainer({
+    model: new nn.Sequential(new nn.Linear(2, 3), new nn.Linear(3, 1)),
+    ...{ trainDataset: data, loss: nn.mseLoss, args },
+  });
+  await expect(other.train()).rejects.toThrow("is of another model");
+  expect(readFileSync(join(folder, "run", "checkpoint-2", "model.safetensors"))).toEqual(before);
+  expect((await train({ resume: true })).steps).toBe(6);
+});
+
+test("entries of a record that are none, or lead outside the folder, are nobody's", async () => {
+  await train({});
+  const path = join(folder, "run", "run.json");
+  writeFileSync(join(folder, "mine"), "");
+  const record = JSON.parse(readFileSync(path, "utf8"));
+  const outside = { "../mine": { writing: true }, a: null, b: 3, c: {} };
+  writeFileSync(path, JSON.stringify({ ...record, files: { ...record.files, ...outside } }));
+  expect((await train({ overwriteOutputDir: true })).steps).toBe(6);
+  expect(readFileSync(join(folder, "mine"), "utf8")).toBe("");
+});
