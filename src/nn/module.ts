@@ -184,6 +184,7 @@ export abstract class Module extends Callable {
 
   /** Calls `fn` with every module below and then with this one; returns this. */
   apply(fn: (module: Module) => void): this {
+    if (typeof fn !== "function") throw new ShoshinError("apply: expected a function of a module", "apply((m) => …)");
     const seen = new Set<Module>();
     const visit = (module: Module) => {
       if (seen.has(module)) return;
@@ -226,6 +227,11 @@ export abstract class Module extends Callable {
   ): { missing: string[]; unexpected: string[] } {
     checkOptions("loadStateDict", options, { strict: true }, { assign: "Values are copied; assign them yourself." });
     const { strict = true } = options;
+    if (typeof state?.has !== "function" || typeof state.keys !== "function")
+      throw new StateDictError(
+        `loadStateDict: expected a Map of tensors by name, found ${state === null ? "null" : Array.isArray(state) ? "an array" : typeof state}`,
+        "stateDict() gives one; of an object: new Map(Object.entries(state)).",
+      );
     const own = this.stateDict();
     const given = new Set([...own].flatMap(([name, t]) => (state.has(name) ? [t] : [])));
     const missing = [...own].flatMap(([name, t]) => (given.has(t) ? [] : [name]));

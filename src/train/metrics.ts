@@ -3,6 +3,9 @@ import { ShoshinError } from "../backend/errors.ts";
 type Values = ArrayLike<number>;
 
 function pairs(predicted: Values, target: Values): number {
+  for (const values of [predicted, target])
+    if (typeof values?.length !== "number" || typeof values === "string")
+      throw new ShoshinError(`metrics: expected numbers, found ${String(values)}`, "An array, or tensor.data().");
   if (predicted.length !== target.length || target.length === 0) {
     throw new ShoshinError(`metrics: ${predicted.length} predictions for ${target.length} targets`);
   }

@@ -3,7 +3,9 @@ import { ShoshinError } from "../backend/errors.ts";
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
 import {
+  busyWith,
   checkpointFiles,
+  claim,
   contentsOf,
   entryOf,
   filesOfOldRun,
@@ -16,6 +18,7 @@ import {
   type RunRecord,
   shown,
   unchanged,
+  unclaim,
 } from "./run-record.ts";
 
 /** A folder cannot take a run: something of the user's, or another run, is in it. Nothing was changed. */
@@ -70,6 +73,12 @@ export class RunFolder {
       throw writeError(path, error);
     }
     const { name, record } = findRecord(path);
+    const busy = record && busyWith(record);
+    if (busy !== undefined)
+      throw new RunFolderError(
+        `${path}: process ${busy} is training there`,
+        `Wait for it, or train into another folder. If process ${busy} is another program, remove "owner" from ${name}.`,
+      );
     const old = record === undefined ? filesOfOldRun(path) : undefined;
     if (!overwrite && !(resume && (record ?? old) !== undefined)) refuse(path, record, old !== undefined);
     cleanTemporary(path);
@@ -116,8 +125,16 @@ export class RunFolder {
 
   /** Takes over the fingerprint of a run that goes on. */
   goOn(fingerprint: string, model: boolean): void {
-    this.#record = { ...this.#record, fingerprint, status: "running", result: undefined };
+    this.#record = { ...this.#record, fingerprint, status: "running", result: undefined, owner: claim() };
     if (model) this.#record.model = "reserved";
+    this.#save();
+  }
+
+  /** The run is not under way any more, however it ended: another may begin here. */
+  release(): void {
+    const { owner } = this.#record;
+    if (owner === undefined || !unclaim(owner)) return;
+    this.#record.owner = undefined;
     this.#save();
   }
 
@@ -228,6 +245,8 @@ export class RunFolder {
   finish(fingerprint: string, result: object): void {
     this.#close();
     this.#record = { ...this.#record, status: "finished", fingerprint, result: { ...result } };
+    if (this.#record.owner !== undefined) unclaim(this.#record.owner);
+    this.#record.owner = undefined;
     this.#save();
   }
   /** The model's files are there, whole. */

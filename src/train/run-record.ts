@@ -1,4 +1,15 @@
-import { basename, contentDigest, existsSync, join, lstatSync, readdirSync, readFileSync } from "#platform";
+import {
+  basename,
+  contentDigest,
+  existsSync,
+  hostname,
+  join,
+  lstatSync,
+  processId,
+  processRuns,
+  readdirSync,
+  readFileSync,
+} from "#platform";
 
 /** The name of a run's record, unless the user has a file of this name. */
 const RECORD = "run.json";
@@ -11,6 +22,8 @@ export type FileEntry = { size: number; digest: string } | { writing: true } | {
 export interface RunRecord {
   version: number;
   status: "running" | "finished";
+  /** Who writes here: process, machine, and a name of this very run. */
+  owner?: string;
   fingerprint: string;
   /** Whether the files of a model are to be written after training (`reserved`), or are there. */
   model?: "reserved" | "saved";
@@ -37,6 +50,24 @@ export const isModelFile = (name: string): boolean =>
 /** `name` with a number before its ending, from 2 on. */
 export const numbered = (name: string, n: number): string =>
   n === 1 ? name : name.replace(/^(.*?)(\.[a-z]+)?$/, (_, stem, ending = "") => `${stem}-${n}${ending}`);
+
+/** Runs of this thread that are under way. */
+const underWay = new Set<string>();
+/** A name for a run that begins. */
+export function claim(): string {
+  const owner = `${processId()} ${hostname()} ${Math.random().toString(36).slice(2)}`;
+  underWay.add(owner);
+  return owner;
+}
+export const unclaim = (owner: string): boolean => underWay.delete(owner);
+/** The process that is training in a folder now, by its record; undefined where none is, or it is on another machine. */
+export function busyWith({ status, owner }: RunRecord): string | undefined {
+  if (status !== "running" || typeof owner !== "string") return undefined;
+  const [id, host] = owner.split(" ");
+  if (host !== hostname() || !/^\d+$/.test(id)) return undefined;
+  const busy = Number(id) === processId() ? underWay.has(owner) : processRuns(Number(id));
+  return busy ? id : undefined;
+}
 
 export function kindOf(path: string): "file" | "folder" | "link" | undefined {
   try {
@@ -70,6 +101,14 @@ export function unchanged(folder: string, name: string, entry: FileEntry): boole
   return lstatSync(path).size === entry.size && contentDigest(path) === entry.digest;
 }
 
+/** Whether an entry of a record is one, of a path inside the folder. */
+function isSound(path: string, entry: unknown): boolean {
+  if (entry === null || typeof entry !== "object") return false;
+  if (/^\/|\\|(^|\/)\.\.?(\/|$)/.test(path)) return false;
+  const { writing, grows, size, digest } = entry as Record<string, unknown>;
+  return writing === true || grows === true || (typeof size === "number" && typeof digest === "string");
+}
+
 function parsed(path: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(readFileSync(path, "utf8"));
@@ -87,8 +126,10 @@ export function findRecord(folder: string): { name: string; record?: RunRecord }
     if (kind === undefined) return { name };
     const value = kind === "file" ? parsed(join(folder, name)) : undefined;
     const { version, files, fingerprint } = value ?? {};
-    if (version === VERSION && typeof fingerprint === "string" && files !== null && typeof files === "object")
-      return { name, record: value as unknown as RunRecord };
+    if (version === VERSION && typeof fingerprint === "string" && files !== null && typeof files === "object") {
+      const sound = Object.entries(files as object).filter(([path, entry]) => isSound(path, entry));
+      return { name, record: { ...(value as unknown as RunRecord), files: Object.fromEntries(sound) } };
+    }
     // Version 0.1.0 wrote these two.
     if (value !== undefined && typeof fingerprint === "string" && typeof value.result === "object") return { name };
   }

@@ -3,6 +3,7 @@ import { backend, getPrecision } from "../backend/index.ts";
 import { named, shownAs } from "../backend/inspect.ts";
 import { OptionError } from "../backend/options.ts";
 import type { AnyDataset, BatchOf } from "../data/index.ts";
+import { StateDictError } from "../nn/index.ts";
 import { clipFactor } from "../optim/clip.ts";
 import { AveragedWeights, getScheduler, type LRScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
@@ -10,6 +11,7 @@ import { tidy } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments.ts";
 import { BestMetric } from "./best.ts";
+import { tellAll } from "./callbacks.ts";
 import {
   beyondLimit,
   CheckpointError,
@@ -32,7 +34,6 @@ import {
   checkMetrics,
   checkTrainerOptions,
   type Metrics,
-  type TrainerCallbacks,
   type TrainerOptions,
   type TrainResult,
 } from "./trainer-options.ts";
@@ -56,6 +57,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
   /** A second `train()` begins anew in the folder of the first. */
   #wrote = false;
   #training = false;
+  #folder: RunFolder | undefined;
 
   /**
    * @throws OptionError for names that there are not, with the nearest that there is, and for settings out of range; ShoshinError
@@ -129,6 +131,12 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         return state;
       } catch (error) {
         if (error instanceof CheckpointError && error.message.includes("other settings")) throw error;
+        // Whole, and of something else: beginning anew would write over somebody's run.
+        if (error instanceof StateDictError)
+          throw new CheckpointError(
+            `${path} is of another model: ${error.message}`,
+            "Resume with the model of that run.",
+          );
         this.#progress.note(`warning: ${path} cannot be used: ${(error as Error).message}`);
       }
     }
@@ -198,17 +206,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       return await this.#train();
     } finally {
       this.#training = false;
+      this.#folder?.release();
     }
-  }
-
-  /** Tells the callbacks one after the other, in the run's precision; whether one wants to stop. */
-  async #tell(say: (c: TrainerCallbacks) => unknown, isolation: Isolation): Promise<boolean> {
-    let stop = false;
-    for (const c of this.#o.callbacks ?? []) {
-      const answer = isolation.precisely(() => say(c));
-      if ((answer instanceof Promise ? await answer : answer) === "stop") stop = true;
-    }
-    return stop;
   }
 
   async #train(): Promise<TrainResult> {
@@ -225,6 +224,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
             ...{ resume, fingerprint, model: this.#o.savesModel },
             overwrite: overwriteOutputDir || this.#wrote,
           });
+    this.#folder = folder;
     const before = this.#finishedRun(folder, isolation);
     if (before !== undefined) {
       this.#progress.note("this run has finished: nothing to do");
@@ -238,12 +238,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     folder?.goOn(fingerprint, this.#o.savesModel === true);
     this.#wrote = true;
     const run = standingOf(resumed);
-    if (
-      args.loadBestModelAtEnd &&
-      folder !== undefined &&
-      run.bestStep !== undefined &&
-      !folder.fileOf("best.safetensors")
-    )
+    const lost = run.bestStep !== undefined && folder !== undefined && !folder.fileOf("best.safetensors");
+    if (args.loadBestModelAtEnd && lost)
       Object.assign(run, { bestMetric: undefined, bestLoss: undefined, bestStep: undefined });
     scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
     const log = folder && new RunLog(folder, run.globalStep);
@@ -275,7 +271,8 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         model.train();
       }
       const metrics = latest;
-      if (await this.#tell((c) => c.onEvaluate?.({ step: run.globalStep, metrics }), isolation)) stop = true;
+      if (await tellAll(this.#o.callbacks, isolation, (c) => c.onEvaluate?.({ step: run.globalStep, metrics })))
+        stop = true;
       log?.write(run.globalStep, Object.fromEntries(Object.entries(latest).map(([name, v]) => [`eval/${name}`, v])));
       const facts = Object.entries(latest).map(([name, v]) => `${name} ${v.toFixed(4)}`);
       this.#progress.note(`epoch ${run.epoch}  step ${run.globalStep}  validation: ${facts.join("  ")}`);
@@ -341,7 +338,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         const done = { done: run.globalStep, total, epoch: run.epoch + 1, epochs };
         this.#progress.update({ ...done, loss: lastLoss, examplesPerSecond });
         const info = { step: run.globalStep, epoch: run.epoch, loss: lastLoss, learningRate };
-        if (await this.#tell((c) => c.onStepEnd?.({ ...info }), isolation)) stop = true;
+        if (await tellAll(this.#o.callbacks, isolation, (c) => c.onStepEnd?.({ ...info }))) stop = true;
         if (!epochEnds && !stop) {
           if (this.#measures && evaluates(args, run.globalStep, false)) await evaluate();
           if (saves(args, run.globalStep, { ends: false, stops: stop })) save();
@@ -353,7 +350,10 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         run.batch = 0;
         run.lossSum = 0;
         run.lossCount = 0;
-        if (await this.#tell((c) => c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch }), isolation)) stop = true;
+        if (
+          await tellAll(this.#o.callbacks, isolation, (c) => c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch }))
+        )
+          stop = true;
       }
       this.#progress.end();
       if (this.#measures && evaluates(args, run.globalStep, true)) await evaluate();

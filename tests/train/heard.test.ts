@@ -5,7 +5,7 @@ import { ArrayDataset } from "../../src/data/index.ts";
 import { manualSeed, type Tensor, tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW, getScheduler, LRScheduler, ReduceLROnPlateau, SGD } from "../../src/optim/index.ts";
-import { Trainer, type TrainerOptions } from "../../src/train/index.ts";
+import { accuracy, Trainer, type TrainerOptions } from "../../src/train/index.ts";
 
 const data = new ArrayDataset(
   Array.from({ length: 12 }, (_, i) => ({ x: [Math.sin(i), Math.cos(i)], y: [Math.sin(2 * i)] })),
@@ -161,4 +161,16 @@ test("a group that is added learns from then on, with the schedule", () => {
   scheduler.step();
   expect([a.item(), b.item()]).toEqual([expect.closeTo(0.9, 5), expect.closeTo(0.8, 5)]);
   expect(scheduler.getLastLr()).toEqual([0.05, 0.1]);
+});
+
+test("a state that is no Map, and apply without a function, are refused", () => {
+  const layer = new nn.Linear(2, 1);
+  for (const state of [null, undefined, [], 3, Object.fromEntries(layer.stateDict())])
+    expect(() => layer.loadStateDict(state as never)).toThrow(ShoshinError);
+  expect(() => layer.apply(3 as never)).toThrow(ShoshinError);
+});
+
+test("metrics of what are no numbers are refused", () => {
+  for (const values of [null, undefined, "101"])
+    expect(() => accuracy(values as never, [1, 0, 1])).toThrow(ShoshinError);
 });
