@@ -17,6 +17,9 @@ export async function resolveModel(
 ): Promise<string> {
   checkOptions("resolveModel", all, KNOWN, HUB_REFUSED);
   const { revision, purpose = "model", ...options } = all;
+  if (typeof spec !== "string" || spec === "") {
+    throw new HubError("no model is named", "Name a folder, or a model of the hub: hub:OWNER/NAME[@REVISION].");
+  }
   if (!spec.startsWith("hub:") && existsSync(spec)) {
     if (statSync(spec).isDirectory()) return spec;
     throw new HubError(`${spec} is a file`, "Name the folder that holds config.json and the weights.");

@@ -2,6 +2,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { VocabularyDecoder } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
@@ -36,6 +37,7 @@ export class BertModel extends named(PreTrainedModel<BertConfig>, "BertModel", B
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    checkInputs("BertModel", inputs);
     const output = this.encoder.forward(this.embeddings.forward(inputs), inputs, options);
     return { ...output, poolerOutput: this.pooler?.forward(output.lastHiddenState) };
   }

@@ -4,6 +4,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { BertEmbeddings } from "../bert/encoder.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { type ConfigOf, checkPadding, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
 import { ENCODER_REFUSED } from "../pretrained/config-keys.ts";
 import { VocabularyHead } from "../pretrained/encoder-heads.ts";
@@ -120,6 +121,7 @@ export class DistilBertModel extends named(PreTrainedModel<DistilBertConfig>, "D
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    checkInputs("DistilBertModel", inputs);
     return this.transformer.forward(this.embeddings.forward(inputs), inputs, options);
   }
 }

@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { BERT_KEYS, BERT_RULES, dropoutOf, KIN } from "../bert/config.ts";
 import { BertEmbeddings, BertLayer } from "../bert/encoder.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
 import { FirstTokenClassifier, VocabularyHead } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
@@ -49,7 +50,7 @@ export class ElectraModel extends named(PreTrainedModel<ElectraConfig>, "Electra
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
-    const embedded = this.embeddings.forward(inputs);
+    const embedded = this.embeddings.forward(checkInputs("ElectraModel", inputs));
     return this.encoder.forward(this.embeddings_project?.forward(embedded) ?? embedded, inputs, options);
   }
 }

@@ -7,6 +7,7 @@ import type { LmState } from "../causal-lm.ts";
 import { extend } from "../key-value-cache.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
 import {
@@ -144,7 +145,8 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
     this.ln_f = new nn.LayerNorm(config.nEmbd, { eps: config.layerNormEpsilon });
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
-  forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+  forward(inputs: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+    const { inputIds, attentionMask, positionIds } = checkInputs("GPT2Model", inputs);
     const [batch, t] = inputIds.shape;
     const mask = keyMask(attentionMask, batch, t);
     const x = this.#embed(inputIds, positionIds, 0);

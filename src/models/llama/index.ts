@@ -3,6 +3,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { checkPositions, type DecoderInputs, nextLayers, pastTokens, readLayers } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
@@ -56,7 +57,11 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
    * Throws ShapeError for a mask of another shape, or more tokens than the model is made for: `maxPositionEmbeddings`, as often as
    * the scaling of its positions stretches them; there is no end with `dynamic`.
    */
-  forward({ inputIds, attentionMask, positionIds }: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+  forward(inputs: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+    const { inputIds, attentionMask, positionIds } = checkInputs(
+      (this.constructor as typeof LlamaModel).architecture,
+      inputs,
+    );
     const context = this.#context(inputIds, 0, attentionMask, positionIds);
     const run = (layer: LlamaDecoderLayer, x: Tensor) => runLayer(this, (h) => layer.forward(h, context).x, x);
     return readLayers(this.layers, this.norm, this.embed_tokens.forward(inputIds), run, outputHiddenStates);

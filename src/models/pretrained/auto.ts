@@ -104,6 +104,8 @@ export const NOT_LOADED = {
 /** The labels that the options say, if any. Throws OptionError where they contradict each other. */
 function labelsGiven(options: FromPretrainedOptions): number | readonly string[] | undefined {
   const { labels, numLabels, id2label, label2id } = options;
+  if (labels !== undefined && typeof labels !== "number" && !Array.isArray(labels))
+    throw new OptionError("fromPretrained: labels: expected a number or a list of names");
   const byId = (map: Readonly<Record<string, string>>) =>
     Object.keys(map).map((_, i) => {
       if (typeof map[i] === "string") return map[i];

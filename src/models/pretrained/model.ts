@@ -1,4 +1,4 @@
-import { join, mkdirSync } from "#platform";
+import { existsSync, join, mkdirSync, statSync } from "#platform";
 import { ShoshinError } from "../../backend/errors.ts";
 import { checkOptions, type Known, OptionError } from "../../backend/options.ts";
 import {
@@ -6,6 +6,7 @@ import {
   readIntoTensor,
   type WeightsDType,
   type WeightsFile,
+  WriteError,
   weightsOf,
   writeFileAtomic,
   writeSafetensors,
@@ -227,6 +228,13 @@ export abstract class PreTrainedModel<C extends PretrainedConfig = PretrainedCon
     if (!WEIGHTS_DTYPES.includes(dtype))
       throw new OptionError(`savePretrained: dtype: ${dtype}`, `There are ${WEIGHTS_DTYPES.join(", ")}.`);
     const { architecture, configKind } = this.constructor as typeof PreTrainedModel;
+    if (typeof folder !== "string" || folder === "")
+      throw new OptionError("savePretrained: the folder has no name", "model.savePretrained(FOLDER)");
+    if (existsSync(folder) && !statSync(folder).isDirectory())
+      throw new WriteError(
+        `${folder} is a file`,
+        "Name a folder: config.json and model.safetensors are written there.",
+      );
     mkdirSync(folder, { recursive: true });
     writeSafetensors(join(folder, "model.safetensors"), weightsOf(this, dtype), { format: "pt" });
     // Version 4 of Transformers calls it `torch_dtype`.

@@ -4,6 +4,7 @@ import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import type { GenerationConfig } from "../generation-config.ts";
+import { checkInputs } from "./check-inputs.ts";
 import { ConfigError, type PretrainedConfig } from "./config.ts";
 import type { EncoderInputs, HeadOutput } from "./inputs.ts";
 import { tokenLoss } from "./losses.ts";
@@ -134,7 +135,7 @@ export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTraine
    * tokens than the model has positions.
    */
   forward(inputs: Seq2SeqInputs): Seq2SeqOutput {
-    const { inputIds, attentionMask, decoderAttentionMask, labels } = inputs;
+    const { inputIds, attentionMask, decoderAttentionMask, labels } = checkInputs("Seq2SeqModel", inputs);
     const ids = inputs.decoderInputIds ?? (labels && shiftTokensRight(labels, this.config));
     if (ids === undefined) throw new ShapeError("neither decoderInputIds nor labels were given");
     const memory = this.stacks.encoder.forward(inputIds, attentionMask);

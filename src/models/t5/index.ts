@@ -2,6 +2,7 @@ import type { WeightsFile } from "../../formats/index.ts";
 import type * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import { named } from "../pretrained/headed.ts";
 import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { LmHead, plainTable, plainWeight } from "../pretrained/layers.ts";
@@ -26,7 +27,8 @@ export class T5EncoderModel extends named(PreTrainedModel<T5Config>, "T5EncoderM
     this.encoder = new T5Stack(config, this.shared, false);
   }
   /** Throws ShapeError for a mask of another shape. */
-  forward({ inputIds, attentionMask }: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+  forward(inputs: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
+    const { inputIds, attentionMask } = checkInputs("T5EncoderModel", inputs);
     const hiddenStates: Tensor[] = [];
     const lastHiddenState = this.encoder.forward(inputIds, attentionMask, (x) => void hiddenStates.push(x));
     return { lastHiddenState, hiddenStates: outputHiddenStates ? hiddenStates : undefined };
