@@ -29,6 +29,7 @@ export const knownOptions = <T>(given: object, known: Known<T>): T =>
  * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
  * @param where the door, as the user called it: `Linear`, `Trainer: args`.
  * @param refused names of the field that are not done here, with what to do instead; wins over `known`.
+ * @param what they are called: `option`, `input`
  * @throws OptionError that names the option, the nearest known one, and all that there are.
  */
 export function checkOptions(
@@ -36,21 +37,25 @@ export function checkOptions(
   given: unknown,
   known: Readonly<Record<string, true>>,
   refused: Readonly<Record<string, string>> = {},
+  what = "option",
 ): void {
   if (given === undefined) return;
   if (given === null || typeof given !== "object" || Array.isArray(given)) {
     throw new OptionError(
-      `${where}: expected an object of options, found ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`,
+      `${where}: expected an object of ${what}s, found ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`,
     );
   }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
+    // A known name wins over a refused one in another spelling: `attention_mask`, `past_key_values`.
     if (Object.hasOwn(refused, name)) throw new OptionError(`${where}: ${name} is not supported`, refused[name]);
     if (Object.hasOwn(known, name)) continue;
+    const other = Object.keys(refused).find((key) => plain(key) === plain(name));
+    if (other !== undefined) throw new OptionError(`${where}: ${name} is not supported`, refused[other]);
     const names = Object.keys(known);
     const near = nearestName(name, names);
     throw new OptionError(
-      `${where}: unknown option ${name}`,
+      `${where}: unknown ${what} ${name}`,
       `${near === undefined ? "" : `Did you mean ${near}? `}${names.length === 0 ? "There are none." : `There are: ${names.join(", ")}.`}`,
     );
   }

@@ -1,6 +1,6 @@
 import { closeSync, fileStream, openSync, readSync, statSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
-import type { Known } from "../backend/options.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 
 /** A data file is missing, damaged or not what was expected. The message names the file and, where it can, the line. */
 export class DataError extends ShoshinError {}
@@ -150,6 +150,7 @@ export async function* readLines(
   encoding?: string,
   limits?: ReadLimits,
 ): AsyncGenerator<{ line: number; text: string }> {
+  checkOptions("readLines", limits, KNOWN_LIMITS);
   // The beginning of a line that has not ended, in the pieces in which it came: joined once, however long it gets.
   let rest: string[] = [];
   let length = 0;

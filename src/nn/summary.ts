@@ -49,6 +49,8 @@ export function layers(model: Module): LayerSummary[] {
   return rows;
 }
 
+const KNOWN = { batchSize: true, optimizer: true } as const;
+
 /**
  * Memory that training will need, from the model alone: parameters, gradients and optimizer state exactly; activations as
  * two float32 results of every linear layer per example, which is what a feed-forward net keeps.
@@ -57,7 +59,7 @@ export function estimateMemory(
   model: Module,
   options: { batchSize?: number; optimizer?: keyof typeof STATE } = {},
 ): MemoryEstimate {
-  checkOptions("estimateMemory", options, { batchSize: true, optimizer: true });
+  checkOptions("estimateMemory", options, KNOWN);
   const { batchSize = 1, optimizer = "adamw" } = options;
   checkSize("estimateMemory", "batchSize", batchSize);
   checkWord("estimateMemory", "optimizer", optimizer, Object.keys(STATE));
@@ -90,6 +92,7 @@ export function formatBytes(bytes: number): string {
 
 /** A table of the model's layers, their shapes and parameters, and the memory that training it needs. */
 export function summary(model: Module, options?: Parameters<typeof estimateMemory>[1]): string {
+  checkOptions("summary", options, KNOWN);
   const rows = layers(model).map((l) => [l.name, l.type, l.detail, number(l.parameters)]);
   const table = [["layer", "type", "shape", "parameters"], ...rows];
   const widths = [0, 1, 2, 3].map((c) => Math.max(...table.map((row) => row[c].length)));

@@ -131,7 +131,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   #add(given: ParamGroup<O>, seen: Set<Tensor>): void {
     const where = `${this.#kind.name}: a group`;
     const { params, ...own } = (given ?? {}) as ParamGroup<O>;
-    if (params === null || typeof params !== "object" || !(Symbol.iterator in params))
+    if (params === undefined || params === null || typeof params !== "object" || !(Symbol.iterator in params))
       throw new ShoshinError(`${where} has no params`, "A group is { params: [...], lr: 0.1, … }.");
     const members = [...params];
     checkOptions(where, own, this.#kind.options, REFUSED);

@@ -110,6 +110,7 @@ const anneal = (from: number, to: number, share: number) => to + ((from - to) / 
  * @throws ShoshinError for an unknown name.
  */
 export function scheduleFactor(name: ScheduleName, step: number, options: ScheduleOptions): number {
+  checkSchedule(name, options);
   const { numWarmupSteps: warmup = 0, numTrainingSteps: total, power = 1, gamma = 0.1 } = options;
   if (name === "one_cycle") {
     const { pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;

@@ -2,6 +2,7 @@ import { existsSync, join } from "#platform";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { DataError, resolveSource, type TextExample } from "../data/index.ts";
 import { autoModels, type Encoder } from "../models/index.ts";
+import { takenInputs } from "../models/pretrained/check-inputs.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
@@ -57,7 +58,7 @@ function embed(
   const encoded = list.map((text) => texts.encode([text]));
   for (const { rows, batch } of texts.batches(encoded, batchSize)) {
     const pooled = noGrad(() => {
-      const x = model.forward(batch).lastHiddenState;
+      const x = model.forward(takenInputs(model, batch)).lastHiddenState;
       const vectors = pooling === "cls" ? x.select(1, 0) : meanOverMask(x, batch.attentionMask);
       return normalize ? unitLength(vectors) : vectors.contiguous();
     });
@@ -105,7 +106,7 @@ function tokenVectors(
   const encoded = list.map((text) => texts.encode([text]));
   for (const { rows, batch } of texts.batches(encoded, batchSize)) {
     const x = noGrad(() => {
-      const states = model.forward(batch).lastHiddenState;
+      const states = model.forward(takenInputs(model, batch)).lastHiddenState;
       return normalize ? unitLength(states) : states;
     });
     const [data, [, t, width]] = [x.data(), x.shape];

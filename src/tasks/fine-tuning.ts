@@ -11,6 +11,7 @@ import {
   someOf,
   type TokenClassifier,
 } from "../models/index.ts";
+import { takenInputs } from "../models/pretrained/check-inputs.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -162,7 +163,7 @@ export async function fineTune<E extends { readonly inputIds: readonly number[] 
     trainDataset: new ArrayDataset(examples),
     lengths: examples.map((e) => e.inputIds.length),
     computeLoss: (batch) => {
-      const { loss, logits } = model.forward(batch);
+      const { loss, logits } = model.forward(takenInputs(model, batch));
       if (loss === undefined) throw new TaskError(`${model.config.modelType}: no loss`);
       if (labelSmoothing === 0 && weight === undefined) return loss;
       return crossEntropy(logits.reshape([-1, labels.length]), batch.labels.flatten(), { weight, labelSmoothing });

@@ -11,6 +11,7 @@ import {
 } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, configLabels, type PretrainedConfig, type SequenceClassifier } from "../models/index.ts";
+import { takenInputs } from "../models/pretrained/check-inputs.ts";
 import { mseLoss } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -92,14 +93,15 @@ class Classifier {
     const loader = new DataLoader(new ArrayDataset(sorted), { batchSize: 32, collate: this.collate });
     if (!this.regression) {
       const scorer = new ClassificationScorer(this.names.length);
-      for await (const { labels, ...batch } of loader) scorer.add(() => this.model.forward(batch).logits, labels);
+      for await (const { labels, ...batch } of loader)
+        scorer.add(() => this.model.forward(takenInputs(this.model, batch)).logits, labels);
       return scorer.metrics();
     }
     const [predicted, targets]: [number[], number[]] = [[], []];
     let loss = 0;
     for await (const { labels, ...batch } of loader) {
       const { scores, error } = noGrad(() => {
-        const scores = this.model.forward(batch).logits.squeeze(1);
+        const scores = this.model.forward(takenInputs(this.model, batch)).logits.squeeze(1);
         return { scores, error: mseLoss(scores, labels, { reduction: "sum" }) };
       });
       pushAll(predicted, scores.data());
@@ -124,7 +126,7 @@ class Classifier {
       inputs.map((texts) => this.texts.encode(texts)),
       batchSize,
     )) {
-      const logits = noGrad(() => this.model.forward(batch).logits);
+      const logits = noGrad(() => this.model.forward(takenInputs(this.model, batch)).logits);
       const data = logits.data();
       rows.forEach(({ i }, row) => {
         out[i] = Float32Array.from(data.subarray(row * width, (row + 1) * width));

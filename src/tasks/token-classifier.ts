@@ -2,6 +2,7 @@ import { maximum, pushAll } from "../backend/arrays.ts";
 import { ArrayDataset, DataLoader } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
+import { takenInputs } from "../models/pretrained/check-inputs.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -95,7 +96,7 @@ class PretrainedTagger {
     const sorted = new ArrayDataset(order.map((i) => pieces[i].piece));
     for await (const { labels, ...batch } of new DataLoader(sorted, { batchSize: 32, collate: this.collate })) {
       const { probabilities, sum } = noGrad(() => {
-        const logits = this.model.forward(batch).logits;
+        const logits = this.model.forward(takenInputs(this.model, batch)).logits;
         const sum = crossEntropy(logits.flatten(0, 1), labels.flatten(0, 1), { reduction: "sum" });
         return { probabilities: logits.softmax(), sum };
       });

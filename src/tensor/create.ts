@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../backend/backend.ts";
 import { ARRAYS, converted, HELD, INT_MAX, INT_MIN, isFloat } from "../backend/dtypes.ts";
 import { backend as defaultBackend } from "../backend/index.ts";
-import { checkOptions, type Known } from "../backend/options.ts";
+import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import { checkDType, scalarFor } from "./dtype.ts";
 import { normal, uniform } from "./random.ts";
 import { checkShape, describe, numel, type Shape, ShapeError, showShape } from "./shape.ts";
@@ -18,10 +18,16 @@ const REFUSED = {
   out: "Write into a tensor with out.copy_(made).",
 };
 
-/** Settings that are given, checked. */
-function checked(where: string, options: TensorOptions): TensorOptions {
+const NONE: TensorOptions = {};
+
+/** Settings that are given, checked; nothing is done where there are none. */
+function checked(where: string, options: TensorOptions | undefined): TensorOptions {
+  if (options === undefined || options === NONE) return NONE;
   checkOptions(where, options, KNOWN, REFUSED);
-  if (options.dtype !== undefined) checkDType(where, options.dtype);
+  const { dtype, requiresGrad } = options;
+  if (dtype !== undefined) checkDType(where, dtype);
+  if (requiresGrad !== undefined && typeof requiresGrad !== "boolean")
+    throw new OptionError(`${where}: requiresGrad: expected true or false, found ${describe(requiresGrad)}`);
   return options;
 }
 
@@ -106,7 +112,7 @@ function convert(data: TypedArray | WholeArray | number[], dtype: DType): TypedA
  * `dtype` says otherwise.
  * @throws ShapeError for ragged data, a shape with another number of elements, or values outside the dtype.
  */
-export function tensor(data: Data, shape?: Shape | TensorOptions, options: TensorOptions = {}): Tensor {
+export function tensor(data: Data, shape?: Shape | TensorOptions, options: TensorOptions = NONE): Tensor {
   if (shape !== undefined && !Array.isArray(shape)) return tensor(data, undefined, shape as TensorOptions);
   checked("tensor", options);
   const dtype = options.dtype ?? dtypeOf(data);
@@ -137,7 +143,7 @@ export function tensor(data: Data, shape?: Shape | TensorOptions, options: Tenso
 export function full(shape: Shape, value: number | boolean, options?: TensorOptions): Tensor {
   return filled("full", shape, value, options);
 }
-function filled(where: string, shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
+function filled(where: string, shape: Shape, value: number | boolean, options: TensorOptions = NONE): Tensor {
   checkShape(shape, where);
   const { dtype = typeof value === "boolean" ? "bool" : "float32" } = checked(where, options);
   const out = emptyTensor(shape, dtype);
@@ -147,13 +153,13 @@ function filled(where: string, shape: Shape, value: number | boolean, options: T
 export const zeros = (shape: Shape, options?: TensorOptions): Tensor => filled("zeros", shape, 0, options);
 export const ones = (shape: Shape, options?: TensorOptions): Tensor => filled("ones", shape, 1, options);
 /** Contents undefined. */
-export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+export function empty(shape: Shape, options: TensorOptions = NONE): Tensor {
   checkShape(shape, "empty");
   const out = emptyTensor(shape, checked("empty", options).dtype ?? "float32");
   return options.requiresGrad ? out.requiresGrad_() : out;
 }
 /** The identity matrix [n, m]. */
-export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
+export function eye(n: number, m = n, options: TensorOptions = NONE): Tensor {
   checkShape([n, m], "eye");
   checked("eye", options);
   const values = new Float64Array(n * m);
@@ -161,7 +167,7 @@ export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
   return tensor(values, [n, m], { dtype: "float32", ...options });
 }
 /** start, start + step, … below end (above it for a negative step); int64 when all three are whole, as in PyTorch. */
-export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
+export function arange(start: number, end?: number, step = 1, options: TensorOptions = NONE): Tensor {
   checked("arange", options);
   const [from, to] = end === undefined ? [0, start] : [start, end];
   if (step === 0 || !Number.isFinite((to - from) / step))
@@ -172,7 +178,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   return tensor(values, [length], { dtype: whole ? "int64" : "float32", ...options });
 }
 /** `count` values evenly from start to end, both included. */
-export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
+export function linspace(start: number, end: number, count: number, options: TensorOptions = NONE): Tensor {
   checkShape([count], "linspace");
   checked("linspace", options);
   const values = Float64Array.from({ length: count }, (_, i) =>
@@ -181,9 +187,9 @@ export function linspace(start: number, end: number, count: number, options: Ten
   return tensor(values, [count], { dtype: "float32", ...options });
 }
 /** Uniform on [0, 1). */
-export const rand = (shape: Shape, options: TensorOptions = {}): Tensor => random("rand", uniform, shape, options);
+export const rand = (shape: Shape, options: TensorOptions = NONE): Tensor => random("rand", uniform, shape, options);
 /** Standard normal. */
-export const randn = (shape: Shape, options: TensorOptions = {}): Tensor => random("randn", normal, shape, options);
+export const randn = (shape: Shape, options: TensorOptions = NONE): Tensor => random("randn", normal, shape, options);
 function random(where: string, draw: (n: number) => Float64Array, shape: Shape, options: TensorOptions): Tensor {
   checkShape(shape, where);
   const { dtype = "float32" } = checked(where, options);
@@ -192,7 +198,7 @@ function random(where: string, draw: (n: number) => Float64Array, shape: Shape, 
   return tensor(draw(numel(shape)), shape, { ...options, dtype });
 }
 /** Whole numbers from low to high − 1: int64, as in PyTorch, unless `dtype` says otherwise. */
-export function randint(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
+export function randint(low: number, high: number, shape: Shape, options: TensorOptions = NONE): Tensor {
   checkShape(shape, "randint");
   checked("randint", options);
   if (!(Number.isInteger(low) && Number.isInteger(high) && low < high)) {

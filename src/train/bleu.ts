@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { BLEU_TOKENIZERS, type BleuTokenizer, bleuTokenize } from "./bleu-tokenize.ts";
 
 /** References of each hypothesis: one, or several, whose number may differ from one hypothesis to the next. */
@@ -117,6 +118,21 @@ function nearest(length: number, lengths: readonly number[]): number {
   });
 }
 
+const KNOWN: Known<BleuOptions> = {
+  tokenize: true,
+  smoothMethod: true,
+  smoothValue: true,
+  lowercase: true,
+  maxNgramOrder: true,
+  effectiveOrder: true,
+};
+/** As Hugging Face's `evaluate` calls them. */
+const REFUSED = {
+  smooth: 'Give smoothMethod: "add-k".',
+  maxOrder: "It is called maxNgramOrder.",
+  useEffectiveOrder: "It is called effectiveOrder.",
+};
+
 function checked(options: BleuOptions): Required<BleuOptions> {
   const { tokenize = "13a", smoothMethod = "exp", lowercase = false, effectiveOrder = false } = options;
   const { smoothValue = SMOOTH_VALUES[smoothMethod], maxNgramOrder = 4 } = options;
@@ -183,6 +199,7 @@ export function corpusBleu(
   references: References,
   options: BleuOptions = {},
 ): BleuScore {
+  checkOptions("corpusBleu", options, KNOWN, REFUSED);
   const all = checked(options);
   const order = all.maxNgramOrder;
   const counts = new Array<number>(order).fill(0);
@@ -215,5 +232,6 @@ export function sentenceBleu(
   references: string | readonly string[],
   options: BleuOptions = {},
 ): BleuScore {
+  checkOptions("sentenceBleu", options, KNOWN, REFUSED);
   return corpusBleu([hypothesis], [references], { ...options, effectiveOrder: options.effectiveOrder ?? true });
 }

@@ -1,3 +1,4 @@
+import { checkOptions } from "../backend/options.ts";
 import "../backend/dispose.ts";
 import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
@@ -55,8 +56,9 @@ export interface TrainerState {
 }
 
 /** Writes a module's weights as safetensors; floating-point ones rounded to `dtype` (float32). */
-export function saveWeights(module: Module, path: string, { dtype }: { dtype?: WeightsDType } = {}): void {
-  writeSafetensors(path, weightsOf(module, dtype), { format: "pt" });
+export function saveWeights(module: Module, path: string, options: { dtype?: WeightsDType } = {}): void {
+  checkOptions("saveWeights", options, { dtype: true });
+  writeSafetensors(path, weightsOf(module, options.dtype), { format: "pt" });
 }
 
 /**

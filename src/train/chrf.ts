@@ -1,4 +1,5 @@
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { clippedMatches, type References, translationPairs } from "./bleu.ts";
 import { splitWords } from "./bleu-tokenize.ts";
 
@@ -77,6 +78,15 @@ function scoreOf({ hypothesis, reference, matches }: Statistics, beta: number, e
   return (100 * ((1 + factor) * precision * recall)) / (factor * precision + recall);
 }
 
+const KNOWN: Known<ChrfOptions> = {
+  charOrder: true,
+  wordOrder: true,
+  beta: true,
+  lowercase: true,
+  whitespace: true,
+  epsSmoothing: true,
+};
+
 function checked(options: ChrfOptions): Required<ChrfOptions> {
   const { charOrder = 6, wordOrder = 0, beta = 2 } = options;
   const { lowercase = false, whitespace = false, epsSmoothing = false } = options;
@@ -104,6 +114,7 @@ export function corpusChrf(
   references: References,
   options: ChrfOptions = {},
 ): { score: number } {
+  checkOptions("corpusChrf", options, KNOWN);
   const all = checked(options);
   const { beta, epsSmoothing } = all;
   const zeros = () => new Array<number>(all.charOrder + all.wordOrder).fill(0);
@@ -130,5 +141,6 @@ export function sentenceChrf(
   references: string | readonly string[],
   options: ChrfOptions = {},
 ): { score: number } {
+  checkOptions("sentenceChrf", options, KNOWN);
   return corpusChrf([hypothesis], [references], options);
 }

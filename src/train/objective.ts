@@ -1,6 +1,7 @@
 import { ShoshinError } from "../backend/errors.ts";
-import { OptionError } from "../backend/options.ts";
+import { nearestName, OptionError } from "../backend/options.ts";
 import type { AnyDataset } from "../data/index.ts";
+import { inputNamesOf } from "../models/pretrained/check-inputs.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
 import type { HeadOutput } from "../models/pretrained/inputs.ts";
 import { PreTrainedModel } from "../models/pretrained/model.ts";
@@ -62,18 +63,35 @@ export class Objective<D extends AnyDataset, B> {
   readonly #o: TrainerOptions<D, B>;
   readonly #smoothing: number;
   readonly #shifted: boolean;
+  /** Names of what the model takes; undefined where nobody knows, or all is to be handed on. */
+  readonly #inputs: ReturnType<typeof inputNamesOf>;
 
   /** Throws OptionError for label smoothing of a loss of the user's own. */
   constructor(options: TrainerOptions<D, B>, { labelSmoothingFactor }: TrainingArguments) {
     this.#o = options;
     this.#smoothing = labelSmoothingFactor;
     this.#shifted = shiftsLabels(options.model);
+    const { removeUnusedColumns = true } = (options.args ?? {}) as { removeUnusedColumns?: unknown };
+    if (removeUnusedColumns !== false) this.#inputs = inputNamesOf(options.model);
     if (labelSmoothingFactor > 0 && (options.loss ?? options.computeLoss) !== undefined) {
       throw new OptionError(
         "Trainer: labelSmoothingFactor is for the loss that a model gives itself",
         "In a loss of your own: nn.crossEntropy(output, target, { labelSmoothing: 0.1 }).",
       );
     }
+  }
+
+  /**
+   * What the model takes of a batch: other columns, an index say, are left out as Transformers' `removeUnusedColumns` does, but
+   * not what looks like a misspelt input, nor anything with `removeUnusedColumns: false`. These the model refuses by name.
+   */
+  #taken(batch: B): unknown {
+    const names = this.#inputs;
+    if (names === undefined || batch === null || typeof batch !== "object" || batch instanceof Tensor) return batch;
+    const foreign = Object.keys(batch).filter((name) => names[name] !== true);
+    if (foreign.length === 0) return batch;
+    const columns = new Set(foreign.filter((name) => nearestName(name, Object.keys(names)) === undefined));
+    return Object.fromEntries(Object.entries(batch).filter(([name]) => !columns.has(name)));
   }
 
   /** Of a batch; `total` is what all batches of its step count. */
@@ -108,7 +126,7 @@ export class Objective<D extends AnyDataset, B> {
       const output = model.forward(x) as Tensor;
       return { loss: loss(output, y), output, divided: false };
     }
-    const out = model.forward(batch as never) as HeadOutput;
+    const out = model.forward(this.#taken(batch) as never) as HeadOutput;
     const own = lossOf(out);
     const { labels } = batch as { labels: Tensor };
     if (this.#smoothing === 0) return { loss: own, output: out.logits, divided: false };

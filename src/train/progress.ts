@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { terminal } from "#platform";
+import { checkOptions } from "../backend/options.ts";
 import type { HubProgress } from "../hub/index.ts";
 
 /** Seconds as 0:07, 12:34 or 1:02:03. */
@@ -34,7 +35,9 @@ export class Progress {
   #first: { time: number; done: number } | undefined;
   #open = false;
 
-  constructor({ quiet = false, stream = terminal }: { quiet?: boolean; stream?: Terminal } = {}) {
+  constructor(options: { quiet?: boolean; stream?: Terminal } = {}) {
+    checkOptions("Progress", options, { quiet: true, stream: true });
+    const { quiet = false, stream = terminal } = options;
     this.#quiet = quiet;
     this.#stream = stream;
   }

@@ -1,5 +1,6 @@
 import { basename, join, mkdirSync, readdirSync, rmSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { writeError } from "../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
 import {
@@ -34,6 +35,7 @@ export interface RunFolderOptions {
   model?: boolean;
 }
 
+const KNOWN: Known<RunFolderOptions> = { resume: true, overwrite: true, fingerprint: true, model: true };
 const OVERWRITE = "To train here all the same: overwriteOutputDir (--overwrite); your own files stay.";
 
 /**
@@ -63,6 +65,7 @@ export class RunFolder {
    * @throws RunFolderError for a folder that holds anything, unless it may be resumed or overwritten; WriteError.
    */
   static open(path: string, options: RunFolderOptions): RunFolder {
+    checkOptions("RunFolder.open", options, KNOWN);
     const { resume = false, overwrite = false, fingerprint } = options;
     try {
       mkdirSync(path, { recursive: true });

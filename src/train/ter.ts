@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../backend/options.ts";
 import { type References, translationPairs } from "./bleu.ts";
 import { spaceNumbers, spacePunctuation, splitWords, trimEnd, unescapeXml } from "./bleu-tokenize.ts";
 
@@ -11,6 +12,14 @@ export interface TerOptions {
   /** Tells upper from lower case; by default all is lower case. */
   caseSensitive?: boolean;
 }
+
+const KNOWN: Known<TerOptions> = { normalized: true, noPunct: true, asianSupport: true, caseSensitive: true };
+/** As Hugging Face's `evaluate` calls them. */
+const REFUSED = {
+  ignorePunct: "It is called noPunct.",
+  supportZhJaChars: "It is called asianSupport.",
+  lowercase: "All is lower case unless caseSensitive is true.",
+};
 
 export interface TerScore {
   /** Edits per word of the references, in percent: 0 is best, and it may pass 100. */
@@ -203,6 +212,7 @@ function editsOf(words: string[], reference: readonly string[]): number {
  * @throws ShoshinError for no hypotheses, and for one without a reference.
  */
 export function corpusTer(hypotheses: readonly string[], references: References, options: TerOptions = {}): TerScore {
+  checkOptions("corpusTer", options, KNOWN, REFUSED);
   let [edits, referenceLength] = [0, 0];
   for (const [hypothesis, own] of translationPairs("TER", hypotheses, references)) {
     const words = tokens(hypothesis, options);
@@ -221,5 +231,6 @@ export function sentenceTer(
   references: string | readonly string[],
   options: TerOptions = {},
 ): TerScore {
+  checkOptions("sentenceTer", options, KNOWN, REFUSED);
   return corpusTer([hypothesis], [references], options);
 }

@@ -69,6 +69,10 @@ export function findDoors(): Door[] {
   const seen = new Set<ts.Symbol>();
   const look = (name: string, signatures: readonly ts.Signature[], at: ts.Node) => {
     for (const signature of signatures) {
+      const { declaration } = signature;
+      // Nobody else can call a constructor that is private.
+      if (declaration && ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Private)
+        continue;
       for (const parameter of signature.getParameters()) {
         if (NO_OPTIONS.has(parameter.name)) continue;
         const found = optionsOf(checker, parameter, at);

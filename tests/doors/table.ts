@@ -8,14 +8,10 @@ import { t5 } from "../../src/models/t5/index.ts";
 import { ModelWorker } from "../../src/page/index.ts";
 import * as tasks from "../../src/tasks/index.ts";
 import * as text from "../../src/text/index.ts";
-
-/** How a door is sent an object of options. */
-export interface Entry {
-  // biome-ignore lint/suspicious/noExplicitAny: what it is sent is wrong on purpose
-  call(options: any, at: { folder: string; file: string }): unknown;
-  /** Where the compiler does not find the door, or its names are not one list. */
-  options?: readonly string[];
-}
+import type { Entries, Entry } from "./entry.ts";
+import { MODEL_DOORS } from "./table-models.ts";
+import { NN_DOORS } from "./table-nn.ts";
+import { TRAIN_DOORS } from "./table-train.ts";
 
 const { tensor, zeros } = shoshin;
 const lm = () =>
@@ -65,8 +61,11 @@ const ids = () => tensor(Int32Array.of(1, 2), [1, 2]);
 const SAMPLING = ["maxNewTokens", "numBeams", "temperature"];
 const task = (name: string) => tasks.getTask(name);
 
-/** Every door, and how it is sent options; doors that other files test wait in waiting.ts. */
-export const DOORS: Readonly<Record<string, Entry>> = {
+/** Every door, and how it is sent options. */
+export const DOORS: Entries = {
+  ...NN_DOORS,
+  ...MODEL_DOORS,
+  ...TRAIN_DOORS,
   scaledDotProductAttention: {
     call: (o) => shoshin.scaledDotProductAttention(zeros([1, 1, 2, 4]), zeros([1, 1, 2, 4]), zeros([1, 1, 2, 4]), o),
   },
@@ -100,6 +99,9 @@ export const DOORS: Readonly<Record<string, Entry>> = {
   "data.readCsv": { call: (o, { file }) => data.readCsv(file, o) },
   "data.readTsv": { call: (o, { file }) => data.readTsv(file, o) },
   "data.readJsonl": { call: (o, { file }) => data.readJsonl(file, o) },
+  "data.readLines": { call: (o, { file }) => data.readLines(file, undefined, o).next() },
+  "data.readRecords": { call: (o, { file }) => data.readRecords(file, "tsv", o) },
+  "data.streamRecords": { call: (o, { file }) => data.streamRecords(file, o).next() },
   "data.readParquet": { call: (o, { file }) => data.readParquet(file, o) },
   "data.Table#split": { call: (o) => new data.Table(["a"], [["1"]], "x").split(o) },
   "data.readTagged": { call: (o, { file }) => data.readTagged(file, o) },
@@ -120,6 +122,9 @@ export const DOORS: Readonly<Record<string, Entry>> = {
   "text.dataCollatorForTokenClassification": { call: (o) => text.dataCollatorForTokenClassification(tokenizer(), o) },
   "text.dataCollatorForSeq2Seq": { call: (o) => text.dataCollatorForSeq2Seq(tokenizer(), o) },
 
+  "formats.NpzFile.open": { call: (o, { file }) => formats.NpzFile.open(file, o) },
+  "formats.PyTorchFile.open": { call: (o, { file }) => formats.PyTorchFile.open(file, o) },
+  "formats.openWeights": { call: (o, { file }) => formats.openWeights(file, o) },
   "formats.convertWeights": {
     call: (o, { folder }) => formats.convertWeights(folder, "x.safetensors", o),
     options: ["dtype"],

@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import { zeros } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 
 /** A batch of sparse vectors: ids int32 [n], offsets int32 [batch], weights [n]. */
 export interface SparseBatch {
@@ -8,6 +9,8 @@ export interface SparseBatch {
   offsets: Tensor;
   weights: Tensor;
 }
+
+const SPARSE_INPUTS = { ids: true, offsets: true, weights: true, labels: true } as const;
 
 export interface BagOfWordsConfig {
   vocabSize: number;
@@ -26,7 +29,9 @@ export class BagOfWordsForSequenceClassification extends nn.Module {
     this.bias = new nn.Parameter(zeros([numLabels]));
   }
   /** → logits [batch, numLabels] */
-  forward({ ids, offsets, weights }: SparseBatch): Tensor {
+  forward(batch: SparseBatch): Tensor {
+    checkInputs(this, batch, SPARSE_INPUTS, ["ids", "offsets", "weights"]);
+    const { ids, offsets, weights } = batch;
     return this.embeddings.forward(ids, offsets, weights).add(this.bias);
   }
 }
@@ -60,7 +65,9 @@ export class MlpForSequenceClassification extends nn.Module {
     this.classifier = new nn.Linear(numHiddenLayers === 0 ? embeddingSize : hiddenSize, numLabels);
   }
   /** → logits [batch, numLabels] */
-  forward({ ids, offsets, weights }: SparseBatch): Tensor {
+  forward(batch: SparseBatch): Tensor {
+    checkInputs(this, batch, SPARSE_INPUTS, ["ids", "offsets", "weights"]);
+    const { ids, offsets, weights } = batch;
     let h = this.dropout.forward(this.embeddings.forward(ids, offsets, weights).add(this.bias).relu());
     for (const layer of this.layers) h = this.dropout.forward(layer.forward(h, "relu"));
     return this.classifier.forward(h);

@@ -1,8 +1,9 @@
+import { checkOptions } from "../../backend/options.ts";
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, ENCODER_INPUTS } from "../pretrained/check-inputs.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { VocabularyDecoder } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
@@ -23,21 +24,22 @@ const BERT = {
 
 /** BERT (Devlin et al., 2019), bare: hidden states, and the pooler's view of the first token. */
 export class BertModel extends named(PreTrainedModel<BertConfig>, "BertModel", BERT) {
+  static readonly inputNames = ENCODER_INPUTS;
   readonly embeddings: BertEmbeddings;
   readonly encoder: EncoderLayers;
   readonly pooler: BertPooler | undefined;
-  constructor(
-    config: BertConfig,
-    { addPoolingLayer = true, embeddings = new BertEmbeddings(config, config.hiddenSize) } = {},
-  ) {
+  constructor(config: BertConfig, options: { addPoolingLayer?: boolean; embeddings?: BertEmbeddings } = {}) {
+    checkOptions(new.target.architecture, options, { addPoolingLayer: true, embeddings: true });
     super(config);
+    const { addPoolingLayer = true, embeddings = new BertEmbeddings(config, config.hiddenSize) } = options;
     this.embeddings = embeddings;
     this.encoder = new EncoderLayers(config.numHiddenLayers, () => new BertLayer(config));
     if (addPoolingLayer) this.pooler = new BertPooler(config);
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
-    checkInputs("BertModel", inputs);
+    checkInputs(this, inputs, ENCODER_INPUTS);
+    checkOutputs(this, options);
     const output = this.encoder.forward(this.embeddings.forward(inputs), inputs, options);
     return { ...output, poolerOutput: this.pooler?.forward(output.lastHiddenState) };
   }

@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { BertEmbeddings } from "../bert/encoder.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, ENCODER_INPUTS } from "../pretrained/check-inputs.ts";
 import { type ConfigOf, checkPadding, defineConfig, kinds, labelsOf } from "../pretrained/config.ts";
 import { ENCODER_REFUSED } from "../pretrained/config-keys.ts";
 import { VocabularyHead } from "../pretrained/encoder-heads.ts";
@@ -105,6 +105,7 @@ class TransformerBlock extends nn.Module {
 
 /** DistilBERT (Sanh et al., 2019), bare. */
 export class DistilBertModel extends named(PreTrainedModel<DistilBertConfig>, "DistilBertModel", DISTILBERT) {
+  static readonly inputNames = ENCODER_INPUTS;
   readonly embeddings: BertEmbeddings;
   readonly transformer: EncoderLayers;
   constructor(config: DistilBertConfig) {
@@ -121,7 +122,8 @@ export class DistilBertModel extends named(PreTrainedModel<DistilBertConfig>, "D
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
-    checkInputs("DistilBertModel", inputs);
+    checkInputs(this, inputs, ENCODER_INPUTS);
+    checkOutputs(this, options);
     return this.transformer.forward(this.embeddings.forward(inputs), inputs, options);
   }
 }

@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { BERT_KEYS, BERT_RULES, dropoutOf, KIN } from "../bert/config.ts";
 import { BertEmbeddings, BertLayer } from "../bert/encoder.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, ENCODER_INPUTS } from "../pretrained/check-inputs.ts";
 import { type ConfigOf, defineConfig, kinds } from "../pretrained/config.ts";
 import { FirstTokenClassifier, VocabularyHead } from "../pretrained/encoder-heads.ts";
 import { EncoderLayers } from "../pretrained/encoder-layers.ts";
@@ -38,6 +38,7 @@ const ELECTRA = {
 
 /** ELECTRA (Clark et al., 2020), bare: BERT whose table of words may be narrower than its layers. */
 export class ElectraModel extends named(PreTrainedModel<ElectraConfig>, "ElectraModel", ELECTRA) {
+  static readonly inputNames = ENCODER_INPUTS;
   readonly embeddings: BertEmbeddings;
   readonly embeddings_project: nn.Linear | undefined;
   readonly encoder: EncoderLayers;
@@ -50,7 +51,9 @@ export class ElectraModel extends named(PreTrainedModel<ElectraConfig>, "Electra
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
   forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
-    const embedded = this.embeddings.forward(checkInputs("ElectraModel", inputs));
+    checkInputs(this, inputs, ENCODER_INPUTS);
+    checkOutputs(this, options);
+    const embedded = this.embeddings.forward(inputs);
     return this.encoder.forward(this.embeddings_project?.forward(embedded) ?? embedded, inputs, options);
   }
 }

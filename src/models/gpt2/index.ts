@@ -7,7 +7,7 @@ import type { LmState } from "../causal-lm.ts";
 import { extend } from "../key-value-cache.ts";
 import { activated } from "../pretrained/activations.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, DECODER_INPUTS, LABELLED_DECODER_INPUTS } from "../pretrained/check-inputs.ts";
 import { labelsOf } from "../pretrained/config.ts";
 import { Conv1D } from "../pretrained/conv1d.ts";
 import {
@@ -126,6 +126,7 @@ const GPT2 = {
 
 /** GPT-2 (Radford et al., 2019), bare: learned positions, pre-norm blocks of causal attention and a GELU layer. */
 export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", GPT2) {
+  static readonly inputNames = DECODER_INPUTS;
   readonly wte: nn.Embedding;
   readonly wpe: nn.Embedding;
   readonly drop: nn.Dropout;
@@ -145,13 +146,15 @@ export class GPT2Model extends named(PreTrainedModel<GPT2Config>, "GPT2Model", G
     this.ln_f = new nn.LayerNorm(config.nEmbd, { eps: config.layerNormEpsilon });
   }
   /** Throws ShapeError for more tokens than positions, or a mask of another shape. */
-  forward(inputs: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const { inputIds, attentionMask, positionIds } = checkInputs("GPT2Model", inputs);
+  forward(inputs: DecoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    checkInputs(this, inputs, DECODER_INPUTS);
+    checkOutputs(this, options);
+    const { inputIds, attentionMask, positionIds } = inputs;
     const [batch, t] = inputIds.shape;
     const mask = keyMask(attentionMask, batch, t);
     const x = this.#embed(inputIds, positionIds, 0);
     const run = (block: GPT2Block, x: Tensor) => runLayer(this, (h) => block.forward(h, mask), x);
-    return readLayers(this.h, this.ln_f, x, run, outputHiddenStates);
+    return readLayers(this.h, this.ln_f, x, run, options.outputHiddenStates === true);
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const [batch, t] = ids.shape;
@@ -185,6 +188,7 @@ export class GPT2ForSequenceClassification extends heads.ForSequenceClassificati
 const TokenClassification = headed(HeadedModel<GPT2Config, GPT2Model>, "GPT2ForTokenClassification", TRAITS);
 
 export class GPT2ForTokenClassification extends TokenClassification {
+  static readonly inputNames = LABELLED_DECODER_INPUTS;
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
   constructor(config: GPT2Config) {
@@ -193,7 +197,9 @@ export class GPT2ForTokenClassification extends TokenClassification {
     this.classifier = bertLinear(config.nEmbd, labelsOf(config).length, config);
   }
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+  forward(given: LabelledDecoderInputs): HeadOutput {
+    checkInputs(this, given, LABELLED_DECODER_INPUTS);
+    const { labels, ...inputs } = given;
     const x = this.transformer.forward(inputs).lastHiddenState;
     const logits = this.classifier.forward(this.dropout.forward(x));
     return { logits, loss: labels && tokenLoss(logits, labels) };

@@ -3,7 +3,7 @@ import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, DECODER_INPUTS } from "../pretrained/check-inputs.ts";
 import { checkPositions, type DecoderInputs, nextLayers, pastTokens, readLayers } from "../pretrained/decoder.ts";
 import { named } from "../pretrained/headed.ts";
 import { decoderHeads } from "../pretrained/heads.ts";
@@ -36,6 +36,7 @@ const LLAMA = {
  * Llama (Touvron et al., 2023), bare: pre-norm layers with RMSNorm, rotary positions, grouped-query attention and SwiGLU.
  */
 export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel", LLAMA) {
+  static readonly inputNames = DECODER_INPUTS;
   readonly embed_tokens: nn.Embedding;
   readonly layers: LlamaDecoderLayer[];
   readonly norm: nn.RMSNorm;
@@ -57,14 +58,19 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
    * Throws ShapeError for a mask of another shape, or more tokens than the model is made for: `maxPositionEmbeddings`, as often as
    * the scaling of its positions stretches them; there is no end with `dynamic`.
    */
-  forward(inputs: DecoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const { inputIds, attentionMask, positionIds } = checkInputs(
-      (this.constructor as typeof LlamaModel).architecture,
-      inputs,
-    );
+  forward(inputs: DecoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    checkInputs(this, inputs, DECODER_INPUTS);
+    checkOutputs(this, options);
+    const { inputIds, attentionMask, positionIds } = inputs;
     const context = this.#context(inputIds, 0, attentionMask, positionIds);
     const run = (layer: LlamaDecoderLayer, x: Tensor) => runLayer(this, (h) => layer.forward(h, context).x, x);
-    return readLayers(this.layers, this.norm, this.embed_tokens.forward(inputIds), run, outputHiddenStates);
+    return readLayers(
+      this.layers,
+      this.norm,
+      this.embed_tokens.forward(inputIds),
+      run,
+      options.outputHiddenStates === true,
+    );
   }
   next(ids: Tensor, past?: LmState, padding?: readonly number[]): { x: Tensor; past: Tensor[] } {
     const t = ids.shape[1];

@@ -4,6 +4,7 @@ import { full, tensor } from "../../tensor/create.ts";
 import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLm, LmState } from "../causal-lm.ts";
+import { checkInputs, LABELLED_DECODER_INPUTS } from "./check-inputs.ts";
 import { type InitialisedConfig, labelsOf, type PretrainedConfig } from "./config.ts";
 import type { DecoderInputs, LabelledDecoderInputs } from "./decoder.ts";
 import { HeadedModel, type HeadTraits } from "./headed.ts";
@@ -32,6 +33,7 @@ export class DecoderForCausalLM<C extends InitialisedConfig & { vocabSize: numbe
 {
   // biome-ignore lint/suspicious/noExplicitAny: every family has its own
   static override readonly traits: DecoderTraits<any, string, any>;
+  static readonly inputNames = LABELLED_DECODER_INPUTS;
   readonly lm_head: LmHead;
   readonly vocabSize: number;
   readonly maxPositions: number;
@@ -53,7 +55,9 @@ export class DecoderForCausalLM<C extends InitialisedConfig & { vocabSize: numbe
    * labels int32 [batch, T], most often the ids themselves: the token at t is the answer at t − 1; −100 does not count. logits
    * [batch, T, vocab]. Throws ShapeError for more tokens than positions.
    */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+  forward(given: LabelledDecoderInputs): HeadOutput {
+    checkInputs(this, given, LABELLED_DECODER_INPUTS);
+    const { labels, ...inputs } = given;
     const logits = this.lm_head.forward(this.base.forward(inputs).lastHiddenState);
     return { logits, loss: labels && nextTokenLoss(logits, labels) };
   }
@@ -65,6 +69,7 @@ export class DecoderForCausalLM<C extends InitialisedConfig & { vocabSize: numbe
 
 /** The last token that is no padding decides. */
 export class DecoderForSequenceClassification<C extends InitialisedConfig> extends HeadedModel<C, Decoder> {
+  static readonly inputNames = LABELLED_DECODER_INPUTS;
   readonly score: nn.Linear;
   constructor(config: C) {
     const { base, width } = new.target.traits;
@@ -72,7 +77,9 @@ export class DecoderForSequenceClassification<C extends InitialisedConfig> exten
     this.score = plainLinear(width(config), labelsOf(config).length, config.initializerRange);
   }
   /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+  forward(given: LabelledDecoderInputs): HeadOutput {
+    checkInputs(this, given, LABELLED_DECODER_INPUTS);
+    const { labels, ...inputs } = given;
     const x = this.base.forward(inputs).lastHiddenState;
     const logits = this.score.forward(lastTokens(x, inputs, this.config));
     return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
@@ -83,6 +90,7 @@ export class DecoderForSequenceClassification<C extends InitialisedConfig> exten
 export class DecoderForTokenClassification<
   C extends InitialisedConfig & { classifierDropout?: number | null },
 > extends HeadedModel<C, Decoder> {
+  static readonly inputNames = LABELLED_DECODER_INPUTS;
   readonly dropout: nn.Dropout;
   readonly score: nn.Linear;
   constructor(config: C) {
@@ -92,7 +100,9 @@ export class DecoderForTokenClassification<
     this.score = plainLinear(width(config), labelsOf(config).length, config.initializerRange, { bias: true });
   }
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
-  forward({ labels, ...inputs }: LabelledDecoderInputs): HeadOutput {
+  forward(given: LabelledDecoderInputs): HeadOutput {
+    checkInputs(this, given, LABELLED_DECODER_INPUTS);
+    const { labels, ...inputs } = given;
     const logits = this.score.forward(this.dropout.forward(this.base.forward(inputs).lastHiddenState));
     return { logits, loss: labels && tokenLoss(logits, labels) };
   }

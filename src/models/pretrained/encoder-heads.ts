@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import { embedding } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkInputs, LABELLED_INPUTS, MASKED_LM_INPUTS, QUESTION_INPUTS } from "./check-inputs.ts";
 import { type InitialisedConfig, labelsOf, withLabels } from "./config.ts";
 import { HeadedModel, type HeadTraits } from "./headed.ts";
 import type {
@@ -24,13 +25,16 @@ export interface EncoderTraits<C, P extends string, E> extends HeadTraits<C, P, 
 }
 
 export abstract class EncoderForSequenceClassification<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  static readonly inputNames = LABELLED_INPUTS;
   constructor(config: C, base: Encoder = new.target.traits.base(config)) {
     super(config, base);
   }
   /** → logits [batch, labels] */
   protected abstract classify(output: EncoderOutput): Tensor;
   /** labels: see {@link classificationLoss}; logits [batch, labels]. */
-  forward({ labels, ...inputs }: Labelled): HeadOutput {
+  forward(given: Labelled): HeadOutput {
+    checkInputs(this, given, LABELLED_INPUTS);
+    const { labels, ...inputs } = given;
     const logits = this.classify(this.base.forward(inputs));
     return { logits, loss: labels && classificationLoss(this.config, logits, labels) };
   }
@@ -39,6 +43,7 @@ export abstract class EncoderForSequenceClassification<C extends InitialisedConf
 export class EncoderForTokenClassification<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
   // biome-ignore lint/suspicious/noExplicitAny: every family has its own
   static override readonly traits: EncoderTraits<any, string, any>;
+  static readonly inputNames = LABELLED_INPUTS;
   readonly dropout: nn.Dropout;
   readonly classifier: nn.Linear;
   constructor(config: C) {
@@ -49,13 +54,16 @@ export class EncoderForTokenClassification<C extends InitialisedConfig> extends 
     this.attach(base(config));
   }
   /** labels int32 [batch, T], −100 where none counts; logits [batch, T, labels]. */
-  forward({ labels, ...inputs }: Labelled): HeadOutput {
+  forward(given: Labelled): HeadOutput {
+    checkInputs(this, given, LABELLED_INPUTS);
+    const { labels, ...inputs } = given;
     const logits = this.classifier.forward(this.dropout.forward(this.base.forward(inputs).lastHiddenState));
     return { logits, loss: labels && tokenLoss(logits, labels) };
   }
 }
 
 export class EncoderForQuestionAnswering<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  static readonly inputNames = QUESTION_INPUTS;
   readonly qa_outputs: nn.Linear;
   constructor(config: C) {
     // Where an answer begins and ends, whatever the labels of another head were.
@@ -69,7 +77,9 @@ export class EncoderForQuestionAnswering<C extends InitialisedConfig> extends He
     return this.base.forward(inputs).lastHiddenState;
   }
   /** startPositions, endPositions int32 [batch]; logits [batch, T]. */
-  forward({ startPositions, endPositions, ...inputs }: QuestionAnsweringInputs): QuestionAnsweringOutput {
+  forward(given: QuestionAnsweringInputs): QuestionAnsweringOutput {
+    checkInputs(this, given, QUESTION_INPUTS);
+    const { startPositions, endPositions, ...inputs } = given;
     const both = this.qa_outputs.forward(this.encode(inputs));
     const [startLogits, endLogits] = [both.select(2, 0), both.select(2, 1)];
     if (startPositions === undefined || endPositions === undefined) return { startLogits, endLogits };
@@ -78,13 +88,16 @@ export class EncoderForQuestionAnswering<C extends InitialisedConfig> extends He
 }
 
 export abstract class EncoderForMaskedLM<C extends InitialisedConfig> extends HeadedModel<C, Encoder> {
+  static readonly inputNames = MASKED_LM_INPUTS;
   constructor(config: C) {
     super(config, new.target.traits.base(config));
   }
   /** x [..., width] → logits [..., vocab] */
   protected abstract predict(x: Tensor): Tensor;
   /** logits [batch, T, vocab], or [n, vocab] of `maskedPositions`. */
-  forward({ labels, maskedPositions, ...inputs }: MaskedLmInputs): HeadOutput {
+  forward(given: MaskedLmInputs): HeadOutput {
+    checkInputs(this, given, MASKED_LM_INPUTS);
+    const { labels, maskedPositions, ...inputs } = given;
     const x = this.base.forward(inputs).lastHiddenState.flatten(0, 1);
     const logits = this.predict(maskedPositions === undefined ? x : embedding(maskedPositions, x));
     const loss = labels && nn.crossEntropy(logits, labels.flatten());

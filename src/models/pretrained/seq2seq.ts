@@ -4,7 +4,7 @@ import { ShapeError, showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import type { GenerationConfig } from "../generation-config.ts";
-import { checkInputs } from "./check-inputs.ts";
+import { checkInputs, SEQ2SEQ_INPUTS, TEXT_INPUTS } from "./check-inputs.ts";
 import { ConfigError, type PretrainedConfig } from "./config.ts";
 import type { EncoderInputs, HeadOutput } from "./inputs.ts";
 import { tokenLoss } from "./losses.ts";
@@ -124,6 +124,7 @@ interface Stack extends Module {
 
 /** A model that reads one text and writes another. */
 export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTrainedModel<C> implements Seq2SeqLm {
+  static readonly inputNames = SEQ2SEQ_INPUTS;
   abstract readonly vocabSize: number;
   abstract readonly maxPositions: number;
   protected abstract readonly stacks: { readonly encoder: Stack; readonly decoder: Stack };
@@ -135,7 +136,8 @@ export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTraine
    * tokens than the model has positions.
    */
   forward(inputs: Seq2SeqInputs): Seq2SeqOutput {
-    const { inputIds, attentionMask, decoderAttentionMask, labels } = checkInputs("Seq2SeqModel", inputs);
+    checkInputs(this, inputs, SEQ2SEQ_INPUTS);
+    const { inputIds, attentionMask, decoderAttentionMask, labels } = inputs;
     const ids = inputs.decoderInputIds ?? (labels && shiftTokensRight(labels, this.config));
     if (ids === undefined) throw new ShapeError("neither decoderInputIds nor labels were given");
     const memory = this.stacks.encoder.forward(inputIds, attentionMask);
@@ -143,7 +145,9 @@ export abstract class Seq2SeqModel<C extends PretrainedConfig> extends PreTraine
     const logits = this.logits(this.stacks.decoder.decode(ids, context, decoderAttentionMask));
     return { logits, loss: labels && tokenLoss(logits, labels), encoderLastHiddenState: memory };
   }
-  encode({ inputIds, attentionMask }: EncoderInputs): Seq2SeqState {
+  encode(inputs: EncoderInputs): Seq2SeqState {
+    checkInputs(this, inputs, TEXT_INPUTS, ["inputIds"], "encode");
+    const { inputIds, attentionMask } = inputs;
     return this.#state(this.stacks.encoder.forward(inputIds, attentionMask), attentionMask);
   }
   next(ids: Tensor, state: Seq2SeqState): { logits: Tensor; state: Seq2SeqState } {

@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
 import type { RNN_CELLS } from "../rnn-lm/index.ts";
 import { wordTable } from "../word-tables.ts";
 
@@ -9,6 +10,9 @@ export interface SequenceBatch {
   ids: Tensor;
   lengths: Tensor;
 }
+
+/** A batch is taken as it is, its labels with it: the loss is the caller's. */
+export const SEQUENCE_INPUTS = { ids: true, lengths: true, labels: true } as const;
 
 export interface RnnClassifierConfig {
   modelType: (typeof RNN_CELLS)[number];
@@ -57,11 +61,13 @@ export class RnnForSequenceClassification extends nn.Module {
   }
 
   /** → logits [batch, numLabels] */
-  forward({ ids, lengths }: SequenceBatch): Tensor {
+  forward(batch: SequenceBatch): Tensor {
+    checkInputs(this, batch, SEQUENCE_INPUTS, ["ids", "lengths"]);
+    const { ids, lengths } = batch;
     const x = this.dropout.forward(this.embeddings.forward(ids));
     const { output, last } = readBoth(this.rnn, x, lengths);
-    const [layers, batch] = last.shape;
-    const mean = output.sum(0).div(lengths.to("float32").clamp(1).reshape([batch, 1]));
+    const [layers, rows] = last.shape;
+    const mean = output.sum(0).div(lengths.to("float32").clamp(1).reshape([rows, 1]));
     const ends = [layers - 2, layers - 1].map((i) => last.select(0, i));
     return this.classifier.forward(this.dropout.forward(concat([mean, ...ends], 1)));
   }

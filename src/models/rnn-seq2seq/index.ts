@@ -5,6 +5,7 @@ import { ShapeError } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LmState } from "../causal-lm.ts";
 import { familyOf } from "../pretrained/auto.ts";
+import { checkInputs, SEQ2SEQ_INPUTS, TEXT_INPUTS } from "../pretrained/check-inputs.ts";
 import { named } from "../pretrained/headed.ts";
 import type { EncoderInputs } from "../pretrained/inputs.ts";
 import { LmHead } from "../pretrained/layers.ts";
@@ -37,6 +38,8 @@ function lengthsOf(mask: Tensor | undefined): number[] | undefined {
   return lengths.every((n) => n === s) ? undefined : lengths;
 }
 
+/** An LSTM writes from left to right: nothing of what it wrote can be hidden. */
+const { decoderAttentionMask: _, ...INPUTS } = SEQ2SEQ_INPUTS;
 const TRAITS = { configKind: lstmAttentionConfig };
 
 /**
@@ -49,6 +52,7 @@ export class LstmAttentionForConditionalGeneration
   extends named(PreTrainedModel<LstmAttentionConfig>, "LstmAttentionForConditionalGeneration", TRAITS)
   implements Seq2SeqLm
 {
+  static readonly inputNames = INPUTS;
   readonly shared: nn.Embedding;
   readonly encoder: nn.LSTM;
   /** From the encoder's last states to the decoder's first. */
@@ -84,7 +88,11 @@ export class LstmAttentionForConditionalGeneration
   }
 
   /** Reads the texts; `past` is the decoder's first state, [batch, layers, hidden] twice. */
-  encode({ inputIds, attentionMask }: EncoderInputs): Seq2SeqState {
+  encode(inputs: EncoderInputs): Seq2SeqState {
+    checkInputs(this, inputs, TEXT_INPUTS, ["inputIds"], "encode");
+    return this.#read(inputs);
+  }
+  #read({ inputIds, attentionMask }: EncoderInputs): Seq2SeqState {
     const [batch, s] = inputIds.shape;
     const { numHiddenLayers: layers, hiddenSize: h } = this.config;
     const crossMask = keyMask(attentionMask, batch, s);
@@ -112,10 +120,11 @@ export class LstmAttentionForConditionalGeneration
 
   /** labels, decoderInputIds int32 [batch, T]; logits [batch, T, vocab]. Throws ShapeError for masks of another shape. */
   forward(inputs: Seq2SeqInputs): Seq2SeqOutput {
+    checkInputs(this, inputs, INPUTS);
     const { labels } = inputs;
     const ids = inputs.decoderInputIds ?? (labels && shiftTokensRight(labels, this.config));
     if (ids === undefined) throw new ShapeError("neither decoderInputIds nor labels were given");
-    const state = this.encode(inputs);
+    const state = this.#read(inputs);
     const { logits } = this.#decode(ids, state);
     return { logits, loss: labels && tokenLoss(logits, labels), encoderLastHiddenState: state.cross[0].squeeze(1) };
   }

@@ -1,7 +1,14 @@
 import * as nn from "../../nn/index.ts";
 import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { bidirectional, type RnnClassifierConfig, readBoth, type SequenceBatch } from "../rnn-classifier/index.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
+import {
+  bidirectional,
+  type RnnClassifierConfig,
+  readBoth,
+  SEQUENCE_INPUTS,
+  type SequenceBatch,
+} from "../rnn-classifier/index.ts";
 import { featureTable, wordTable } from "../word-tables.ts";
 
 /**
@@ -12,6 +19,8 @@ export interface TaggerBatch extends SequenceBatch {
   features: Tensor;
   offsets: Tensor;
 }
+
+export const TAGGER_INPUTS = { ...SEQUENCE_INPUTS, features: true, offsets: true } as const;
 
 export interface RnnTaggerConfig extends RnnClassifierConfig {
   /** Rows of the table of features, and their width; see `wordFeatures`. */
@@ -43,7 +52,9 @@ export class RnnForTokenClassification extends nn.Module {
   }
 
   /** → logits [T, batch, numLabels]; those of padding mean nothing. */
-  forward({ ids, lengths, features, offsets }: TaggerBatch): Tensor {
+  forward(batch: TaggerBatch): Tensor {
+    checkInputs(this, batch, TAGGER_INPUTS, ["ids", "lengths", "features", "offsets"]);
+    const { ids, lengths, features, offsets } = batch;
     const words = this.embeddings.forward(ids);
     const looks = this.features.forward(features, offsets).reshape([...ids.shape, -1]);
     const x = this.dropout.forward(concat([words, looks], 2));

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../backend/options.ts";
 import * as nn from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -60,8 +61,9 @@ class RobertaEmbeddings extends BertEmbeddings {
 
 /** RoBERTa (Liu et al., 2019), bare. */
 export class RobertaModel extends named(BertModel, "RobertaModel", ROBERTA) {
-  constructor(config: RobertaConfig, { addPoolingLayer = true } = {}) {
-    super(config, { addPoolingLayer, embeddings: new RobertaEmbeddings(config) });
+  constructor(config: RobertaConfig, options: { addPoolingLayer?: boolean } = {}) {
+    checkOptions("RobertaModel", options, { addPoolingLayer: true });
+    super(config, { ...options, embeddings: new RobertaEmbeddings(config) });
   }
 }
 

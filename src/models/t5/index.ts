@@ -2,7 +2,7 @@ import type { WeightsFile } from "../../formats/index.ts";
 import type * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { familyOf } from "../pretrained/auto.ts";
-import { checkInputs } from "../pretrained/check-inputs.ts";
+import { checkInputs, checkOutputs, TEXT_INPUTS } from "../pretrained/check-inputs.ts";
 import { named } from "../pretrained/headed.ts";
 import type { EncoderInputs, EncoderOutput } from "../pretrained/inputs.ts";
 import { LmHead, plainTable, plainWeight } from "../pretrained/layers.ts";
@@ -19,6 +19,7 @@ const wordTable = ({ vocabSize, dModel, initializerFactor }: T5Config): nn.Embed
 const ENCODER = { configKind: t5Config, ignored: [/^decoder\./, /^lm_head\./] };
 /** The encoder of T5 alone. */
 export class T5EncoderModel extends named(PreTrainedModel<T5Config>, "T5EncoderModel", ENCODER) {
+  static readonly inputNames = TEXT_INPUTS;
   readonly shared: nn.Embedding;
   readonly encoder: T5Stack;
   constructor(config: T5Config) {
@@ -27,11 +28,13 @@ export class T5EncoderModel extends named(PreTrainedModel<T5Config>, "T5EncoderM
     this.encoder = new T5Stack(config, this.shared, false);
   }
   /** Throws ShapeError for a mask of another shape. */
-  forward(inputs: EncoderInputs, { outputHiddenStates = false } = {}): EncoderOutput {
-    const { inputIds, attentionMask } = checkInputs("T5EncoderModel", inputs);
+  forward(inputs: EncoderInputs, options: { outputHiddenStates?: boolean } = {}): EncoderOutput {
+    checkInputs(this, inputs, TEXT_INPUTS);
+    checkOutputs(this, options);
+    const { inputIds, attentionMask } = inputs;
     const hiddenStates: Tensor[] = [];
     const lastHiddenState = this.encoder.forward(inputIds, attentionMask, (x) => void hiddenStates.push(x));
-    return { lastHiddenState, hiddenStates: outputHiddenStates ? hiddenStates : undefined };
+    return { lastHiddenState, hiddenStates: options.outputHiddenStates ? hiddenStates : undefined };
   }
 }
 

@@ -1,6 +1,7 @@
 import * as nn from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { SequenceBatch } from "../rnn-classifier/index.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
+import { SEQUENCE_INPUTS, type SequenceBatch } from "../rnn-classifier/index.ts";
 import { type TextEncoderConfig, TransformerTextModel } from "../transformer-encoder.ts";
 import { wordTable } from "../word-tables.ts";
 
@@ -23,7 +24,9 @@ export class TransformerForSequenceClassification extends TransformerTextModel {
   }
 
   /** → logits [batch, numLabels]. Throws ShapeError for a text longer than `maxPositionEmbeddings`. */
-  forward({ ids, lengths }: SequenceBatch): Tensor {
+  forward(batch: SequenceBatch): Tensor {
+    checkInputs(this, batch, SEQUENCE_INPUTS, ["ids", "lengths"]);
+    const { ids, lengths } = batch;
     const { output, shown } = this.encode(this.embeddings.forward(ids.T), lengths);
     const mean = output
       .mul(shown)

@@ -1,7 +1,8 @@
 import * as nn from "../../nn/index.ts";
 import { concat } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { TaggerBatch } from "../rnn-tagger/index.ts";
+import { checkInputs } from "../pretrained/check-inputs.ts";
+import { TAGGER_INPUTS, type TaggerBatch } from "../rnn-tagger/index.ts";
 import { type TextEncoderConfig, TransformerTextModel } from "../transformer-encoder.ts";
 import { featureTable, wordTable } from "../word-tables.ts";
 
@@ -39,7 +40,9 @@ export class TransformerForTokenClassification extends TransformerTextModel {
    * → logits [T, batch, numLabels]; those of padding mean nothing. Throws ShapeError for a sentence longer than
    * `maxPositionEmbeddings`.
    */
-  forward({ ids, lengths, features, offsets }: TaggerBatch): Tensor {
+  forward(batch: TaggerBatch): Tensor {
+    checkInputs(this, batch, TAGGER_INPUTS, ["ids", "lengths", "features", "offsets"]);
+    const { ids, lengths, features, offsets } = batch;
     const looks = this.features.forward(features, offsets).reshape([...ids.shape, -1]);
     const words = this.dropout.forward(concat([this.embeddings.forward(ids), looks], 2));
     const { output } = this.encode(this.projection.forward(words).transpose(0, 1), lengths);

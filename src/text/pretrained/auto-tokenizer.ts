@@ -1,4 +1,5 @@
 import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
+import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError, readBytes } from "../../data/lines.ts";
 import type { AddedTokenJson, TokenizerJson } from "../tokenizers/schema.ts";
 import { parseTokenizerJson } from "../tokenizers/schema.ts";
@@ -234,14 +235,35 @@ async function marian(settings: Settings): Promise<PreTrainedTokenizer> {
   });
 }
 
+/** None so far. */
+export type AutoTokenizerOptions = Readonly<Record<string, never>>;
+/** What Transformers' `from_pretrained` also takes. */
+const FETCH = "await resolveModel(name, options) of shoshin/hub fetches a model and gives its folder.";
+const NOT_LOADED = {
+  ...{ cacheDir: FETCH, revision: FETCH, token: FETCH, localFilesOnly: FETCH, endpoint: FETCH, forceDownload: FETCH },
+  subfolder: "Name the folder in the folder.",
+  useFast: "There is one kind of tokenizer.",
+  trustRemoteCode: "Code of a checkpoint is never run.",
+  tokenizerType: "tokenizer_config.json says which class it is.",
+  paddingSide: 'Set it afterwards: tokenizer.paddingSide = "left".',
+  truncationSide: 'Set it afterwards: tokenizer.truncationSide = "left".',
+  modelMaxLength: "Give maxLength when texts are encoded.",
+  padToken: "Set pad_token in tokenizer_config.json.",
+  addBosToken: "Set add_bos_token in tokenizer_config.json.",
+  addEosToken: "Set add_eos_token in tokenizer_config.json.",
+  addPrefixSpace: "Set add_prefix_space in tokenizer_config.json.",
+};
+
 /** Tokenizers of published models. */
 export const AutoTokenizer = {
   /**
    * The tokenizer of a model's folder, from `tokenizer.json`, `vocab.txt`, `vocab.json` with `merges.txt`, a SentencePiece model, or
    * MarianMT's files, with the settings of `tokenizer_config.json`; or of one `tokenizer.json` or `.model` file.
+   * @param options none so far; those of Transformers are refused with what to do instead
    * @throws DataError that names the file and the field
    */
-  async fromPretrained(path: string): Promise<PreTrainedTokenizer> {
+  async fromPretrained(path: string, options: AutoTokenizerOptions = {}): Promise<PreTrainedTokenizer> {
+    checkOptions("AutoTokenizer.fromPretrained", options, {}, NOT_LOADED);
     if (!existsSync(path)) throw new DataError(`${path}: no such file`, "Name a folder with a tokenizer in it.");
     const single = !statSync(path).isDirectory();
     const settings = readSettings(single ? dirname(path) : path);

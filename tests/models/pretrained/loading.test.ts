@@ -27,6 +27,7 @@ import {
   T5ForConditionalGeneration,
   t5Config,
 } from "../../../src/models/index.ts";
+import { Seq2SeqModel } from "../../../src/models/pretrained/seq2seq.ts";
 import { fill } from "./recorded.ts";
 
 const root = mkdtempSync(join(tmpdir(), "shoshin-loading-"));
@@ -84,7 +85,7 @@ function rewrite(folder: string, rename: (name: string) => readonly string[], mo
 const ids = () => tensor(Int32Array.of(5, 6, 7, 8, 9, 10), [2, 3]);
 const answer = (model: unknown, key = "logits"): number[] =>
   noGrad(() => {
-    const inputs = { inputIds: ids(), decoderInputIds: ids() };
+    const inputs = { inputIds: ids(), ...(model instanceof Seq2SeqModel && { decoderInputIds: ids() }) };
     return [...(model as { forward(x: object): Record<string, Tensor> }).forward(inputs)[key].data()];
   });
 const bert = () => new BertForSequenceClassification(bertConfig.make(SMALL));

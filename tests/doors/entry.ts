@@ -1,0 +1,8 @@
+/** How a door is sent an object of options. */
+export interface Entry {
+  // biome-ignore lint/suspicious/noExplicitAny: what it is sent is wrong on purpose
+  call(options: any, at: { folder: string; file: string }): unknown;
+  /** Where the compiler does not find the door, or its names are not one list. */
+  options?: readonly string[];
+}
+export type Entries = Readonly<Record<string, Entry>>;

@@ -1,0 +1,9 @@
+/** Objects that look like options and are none, and why. */
+export const NO_DOORS: Readonly<Record<string, string>> = {
+  "formats.TorchTensor": "the storage and the view that an unpickler has found in a file",
+  "formats.ggufTokenizerValues": "a tokenizer.json",
+  "hub.HubError": "an error's cause, as Error takes it",
+  "tasks.downloads": "reads what it needs of any task's options",
+  "train.makeOptimizer": "settings that resolveArguments has checked and completed",
+  "page.ModelWorker#train": "the task that the worker trains answers",
+};

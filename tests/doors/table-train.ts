@@ -1,0 +1,32 @@
+import { ArrayDataset } from "../../src/data/index.ts";
+import * as nn from "../../src/nn/index.ts";
+import * as train from "../../src/train/index.ts";
+import type { Entries } from "./entry.ts";
+
+const texts = ["a b c"];
+
+export const TRAIN_DOORS: Entries = {
+  "train.Trainer": {
+    call: (o) =>
+      new train.Trainer(
+        o === null || typeof o !== "object"
+          ? o
+          : { model: new nn.Linear(1, 1), trainDataset: new ArrayDataset([1]), loss: nn.mseLoss, ...o },
+      ),
+  },
+  "train.resolveArguments": { call: (o) => train.resolveArguments(o) },
+  "train.corpusBleu": { call: (o) => train.corpusBleu(texts, texts, o) },
+  "train.sentenceBleu": { call: (o) => train.sentenceBleu(texts[0], texts, o) },
+  "train.corpusChrf": { call: (o) => train.corpusChrf(texts, texts, o) },
+  "train.sentenceChrf": { call: (o) => train.sentenceChrf(texts[0], texts, o) },
+  "train.corpusTer": { call: (o) => train.corpusTer(texts, texts, o) },
+  "train.sentenceTer": { call: (o) => train.sentenceTer(texts[0], texts, o) },
+  "train.saveWeights": {
+    call: (o, { folder }) => train.saveWeights(new nn.Linear(1, 1), `${folder}/w.safetensors`, o),
+  },
+  "train.Progress": { call: (o) => new train.Progress(o) },
+  "train.RunFolder.open": {
+    call: (o, { folder }) =>
+      train.RunFolder.open(`${folder}/run`, o === null || typeof o !== "object" ? o : { fingerprint: "x", ...o }),
+  },
+};
