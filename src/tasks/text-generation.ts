@@ -63,9 +63,10 @@ function buildModel(config: ModelConfig): Model {
   if (modelType === undefined) {
     throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
   }
+  const { vocabSize, embeddingSize, hiddenSize, numHiddenLayers, dropout } = sizesOf(config);
   return new RnnForCausalLM({
     modelType,
-    ...sizesOf(config),
+    ...{ vocabSize, embeddingSize, hiddenSize, numHiddenLayers, dropout },
     tieWordEmbeddings: config.tie_word_embeddings === true,
     regularization:
       config.dropouti === undefined

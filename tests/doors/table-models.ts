@@ -11,7 +11,7 @@ import { roberta, xlmRoberta } from "../../src/models/roberta/index.ts";
 import { mt5, t5 } from "../../src/models/t5/index.ts";
 import type { Module } from "../../src/nn/index.ts";
 import { type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
-import type { Entries, Entry } from "./entry.ts";
+import { beside, type Entries, type Entry } from "./entry.ts";
 
 const BERT = { vocabSize: 12, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 8 };
 const DISTILBERT = { vocabSize: 12, dim: 8, nLayers: 1, nHeads: 2, hiddenDim: 8 };
@@ -48,8 +48,6 @@ const make = ([family, sizes]: (typeof FAMILIES)[number], Class: ModelClass) =>
   new Class(family.config.make(sizes)) as Model;
 
 const ids = () => tensor(Int32Array.of(1, 2), [1, 2]);
-/** What is sent beside the ids; what is no object at all goes alone. */
-const beside = (given: object, o: unknown) => (o === null || typeof o !== "object" ? o : { ...given, ...o }) as never;
 
 /** What every model of every family computes with, and what it is told besides. */
 const FORWARD: Record<string, Entry> = {};
@@ -113,7 +111,7 @@ const OWN: Entries = Object.fromEntries(
   ]),
 );
 
-const AUTO = ["", "ForCausalLM", "ForMaskedLM", "ForQuestionAnswering", "ForSeq2SeqLM", "ForSequenceClassification"];
+const AUTO = Object.entries(models).filter(([name]) => /^AutoModel(For|$)/.test(name));
 const bertModel = () => make(FAMILIES[0], models.BertModel);
 const weights = { path: "x", names: () => [] } as never;
 
@@ -121,13 +119,12 @@ export const MODEL_DOORS: Entries = {
   ...FORWARD,
   ...OWN,
   ...Object.fromEntries(
-    [...AUTO, "ForTokenClassification"].map((end) => {
-      const Auto = models[`AutoModel${end}` as "AutoModel"];
-      return [
-        `models.AutoModel${end}.fromPretrained`,
-        { call: (o: never, { folder }) => Auto.fromPretrained(folder, o) } satisfies Entry,
-      ];
-    }),
+    AUTO.map(([name, Auto]) => [
+      `models.${name}.fromPretrained`,
+      {
+        call: (o: never, { folder }) => (Auto as typeof models.AutoModel).fromPretrained(folder, o),
+      } satisfies Entry,
+    ]),
   ),
   "models.AutoConfig.fromPretrained": { call: (o, { folder }) => models.AutoConfig.fromPretrained(folder, o) },
   "models.AutoModels#load": { call: (o, { folder }) => new models.AutoModels([bert]).load(folder, "base", o) },

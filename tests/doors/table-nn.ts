@@ -1,7 +1,7 @@
 import * as shoshin from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
-import type { Entries } from "./entry.ts";
+import { beside, type Entries } from "./entry.ts";
 
 const { tensor, zeros } = shoshin;
 const ids = () => tensor(Int32Array.of(0, 1));
@@ -92,8 +92,8 @@ const OPTIM: Entries = {
     ]),
   ),
   "optim.Optimizer#addParamGroup": {
-    call: (o) => sgd().addParamGroup(o === null || typeof o !== "object" ? o : { params: weights(), ...o }),
-    options: ["momentum"],
+    call: (o) => sgd().addParamGroup(beside({ params: weights() }, o)),
+    options: ["weightDecay"],
   },
   "optim.clipGradNorm": { call: (o) => optim.clipGradNorm(weights(), 1, o) },
   "optim.getScheduler": { call: (o) => optim.getScheduler("linear", sgd(), o) },

@@ -1,7 +1,7 @@
 import { ArrayDataset } from "../../src/data/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as train from "../../src/train/index.ts";
-import type { Entries } from "./entry.ts";
+import { beside, type Entries } from "./entry.ts";
 
 const texts = ["a b c"];
 
@@ -9,9 +9,7 @@ export const TRAIN_DOORS: Entries = {
   "train.Trainer": {
     call: (o) =>
       new train.Trainer(
-        o === null || typeof o !== "object"
-          ? o
-          : { model: new nn.Linear(1, 1), trainDataset: new ArrayDataset([1]), loss: nn.mseLoss, ...o },
+        beside({ model: new nn.Linear(1, 1), trainDataset: new ArrayDataset([1]), loss: nn.mseLoss }, o),
       ),
   },
   "train.resolveArguments": { call: (o) => train.resolveArguments(o) },
@@ -26,7 +24,6 @@ export const TRAIN_DOORS: Entries = {
   },
   "train.Progress": { call: (o) => new train.Progress(o) },
   "train.RunFolder.open": {
-    call: (o, { folder }) =>
-      train.RunFolder.open(`${folder}/run`, o === null || typeof o !== "object" ? o : { fingerprint: "x", ...o }),
+    call: (o, { folder }) => train.RunFolder.open(`${folder}/run`, beside({ fingerprint: "x" }, o)),
   },
 };

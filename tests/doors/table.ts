@@ -8,7 +8,7 @@ import { t5 } from "../../src/models/t5/index.ts";
 import { ModelWorker } from "../../src/page/index.ts";
 import * as tasks from "../../src/tasks/index.ts";
 import * as text from "../../src/text/index.ts";
-import type { Entries, Entry } from "./entry.ts";
+import { beside, type Entries, type Entry } from "./entry.ts";
 import { MODEL_DOORS } from "./table-models.ts";
 import { NN_DOORS } from "./table-nn.ts";
 import { TRAIN_DOORS } from "./table-train.ts";
@@ -86,7 +86,7 @@ export const DOORS: Entries = {
   rnn: { call: (o) => shoshin.rnn(zeros([1, 1, 1]), {} as never, undefined, o) },
   gradcheck: { call: (o) => shoshin.gradcheck((x) => x, [zeros([1])], o), options: ["eps", "atol", "rtol"] },
   defineOp: {
-    call: (o) => shoshin.defineOp("odd", o === null || typeof o !== "object" ? o : { forward: () => zeros([1]), ...o }),
+    call: (o) => shoshin.defineOp("odd", beside({ forward: () => zeros([1]) }, o)),
   },
 
   "data.padSequences": { call: (o) => data.padSequences([[1]], o) },
@@ -181,10 +181,7 @@ export const DOORS: Entries = {
     tasks.TASKS.map(({ name }) => [
       `tasks.getTask("${name}").train`,
       {
-        call: (o: unknown, { file, folder }) =>
-          task(name).train(
-            o === null || typeof o !== "object" ? (o as never) : ({ data: file, output: folder, ...o } as never),
-          ),
+        call: (o: unknown, { file, folder }) => task(name).train(beside({ data: file, output: folder }, o)),
         options: ["validation", "output"],
       } satisfies Entry,
     ]),

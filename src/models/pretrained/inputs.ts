@@ -27,8 +27,6 @@ export interface HeadOutput {
   logits: Tensor;
 }
 
-export { ACTIVATIONS } from "./activations.ts";
-
 export interface MaskedLmInputs extends EncoderInputs {
   /** int32 [n]: places among all batch · T tokens; only their logits are computed, [n, vocab]. */
   maskedPositions?: Tensor;

@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../../backend/options.ts";
 import * as nn from "../../nn/index.ts";
 import { concat, embedding, lockedDropout, stack } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -31,6 +32,23 @@ export interface RnnLmConfig {
   };
 }
 
+const CONFIG: Known<RnnLmConfig> = {
+  modelType: true,
+  vocabSize: true,
+  embeddingSize: true,
+  hiddenSize: true,
+  numHiddenLayers: true,
+  dropout: true,
+  tieWordEmbeddings: true,
+  regularization: true,
+};
+const REGULARIZATION: Known<NonNullable<RnnLmConfig["regularization"]>> = {
+  inputDropout: true,
+  hiddenDropout: true,
+  embeddingDropout: true,
+  weightDropout: true,
+};
+
 /**
  * Recurrent language model: embedding, recurrent layers, a linear layer over the vocabulary, dropout between all of them
  * (Zaremba et al., 2014), or with `regularization` an AWD-LSTM (Merity et al., 2018). Parameter names are those of PyTorch's word_language_model example: `encoder`, `rnn`, `decoder`.
@@ -45,8 +63,10 @@ export class RnnForCausalLM extends nn.Module implements CausalLm {
   readonly maxPositions = Number.POSITIVE_INFINITY;
   generationConfig?: GenerationConfig;
 
-  /** Throws ShapeError for sizes below 1, or tied weights of two sizes. */
+  /** Throws OptionError for keys that are not known, ShapeError for sizes below 1, or tied weights of two sizes. */
   constructor(config: RnnLmConfig) {
+    checkOptions("RnnForCausalLM", config, CONFIG);
+    checkOptions("RnnForCausalLM: regularization", config.regularization, REGULARIZATION);
     super();
     const { modelType, vocabSize, embeddingSize, hiddenSize, numHiddenLayers: numLayers, dropout } = config;
     this.vocabSize = vocabSize;

@@ -59,7 +59,9 @@ describe("what a model is called with", () => {
       expect(call({ inputIds: ids, ...more, attention_mask: ids })).toThrow(/unknown input attention_mask/);
       expect(call({ inputIds: ids, ...more, past_key_values: [] })).toThrow(/past_key_values is not supported/);
       expect(call({ input_ids: ids, ...more })).toThrow(OptionError);
-      expect(call({ inputIds: [[1, 2]], ...more })).toThrow(/inputIds: expected a tensor|inputIds is missing|expected an object/);
+      expect(call({ inputIds: [[1, 2]], ...more })).toThrow(
+        /inputIds: expected a tensor|inputIds is missing|expected an object/,
+      );
       expect(call({ inputIds: ids.select(0, 0), ...more })).toThrow(/expected \[batch, T\], found \[3\]/);
       expect(call({ inputIds: ids, ...more, attentionMask: undefined })).not.toThrow();
       expect(call({ inputIds: ids, ...more, example: 7 })).toThrow(/unknown input example/);
