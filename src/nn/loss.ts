@@ -9,6 +9,7 @@ import {
 } from "../ops/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, sameShape, showShape } from "../tensor/shape.ts";
+import { refuseGradient } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkNumber, checkWord } from "./check.ts";
 
@@ -134,6 +135,7 @@ export function nllLoss(
   checkLoss("nllLoss", options, { ...KNOWN, weight: true, ignoreIndex: true });
   const { reduction = "mean", weight, ignoreIndex = -100 } = options ?? {};
   const t = target.data();
+  refuseGradient("nllLoss", "the class weights", weight);
   const w = weight?.data();
   const factors = Float64Array.from(t, (c) => (c === ignoreIndex ? 0 : (w?.[c] ?? 1)));
   const known = tensor(

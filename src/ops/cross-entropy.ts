@@ -2,7 +2,7 @@ import { isFloat } from "../backend/dtypes.ts";
 import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import { checkTensor } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
-import { defineOp } from "../tensor/tape.ts";
+import { defineOp, refuseGradient } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
 import { to } from "./cast.ts";
 import { checkFloats } from "./promote.ts";
@@ -104,6 +104,7 @@ export function crossEntropy(x: Tensor, target: Tensor, options?: CrossEntropyOp
       "tensor(labels, { dtype: 'int64' })",
     );
   }
+  refuseGradient("crossEntropy", "the class weights", weight);
   if (weight !== undefined && (weight.ndim !== 1 || weight.shape[0] !== classes)) {
     throw new ShapeError(`crossEntropy: expected weights [${classes}], found ${showShape(weight.shape)}`);
   }

@@ -2,7 +2,7 @@ import { HELD } from "../backend/dtypes.ts";
 import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import { checkTensor } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/shape.ts";
-import { defineOp } from "../tensor/tape.ts";
+import { defineOp, refuseGradient } from "../tensor/tape.ts";
 import { dense, empty, type Tensor } from "../tensor/tensor.ts";
 import { checkTable } from "./embedding.ts";
 
@@ -74,6 +74,7 @@ export function embeddingBag(index: Tensor, offsets: Tensor, table: Tensor, opti
       `embeddingBag: expected int64 or int32 indices [n] and offsets [bags], found ${showShape(index.shape)} and ${showShape(offsets.shape)}`,
     );
   }
+  refuseGradient("embeddingBag", "perSampleWeights", perSampleWeights);
   if (perSampleWeights !== undefined && (mode !== "sum" || perSampleWeights.numel !== index.numel)) {
     throw new ShapeError(
       `embeddingBag: weights ${showShape(perSampleWeights.shape)} need mode "sum" and one entry per index`,

@@ -320,3 +320,12 @@ export function consumed(what: string, graph: Graph): ShoshinError {
     "Carry t.detach() over to the next step, or call backward({ retainGraph: true }) if the graph is needed again.",
   );
 }
+
+/** Refuses an argument whose gradient is wanted and that no formula here gives one: it would be missing without a word. */
+export function refuseGradient(name: string, what: string, t: Tensor | undefined): void {
+  if (t?.requiresGrad && state.gradEnabled && state.depth === 0)
+    throw new AutogradError(
+      `${name}: the gradient of ${what} is not implemented`,
+      "Give them without one: t.detach().",
+    );
+}

@@ -5,6 +5,7 @@ import {
   layerNorm,
   linear,
   lora,
+  noGrad,
   randn,
   rmsNorm,
   rotary,
@@ -82,4 +83,17 @@ it.each(Object.keys(cases))("%s with some arguments frozen", (name) => {
       else expect((free & (1 << i)) === 0 || all[i] === undefined).toBe(true);
     });
   }
+});
+
+it("what has no formula for its gradient is refused where one is wanted", () => {
+  const weights = randn([3]).requiresGrad_();
+  const classes = tensor(Int32Array.of(0, 2), [2]);
+  const bag = () =>
+    embeddingBag(tensor(Int32Array.of(0, 1, 1), [3]), tensor(Int32Array.of(0), [1]), randn([2, 2]), {
+      perSampleWeights: weights,
+    });
+  expect(bag).toThrow(/gradient of perSampleWeights is not implemented/);
+  expect(noGrad(() => bag().numel)).toBe(2);
+  for (const loss of [nn.crossEntropy, nn.nllLoss])
+    expect(() => loss(randn([2, 3]), classes, { weight: weights })).toThrow(/class weights is not implemented/);
 });
