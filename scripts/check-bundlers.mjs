@@ -93,7 +93,7 @@ console.log(backend().name, tensor([[1, 2]]).matmul(tensor([[3], [4]])).item(), 
       "--log-override:empty-import-meta=silent",
       // What esbuild itself advises for CommonJS inside a module.
       ...(format === "esm"
-        ? ["--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"]
+        ? ["--banner:js=import { createRequire as fromHere } from 'node:module'; const require = fromHere(import.meta.url);"]
         : []),
     ]);
     const said = result(file);

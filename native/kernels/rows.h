@@ -176,9 +176,11 @@ static void cross_entropy_backward_part(void* context, int64_t part) {
     }
     const float s = j.dy[r * j.dyStride] / (j.denominator ? *j.denominator : 1.0f);
     const float w = (1 - j.smoothing) * (j.weight ? j.weight[t] : 1.0f);
-    const vf mass = splat((w + even * j.totalWeight) * s), m = splat(j.lse[2 * r]), rest = splat(j.lse[2 * r + 1]), spread = splat(even * s);
+    // exp(x − max − rest), its last factor taken out of the row.
+    const vf mass = splat((w + even * j.totalWeight) * s) * vexp(splat(-j.lse[2 * r + 1]));
+    const vf m = splat(j.lse[2 * r]), spread = splat(even * s);
     const auto slope = [&](vf v, vf weight) {
-      const vf g = vexp((v - m) - rest) * mass;
+      const vf g = vexp(v - m) * mass;
       return j.smoothing > 0 ? g - spread * weight : g;
     };
     const vf one = splat(1.0f);
