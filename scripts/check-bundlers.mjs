@@ -93,7 +93,9 @@ console.log(backend().name, tensor([[1, 2]]).matmul(tensor([[3], [4]])).item(), 
       "--log-override:empty-import-meta=silent",
       // What esbuild itself advises for CommonJS inside a module.
       ...(format === "esm"
-        ? ["--banner:js=import { createRequire as fromHere } from 'node:module'; const require = fromHere(import.meta.url);"]
+        ? [
+            "--banner:js=import { createRequire as fromHere } from 'node:module'; const require = fromHere(import.meta.url);",
+          ]
         : []),
     ]);
     const said = result(file);
