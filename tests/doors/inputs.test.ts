@@ -131,7 +131,7 @@ describe("what tensors are made with", () => {
 });
 
 it("AutoTokenizer refuses what it does not do", async () => {
-  await expect(AutoTokenizer.fromPretrained("x", { revision: "main" } as never)).rejects.toThrow(/revision is not/);
+  await expect(AutoTokenizer.fromPretrained("x", { revison: "main" } as never)).rejects.toThrow(/revison/);
   await expect(AutoTokenizer.fromPretrained("x", { use_fast: true } as never)).rejects.toThrow(
     /use_fast is not supported/,
   );

@@ -108,6 +108,7 @@ export const DOORS: Entries = {
 
   "text.BagOfWordsVectorizer": { call: (o) => new text.BagOfWordsVectorizer(o) },
   "text.KeyedVectors#mostSimilar": { call: (o) => new text.KeyedVectors(["a"], Float32Array.of(1), 1).mostSimilar(o) },
+  "text.AutoTokenizer.fromPretrained": { call: (o, { folder }) => text.AutoTokenizer.fromPretrained(folder, o) },
   "text.PreTrainedTokenizer": { call: (o) => new text.PreTrainedTokenizer(words(), o) },
   "text.PreTrainedTokenizer#encode": { call: (o) => tokenizer().encode("a", undefined, o) },
   "text.PreTrainedTokenizer#encodeBatch": { call: (o) => tokenizer().encodeBatch(["a"], o) },

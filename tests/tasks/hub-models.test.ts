@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from "vitest";
 import { manualSeed } from "../../src/index.ts";
 import { BertForSequenceClassification, bertConfig } from "../../src/models/index.ts";
 import { loadModel, pipeline } from "../../src/tasks/index.ts";
-import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
+import { AutoTokenizer, PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { useMirror } from "../hub/use-mirror.ts";
 
 const { mirror, base } = useMirror();
@@ -29,4 +29,15 @@ it("a model of the hub predicts as its folder does, by pipeline and by name", as
   await expect(loadModel("hub:someone/nothing")).rejects.toThrow("someone/nothing");
   await expect(pipeline("text-classification", "runs/none")).rejects.toThrow("no such folder here");
   await expect(loadModel("runs/none")).rejects.toThrow("runs/none/shoshin.json: no such file");
+});
+
+it("a tokenizer of the hub is had by name, without the weights", async () => {
+  const want = (await AutoTokenizer.fromPretrained(join(base, "model"))).encode("good film").inputIds;
+  for (const name of ["someone/reviews", "hub:someone/reviews", "someone/reviews@main"])
+    expect((await AutoTokenizer.fromPretrained(name)).encode("good film").inputIds).toEqual(want);
+  expect(
+    (await AutoTokenizer.fromPretrained("someone/reviews", { revision: "main" })).encode("good film").inputIds,
+  ).toEqual(want);
+  await expect(AutoTokenizer.fromPretrained("someone/nothing")).rejects.toThrow("no such folder here");
+  await expect(AutoTokenizer.fromPretrained(join(base, "none"))).rejects.toThrow("no such file");
 });

@@ -1,6 +1,8 @@
 import { basename, dirname, existsSync, join, readFileSync, statSync } from "#platform";
 import { checkOptions } from "../../backend/options.ts";
 import { DataError, fileError, readBytes } from "../../data/lines.ts";
+import { resolveModel } from "../../hub/resolve.ts";
+import { HUB_OPTIONS, HUB_REFUSED, type HubOptions } from "../../hub/settings.ts";
 import type { AddedTokenJson, TokenizerJson } from "../tokenizers/schema.ts";
 import { parseTokenizerJson } from "../tokenizers/schema.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -235,12 +237,14 @@ async function marian(settings: Settings): Promise<PreTrainedTokenizer> {
   });
 }
 
-/** None so far. */
-export type AutoTokenizerOptions = Readonly<Record<string, never>>;
+/** Where a tokenizer of the hub comes from, as for models. */
+export type AutoTokenizerOptions = HubOptions & { revision?: string };
+const KNOWN = { ...HUB_OPTIONS, revision: true } as const;
+/** `OWNER/NAME` or `hub:…`, with or without a revision. */
+const OF_HUB = /^(hub:.+|[\w.-]+\/[\w.-]+(@.+)?)$/;
 /** What Transformers' `from_pretrained` also takes. */
-const FETCH = "await resolveModel(name, options) of shoshin/hub fetches a model and gives its folder.";
 const NOT_LOADED = {
-  ...{ cacheDir: FETCH, revision: FETCH, token: FETCH, localFilesOnly: FETCH, endpoint: FETCH, forceDownload: FETCH },
+  ...HUB_REFUSED,
   subfolder: "Name the folder in the folder.",
   useFast: "There is one kind of tokenizer.",
   trustRemoteCode: "Code of a checkpoint is never run.",
@@ -259,11 +263,16 @@ export const AutoTokenizer = {
   /**
    * The tokenizer of a model's folder, from `tokenizer.json`, `vocab.txt`, `vocab.json` with `merges.txt`, a SentencePiece model, or
    * MarianMT's files, with the settings of `tokenizer_config.json`; or of one `tokenizer.json` or `.model` file.
-   * @param options none so far; those of Transformers are refused with what to do instead
+   * @param name a folder, a file, or `OWNER/NAME` of the hub where no such folder is
+   * @param options of the hub; those of Transformers that are not done are refused with what to do instead
    * @throws DataError that names the file and the field
    */
-  async fromPretrained(path: string, options: AutoTokenizerOptions = {}): Promise<PreTrainedTokenizer> {
-    checkOptions("AutoTokenizer.fromPretrained", options, {}, NOT_LOADED);
+  async fromPretrained(name: string, options: AutoTokenizerOptions = {}): Promise<PreTrainedTokenizer> {
+    checkOptions("AutoTokenizer.fromPretrained", options, KNOWN, NOT_LOADED);
+    if (typeof name !== "string" || name === "")
+      throw new DataError("AutoTokenizer.fromPretrained: expected a path", "Name a folder with a tokenizer in it.");
+    const fetched = !existsSync(name) && OF_HUB.test(name);
+    const path = fetched ? await resolveModel(name, { ...options, purpose: "tokenizer" }) : name;
     if (!existsSync(path)) throw new DataError(`${path}: no such file`, "Name a folder with a tokenizer in it.");
     const single = !statSync(path).isDirectory();
     const settings = readSettings(single ? dirname(path) : path);

@@ -80,6 +80,8 @@ export class Tokenizer {
 
   /** Reads `tokenizer.json`; given a folder, the one in it. Throws {@link DataError}. */
   static fromFile(path: string): Tokenizer {
+    if (typeof path !== "string" || path === "")
+      throw new DataError("Tokenizer.fromFile: expected a path", "Name a tokenizer.json, or its folder.");
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "tokenizer.json") : path;
     let value: unknown;
     try {
