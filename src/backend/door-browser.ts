@@ -1,3 +1,4 @@
+import type { Backend } from "./backend.ts";
 import type { Door, WasmFile } from "./door.ts";
 
 // Written out, so that bundlers find the files.
@@ -20,6 +21,7 @@ interface Page {
   URL: typeof URL;
 }
 const page = globalThis as unknown as Page;
+let Reference: (new () => Backend) | undefined;
 /** The folder that `useKernels` named, with a slash at its end. */
 let folder: string | undefined;
 
@@ -30,6 +32,10 @@ export const door: Door = {
   useKernels(address) {
     const base = page.document?.baseURI ?? page.location?.href;
     folder = new URL(String(address).replace(/\/?$/, "/"), base).href;
+  },
+  makeReference: () => (Reference === undefined ? undefined : new Reference()),
+  async loadReference() {
+    Reference = (await import("./reference.ts")).ReferenceBackend;
   },
   takesAddons: false,
   cores: page.navigator?.hardwareConcurrency ?? 1,

@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import type { AddonExports, Door, WasmFile, WeakTable } from "./door.ts";
 import { BackendError } from "./errors.ts";
 import { ABI } from "./exports.ts";
+import { ReferenceBackend } from "./reference.ts";
 
 // Kept in a variable: bundlers would take every file that a pattern might mean. A bundle of CommonJS has none.
 const here: string | undefined = import.meta.url;
@@ -101,6 +102,8 @@ export const door: Door = {
     folder = address instanceof URL || address.startsWith("file:") ? fileURLToPath(address) : resolve(address);
     loaded = undefined;
   },
+  makeReference: () => new ReferenceBackend(),
+  loadReference: async () => {},
   takesAddons: true,
   cores: availableParallelism(),
   memory: Math.min(totalmem(), constrained),

@@ -1,3 +1,4 @@
+import type { Backend } from "./backend.ts";
 import type { NativeExports } from "./exports.ts";
 
 /** Weak references that a collection empties at once, also while a job runs, and collections on demand. */
@@ -22,6 +23,10 @@ export interface Door {
   note(text: string): void;
   /** Where the kernels' files lie, in place of where the package has them: a folder, in a page its address. */
   useKernels(address: string | URL): void;
+  /** The oracle in loops; undefined where it has not been loaded. */
+  makeReference(): Backend | undefined;
+  /** Loads it where that takes time: a page does without it unless it is asked for. */
+  loadReference(): Promise<void>;
   /** Whether an addon could be here, so that its absence is worth a warning. */
   readonly takesAddons: boolean;
   /** Processors. */

@@ -3,13 +3,12 @@ import type { Backend, BackendName, Precision } from "./backend.ts";
 import { BackendError } from "./errors.ts";
 import { KernelBackend } from "./kernels.ts";
 import { checkOptions, type Known } from "./options.ts";
-import { ReferenceBackend } from "./reference.ts";
 import { chooseFile, NoMemoryError, openWasm } from "./wasm.ts";
 
 let current: Backend | undefined;
 let native: KernelBackend | undefined;
 let wasm: KernelBackend | undefined;
-let reference: ReferenceBackend | undefined;
+let reference: Backend | undefined;
 let precision: Precision = "float32";
 
 const REBUILD =
@@ -47,8 +46,10 @@ export interface ReadyOptions {
    * assets/wasm (in Node also `shoshin.node`, the addon); in a page its address, taken relative to the page. Left out: the package's.
    */
   kernels?: string | URL;
+  /** The backend of new tensors; left out: the fastest. A page loads "reference", the slow oracle, only when it is named here. */
+  backend?: BackendName;
 }
-const READY: Known<ReadyOptions> = { kernels: true };
+const READY: Known<ReadyOptions> = { kernels: true, backend: true };
 let kernelsFrom: string | undefined;
 
 /**
@@ -68,6 +69,9 @@ export async function ready(options: ReadyOptions = {}): Promise<Backend> {
     kernelsFrom = String(kernels);
     if (current === undefined) door.useKernels(kernels);
   }
+  if (options.backend === "reference") await door.loadReference();
+  if (options.backend === "wasm") await openFetched();
+  if (options.backend !== undefined) return setBackend(options.backend);
   if (current !== undefined || door.loadNative().exports !== undefined) return backend();
   try {
     current = await openFetched();
@@ -81,6 +85,7 @@ export async function ready(options: ReadyOptions = {}): Promise<Backend> {
     }
     if (!error.message.includes("SIMD")) throw error;
     door.warn(`warning: ${error.message}; the reference backend serves, many times slower.\nhint: ${error.hint}`);
+    await door.loadReference();
     current = open("reference");
   }
   return current;
@@ -120,7 +125,12 @@ export function setBackend(choice: BackendName | Backend): Backend {
 
 function open(name: string): Backend {
   if (name === "reference") {
-    reference ??= new ReferenceBackend();
+    reference ??= door.makeReference();
+    if (reference === undefined)
+      throw new BackendError(
+        "the reference backend is not loaded yet",
+        'First: await ready({ backend: "reference" }).',
+      );
     return reference;
   }
   if (name === "native") {

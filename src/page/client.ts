@@ -40,7 +40,7 @@ export class ModelWorker {
    * @throws WorkerError when its script or the kernels cannot be loaded.
    */
   static async start(worker: unknown, given: ReadyOptions = {}): Promise<ModelWorker> {
-    checkOptions("ModelWorker.start", given, { kernels: true } satisfies Known<ReadyOptions>);
+    checkOptions("ModelWorker.start", given, { kernels: true, backend: true } satisfies Known<ReadyOptions>);
     const { kernels, ...options } = given;
     const link = new Link(worker as WorkerLike);
     const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI;

@@ -1,3 +1,6 @@
 import { ready } from "../../src/index.ts";
 
-await ready();
+// The tests hold the kernels against the oracle.
+const kernels = await ready();
+await ready({ backend: "reference" });
+await ready({ backend: kernels.name });
