@@ -6,6 +6,7 @@ import {
   mkdirSync as makeFolder,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync as removeFolder,
   statfsSync,
@@ -135,9 +136,19 @@ export const startThread: Platform["startThread"] = (code, data, receive, ended)
 export const nextTurn: Platform["nextTurn"] = () => new Promise((resolve) => setImmediate(resolve));
 export const env: Platform["env"] = (name) => process.env[name];
 export const processId: Platform["processId"] = () => process.pid;
+/** One that was killed and that nobody has taken note of yet, as where a container's first process never does. */
+function isZombie(id: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${id}/stat`, "utf8");
+    return "ZX".includes(stat.charAt(stat.lastIndexOf(")") + 2));
+  } catch {
+    return false;
+  }
+}
 export const processRuns: Platform["processRuns"] = (id) => {
   try {
-    return process.kill(id, 0);
+    process.kill(id, 0);
+    return !isZombie(id);
   } catch (error) {
     // It runs, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === "EPERM";

@@ -1,8 +1,9 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { mkdirSync } from "../../src/platform/node.ts";
+import { mkdirSync, processRuns } from "../../src/platform/node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,3 +20,20 @@ test("folders are made with those above them; what cannot be is refused at once"
   expect(() => mkdirSync(join(folder, "file", "below"), { recursive: true })).toThrow("ENOTDIR");
   if (existsSync("/proc/self")) expect(() => mkdirSync("/proc/none/at/all", { recursive: true })).toThrow("ENOENT");
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a process that was killed runs no longer, though nobody has taken note of it",
+  async () => {
+    // The shell's child ends at once; the program that takes the shell's place never asks for it.
+    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const id = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(process.kill(id, 0)).toBe(true);
+      expect(processRuns(id)).toBe(false);
+      expect(processRuns(process.pid)).toBe(true);
+    } finally {
+      parent.kill();
+    }
+  },
+);
