@@ -4,7 +4,7 @@ import { COLUMNS } from "../data/columns.ts";
 import { builtinPart, fetchSource, readRecords, textExamples } from "../data/index.ts";
 import { readText } from "../data/lines.ts";
 import { formatOf } from "../data/records.ts";
-import { downloads } from "../tasks/common.ts";
+import { downloads } from "../tasks/downloads.ts";
 import {
   type OnTokenizerProgress,
   TOKENIZER_KINDS,

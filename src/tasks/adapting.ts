@@ -1,6 +1,7 @@
 import { join } from "#platform";
 import { newModules, PeftModel, type PreTrainedModel } from "../models/index.ts";
-import { TaskError, type TaskOptions } from "./common.ts";
+import { TaskError } from "./error.ts";
+import type { TaskOptions } from "./task.ts";
 
 /** Which of a pretrained model's parameters learn, and how. */
 export interface Adapting {

@@ -11,8 +11,9 @@ import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
 import { refuseClassOptions } from "./classes.ts";
-import { downloads, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
+import { downloads } from "./downloads.ts";
 import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
+import { settingsOf } from "./folder.ts";
 import {
   BlockWindows,
   blocksOf,
@@ -24,6 +25,7 @@ import {
   type StreamBatch,
 } from "./lm-data.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import type { TaskOptions, TaskReport } from "./task.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";

@@ -1,6 +1,7 @@
 import { DataError, fetchSource, type Part, parseRange, type Source, streamRecords } from "../data/index.ts";
 import type { ChatMessage, PreTrainedTokenizer } from "../text/index.ts";
-import { downloads, type TaskOptions } from "./common.ts";
+import { downloads } from "./downloads.ts";
+import type { TaskOptions } from "./task.ts";
 
 /** A conversation, or a text and what shall follow it. */
 export type ChatExample =

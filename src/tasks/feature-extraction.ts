@@ -7,17 +7,12 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { pearson, spearman } from "../train/index.ts";
-import {
-  checkBatchSize,
-  checkPredict,
-  type PredictOptions,
-  type Predictor,
-  readJson,
-  type Task,
-  TaskError,
-} from "./common.ts";
+import { TaskError } from "./error.ts";
 import { lengthFor } from "./fine-tuning.ts";
+import { readJson } from "./folder.ts";
+import { checkBatchSize, checkPredict, type PredictOptions } from "./predict-options.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
+import type { Predictor, Task } from "./task.ts";
 import { readLabelled, readPart } from "./text-data.ts";
 
 /** How a text's vector is made of its tokens': their mean, or the first. */

@@ -11,24 +11,16 @@ import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { loraRate } from "./adapting.ts";
 import { refuseClassOptions } from "./classes.ts";
-import {
-  checkBatchSize,
-  checkPredict,
-  downloads,
-  namesModel,
-  type Predictor,
-  settingsOf,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-} from "./common.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
 import { LM_RECIPE, lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
+import { namesModel, settingsOf } from "./folder.ts";
 import { readCorpus, readInputs, readPartTexts, readToMeasure } from "./lm-data.ts";
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks, type Masking } from "./masked-blocks.ts";
-import { type FillMaskOptions, NOT_PREDICTED, PREDICT } from "./predict-options.ts";
+import { checkBatchSize, checkPredict, type FillMaskOptions, NOT_PREDICTED, PREDICT } from "./predict-options.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 
 const NAME = "fill-mask";
 /** Share of the tokens that are hidden, unless --mlm-probability says otherwise. */

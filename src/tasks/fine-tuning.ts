@@ -19,8 +19,11 @@ import type { PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer, type TrainResult } from "../train/index.ts";
 import { type Adapting, adapt, loraRate } from "./adapting.ts";
 import { parseClassWeights, refuseClassOptions, weightOf } from "./classes.ts";
-import { type ModelConfig, saveModel, TaskError, type TaskOptions, type TaskReport } from "./common.ts";
+import { TaskError } from "./error.ts";
+import type { ModelConfig } from "./folder.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
+import type { TaskOptions, TaskReport } from "./task.ts";
 
 /** Transformers' defaults for GLUE. */
 const RECIPE = {

@@ -20,21 +20,12 @@ import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
-import {
-  checkPredict,
-  checkPredictFile,
-  labelsOf,
-  type ModelConfig,
-  type Predictor,
-  readJson,
-  saveModel,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-  withWeights,
-} from "./common.ts";
+import { TaskError } from "./error.ts";
+import { labelsOf, type ModelConfig, readJson, withWeights } from "./folder.ts";
+import { checkPredict, checkPredictFile } from "./predict-options.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 
 const NAME = "image-classification";
 const PRESETS = ["mlp", "linear"];

@@ -4,25 +4,18 @@ import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
-import { type Predictor, readJson, TaskError } from "./common.ts";
+import { TaskError } from "./error.ts";
+import { readJson } from "./folder.ts";
 import { getTask, TASKS } from "./registry.ts";
+import type { Predictor } from "./task.ts";
 import type { Generator } from "./writing.ts";
 
 export type { ClassScore } from "./classes.ts";
-export {
-  downloads,
-  type EvaluateOptions,
-  type EvaluateReport,
-  namesModel,
-  type PredictOptions,
-  type Predictor,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-} from "./common.ts";
+export { downloads } from "./downloads.ts";
+export { TaskError } from "./error.ts";
 export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
 export { type FilledMask, fillMask } from "./fill-mask.ts";
+export { namesModel } from "./folder.ts";
 export {
   type FeatureExtractionPipeline,
   type FillMaskPipeline,
@@ -45,6 +38,7 @@ export {
 export type {
   FeatureExtractionOptions,
   FillMaskOptions,
+  PredictOptions,
   ScoreFunction,
   TextClassificationOptions,
   TextGenerationOptions,
@@ -53,6 +47,7 @@ export type {
 } from "./predict-options.ts";
 export { getTask, TASKS } from "./registry.ts";
 export type { Entity, TaggedWord } from "./tagging-predictor.ts";
+export type { EvaluateOptions, EvaluateReport, Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 export type { Generator, Writing } from "./writing.ts";
 
 /** The tasks of models of Hugging Face's. */

@@ -14,7 +14,8 @@ import { formatOf } from "../data/records.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer, type TokenizerKind, trainTokenizer } from "../text/index.ts";
-import { downloads, type EvaluateOptions } from "./common.ts";
+import { downloads } from "./downloads.ts";
+import type { EvaluateOptions } from "./task.ts";
 
 /** The end of a line as a token, in vocabularies of words. */
 export const EOS = "<eos>";

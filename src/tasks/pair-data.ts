@@ -11,7 +11,8 @@ import {
 } from "../data/index.ts";
 import { PAIRS } from "../data/parallel.ts";
 import { DEFAULTS } from "../train/index.ts";
-import { downloads, type EvaluateOptions, type TaskOptions } from "./common.ts";
+import { downloads } from "./downloads.ts";
+import type { EvaluateOptions, TaskOptions } from "./task.ts";
 
 export interface PairData {
   train: SentencePair[];

@@ -2,8 +2,9 @@ import { checkOptions, knownOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { ClassScore } from "./classes.ts";
-import { type PredictOptions, type Predictor, TaskError } from "./common.ts";
+import { TaskError } from "./error.ts";
 import type { FilledMask } from "./fill-mask.ts";
+import type { PredictOptions } from "./predict-options.ts";
 import {
   type FeatureExtractionOptions,
   type FillMaskOptions,
@@ -16,6 +17,7 @@ import {
 } from "./predict-options.ts";
 import { getTask } from "./registry.ts";
 import type { Entity, TaggedWord } from "./tagging-predictor.ts";
+import type { Predictor } from "./task.ts";
 
 type Texts = readonly string[];
 

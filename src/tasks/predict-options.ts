@@ -1,6 +1,7 @@
-import type { Known } from "../backend/options.ts";
+import { checkOptions, type Known } from "../backend/options.ts";
 import { GENERATION, REFUSED as NOT_WRITTEN, SEQ2SEQ } from "../models/generation-options.ts";
 import type { GenerationOptions, Seq2SeqGenerationOptions } from "../models/index.ts";
+import { TaskError } from "./error.ts";
 
 /** What makes scores of a classifier's outputs. */
 export const SCORE_FUNCTIONS = ["softmax", "sigmoid", "none"] as const;
@@ -130,3 +131,22 @@ export const NOT_PREDICTED: Readonly<Record<string, Readonly<Record<string, stri
     cleanUpTokenizationSpaces: TOKENIZER,
   },
 };
+
+/** Throws OptionError for options that a task's predictions do not have. */
+export const checkPredict = (task: string, options: PredictOptions | undefined): void =>
+  checkOptions(`predict: ${task}`, options, PREDICT[task], NOT_PREDICTED[task]);
+
+/** The same for files of what is no text: there is no column of it either. */
+export function checkPredictFile(
+  task: string,
+  { textColumn, ...options }: { textColumn?: string } & PredictOptions,
+): void {
+  if (textColumn !== undefined) throw new TaskError(`--text-column is not for ${task}`, "Leave it out.");
+  checkPredict(task, options);
+}
+
+/** Throws {@link TaskError} unless a number of texts in a pass is one. */
+export function checkBatchSize(size: number | undefined): void {
+  if (size !== undefined && !(Number.isInteger(size) && size > 0))
+    throw new TaskError(`batchSize is ${size}; expected a whole number from 1 on`);
+}

@@ -2,7 +2,8 @@ import { readWordVectors } from "../formats/index.ts";
 import type { Module, Parameter } from "../nn/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { KeyedVectors } from "../text/index.ts";
-import { TaskError, type TaskOptions } from "./common.ts";
+import { TaskError } from "./error.ts";
+import type { TaskOptions } from "./task.ts";
 
 /** Vectors for the words of a vocabulary, from the file that `--embeddings` names. */
 export interface Pretrained {

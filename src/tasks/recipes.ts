@@ -1,5 +1,5 @@
 import type { GivenArguments } from "../train/index.ts";
-import type { TaskOptions } from "./common.ts";
+import type { TaskOptions } from "./task.ts";
 
 /** Settings of every task for which neither a preset nor the user says something else. */
 const DEFAULTS = {

@@ -1,9 +1,10 @@
 import { nearestName } from "../backend/options.ts";
-import { type Task, TaskError } from "./common.ts";
+import { TaskError } from "./error.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
 import { fillMaskTask } from "./fill-mask.ts";
 import { imageClassification } from "./image-classification.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
+import type { Task } from "./task.ts";
 import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification.ts";
 import { textGeneration } from "./text-generation.ts";

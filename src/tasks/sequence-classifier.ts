@@ -26,19 +26,14 @@ import {
   scoresOf,
   topClasses,
 } from "./classes.ts";
-import {
-  checkPredict,
-  downloads,
-  type PredictOptions,
-  type Predictor,
-  settingsOf,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-} from "./common.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
 import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
+import { settingsOf } from "./folder.ts";
 import type { ScoreFunction } from "./predict-options.ts";
+import { checkPredict, type PredictOptions } from "./predict-options.ts";
 import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
+import type { Predictor, TaskOptions, TaskReport } from "./task.ts";
 import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
 
 const NAME = "text-classification";

@@ -45,22 +45,13 @@ import {
   refuseClassOptions,
   weightOf,
 } from "./classes.ts";
-import {
-  checkPredict,
-  checkPredictFile,
-  downloads,
-  labelsOf,
-  type ModelConfig,
-  type Predictor,
-  readJson,
-  saveModel,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-  withWeights,
-} from "./common.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
+import { labelsOf, type ModelConfig, readJson, withWeights } from "./folder.ts";
+import { checkPredict, checkPredictFile } from "./predict-options.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 
 interface Rows {
   names: string[];

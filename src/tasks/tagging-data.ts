@@ -14,7 +14,9 @@ import {
 import type { HubOptions } from "../hub/index.ts";
 import { areEntityTags, DEFAULTS } from "../train/index.ts";
 import { collectLabels } from "./classes.ts";
-import { downloads, type EvaluateOptions, TaskError, type TaskOptions } from "./common.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
+import type { EvaluateOptions, TaskOptions } from "./task.ts";
 
 /** A sentence and the file that it is from. */
 export interface Sentence extends TaggedSentence {

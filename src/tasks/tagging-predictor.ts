@@ -3,8 +3,10 @@ import { type Part, readRecords, resolveSource, streamRecords, taggedFormatOf, t
 import type { Module } from "../nn/index.ts";
 import { splitWords, type WordSpan } from "../text/index.ts";
 import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../train/index.ts";
-import { checkPredict, type PredictOptions, type Predictor, TaskError, type TaskOptions } from "./common.ts";
+import { TaskError } from "./error.ts";
+import { checkPredict, type PredictOptions } from "./predict-options.ts";
 import { readPart, readTagsToMeasure, tagIds } from "./tagging-data.ts";
+import type { Predictor, TaskOptions } from "./task.ts";
 
 const NAME = "token-classification";
 

@@ -7,7 +7,8 @@ import {
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GivenArguments } from "../train/index.ts";
-import { type ModelConfig, sizesOf, type TaskOptions } from "./common.ts";
+import { type ModelConfig, sizesOf } from "./folder.ts";
+import type { TaskOptions } from "./task.ts";
 
 /** A model of the task: logits [T, batch, numLabels] of a batch of sentences. */
 export interface Tagger extends Module {

@@ -1,5 +1,7 @@
 import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
-import { type EvaluateOptions, namesModel, type Predictor, type Task, TaskError, type TaskOptions } from "./common.ts";
+import { TaskError } from "./error.ts";
+import { namesModel } from "./folder.ts";
+import type { EvaluateOptions, Predictor, Task, TaskOptions } from "./task.ts";
 
 const DATA = { data: true, validation: true, output: true, model: true, range: true, args: true } as const;
 const COLUMNS = { textColumn: true, labelColumn: true } as const;

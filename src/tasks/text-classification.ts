@@ -25,24 +25,14 @@ import {
   topClasses,
   weightOf,
 } from "./classes.ts";
-import {
-  checkPredict,
-  labelsOf,
-  type ModelConfig,
-  namesModel,
-  type Predictor,
-  readJson,
-  saveModel,
-  sizesOf,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-  withWeights,
-} from "./common.ts";
+import { TaskError } from "./error.ts";
+import { labelsOf, type ModelConfig, namesModel, readJson, sizesOf, withWeights } from "./folder.ts";
+import { checkPredict } from "./predict-options.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
 import { fineTuneClassifier, loadClassifier } from "./sequence-classifier.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 import { readLabelled, readPart, readTexts } from "./text-data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./text-inputs.ts";
 

@@ -18,7 +18,8 @@ import {
   textExamples,
 } from "../data/index.ts";
 import { DEFAULTS } from "../train/index.ts";
-import { downloads, type EvaluateOptions, type TaskOptions } from "./common.ts";
+import { downloads } from "./downloads.ts";
+import type { EvaluateOptions, TaskOptions } from "./task.ts";
 
 /** Examples of one part of a source, and what was chosen among its columns. */
 export async function readPart(

@@ -20,18 +20,8 @@ import { Tokenizer } from "../text/index.ts";
 import { type Carry, DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
 import { refuseClassOptions } from "./classes.ts";
-import {
-  type ModelConfig,
-  namesModel,
-  readJson,
-  saveModel,
-  sizesOf,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-  withWeights,
-} from "./common.ts";
+import { TaskError } from "./error.ts";
+import { type ModelConfig, namesModel, readJson, sizesOf, withWeights } from "./folder.ts";
 import {
   BlockWindows,
   blocksOf,
@@ -49,6 +39,8 @@ import {
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
 import { readPretrained, widthOf } from "./pretrained.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
+import type { Task, TaskOptions, TaskReport } from "./task.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";

@@ -8,25 +8,16 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { parseClassWeights, weightOf } from "./classes.ts";
-import {
-  labelsOf,
-  type ModelConfig,
-  namesModel,
-  type Predictor,
-  readJson,
-  saveModel,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-  withWeights,
-} from "./common.ts";
+import { TaskError } from "./error.ts";
+import { labelsOf, type ModelConfig, namesModel, readJson, withWeights } from "./folder.ts";
 import { readPretrained } from "./pretrained.ts";
 import { smoothingOf, trainingArgs } from "./recipes.ts";
+import { saveModel } from "./save.ts";
 import { readTaggedData, tagIds } from "./tagging-data.ts";
 import { type EncodedWords, IGNORED, TaggerInputs, WordDropoutDataset } from "./tagging-inputs.ts";
 import { scoreTags, type Tagged, type Tagging, taggingPredictor } from "./tagging-predictor.ts";
 import { TAGGER_PRESETS, type Tagger } from "./tagging-presets.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 import { fineTuneTagger, loadTokenClassifier } from "./token-classifier.ts";
 
 const NAME = "token-classification";

@@ -7,11 +7,13 @@ import { crossEntropy } from "../nn/index.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
-import { downloads, type Predictor, settingsOf, type TaskOptions, type TaskReport } from "./common.ts";
+import { downloads } from "./downloads.ts";
 import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
+import { settingsOf } from "./folder.ts";
 import { PretrainedTexts } from "./pretrained-texts.ts";
 import { readTaggedData, tagIds } from "./tagging-data.ts";
 import { scoreTags, spansOf, type Tagged, taggingPredictor } from "./tagging-predictor.ts";
+import type { Predictor, TaskOptions, TaskReport } from "./task.ts";
 
 const NAME = "token-classification";
 /** A token whose label does not count. */

@@ -7,8 +7,9 @@ import {
 } from "../models/index.ts";
 import type { PreTrainedTokenizer } from "../text/index.ts";
 import type { GivenArguments } from "../train/index.ts";
-import { TaskError, type TaskOptions } from "./common.ts";
+import { TaskError } from "./error.ts";
 import { givenArgs } from "./recipes.ts";
+import type { TaskOptions } from "./task.ts";
 import type { TranslationModel } from "./translator.ts";
 
 export type Args = GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };

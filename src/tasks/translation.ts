@@ -6,23 +6,17 @@ import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
 import { type Adapting, loraRate } from "./adapting.ts";
 import { refuseClassOptions } from "./classes.ts";
-import {
-  checkPredict,
-  downloads,
-  namesModel,
-  type Predictor,
-  settingsOf,
-  type Task,
-  TaskError,
-  type TaskOptions,
-  type TaskReport,
-} from "./common.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
 import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
+import { namesModel, settingsOf } from "./folder.ts";
 import { readInputs, readPartTexts } from "./lm-data.ts";
 import { readToTranslate, readTraining } from "./pair-data.ts";
 import { makePairTokenizer } from "./pair-tokenizer.ts";
 import type { TranslationOptions } from "./predict-options.ts";
+import { checkPredict } from "./predict-options.ts";
 import { givenArgs, smoothingOf, trainingArgs } from "./recipes.ts";
+import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
 import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
 import { type PairBatch, type PairTokens, type TranslationModel, Translator } from "./translator.ts";
 

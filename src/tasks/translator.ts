@@ -12,8 +12,9 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../text/index.ts";
 import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../train/index.ts";
-import { checkBatchSize, TaskError } from "./common.ts";
+import { TaskError } from "./error.ts";
 import type { TranslationOptions } from "./predict-options.ts";
+import { checkBatchSize } from "./predict-options.ts";
 
 /** A model that reads one text and writes another, as training takes it. */
 export type TranslationModel = Seq2SeqLm & { forward(inputs: Seq2SeqInputs): Pick<HeadOutput, "logits"> };

@@ -8,8 +8,9 @@ import {
   generate,
 } from "../models/index.ts";
 import type { ChatMessage } from "../text/index.ts";
-import { checkPredict, type Predictor } from "./common.ts";
 import type { TextGenerationOptions } from "./predict-options.ts";
+import { checkPredict } from "./predict-options.ts";
+import type { Predictor } from "./task.ts";
 import { WrittenText } from "./written-text.ts";
 
 /** Settings of a text that is written: where it shall stop, and who reads it as it comes. */
