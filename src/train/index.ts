@@ -7,9 +7,9 @@ export {
   type OptimizerName,
   resolveArguments,
   type TrainingArguments,
-} from "./arguments.ts";
-export { type BleuOptions, type BleuScore, corpusBleu, type References, sentenceBleu } from "./bleu.ts";
-export { type BleuTokenizer, bleuTokenize } from "./bleu-tokenize.ts";
+} from "./arguments/arguments.ts";
+export { type BleuOptions, type BleuScore, corpusBleu, type References, sentenceBleu } from "./metrics/bleu.ts";
+export { type BleuTokenizer, bleuTokenize } from "./metrics/bleu-tokenize.ts";
 export {
   type Carry,
   CheckpointError,
@@ -19,11 +19,11 @@ export {
   saveCheckpoint,
   saveWeights,
   type TrainerState,
-} from "./checkpoint.ts";
-export { type ChrfOptions, corpusChrf, sentenceChrf } from "./chrf.ts";
-export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./entities.ts";
-export { readLog } from "./log.ts";
-export { makeOptimizer } from "./make-optimizer.ts";
+} from "./run/checkpoint.ts";
+export { type ChrfOptions, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./metrics/entities.ts";
+export { readLog } from "./run/log.ts";
+export { makeOptimizer } from "./arguments/make-optimizer.ts";
 export {
   accuracy,
   classScores,
@@ -38,10 +38,10 @@ export {
   rmse,
   type Scores,
   spearman,
-} from "./metrics.ts";
-export { clock, Progress } from "./progress.ts";
-export { RunFolder, RunFolderError } from "./run-folder.ts";
-export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./ter.ts";
+} from "./metrics/metrics.ts";
+export { clock, Progress } from "./hooks/progress.ts";
+export { RunFolder, RunFolderError } from "./run/run-folder.ts";
+export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./metrics/ter.ts";
 export { Trainer, TrainingError } from "./trainer.ts";
 export type {
   LossInfo,

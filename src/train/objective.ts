@@ -7,7 +7,7 @@ import type { HeadOutput } from "../models/pretrained/inputs.ts";
 import { PreTrainedModel } from "../models/pretrained/model.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { TrainingArguments } from "./arguments.ts";
+import type { TrainingArguments } from "./arguments/arguments.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
 
 /** Labels of this value count for nothing. */

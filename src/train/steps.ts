@@ -1,8 +1,8 @@
 import { OptionError } from "../backend/options.ts";
 import { type AnyDataset, DataLoader, defaultCollate, type ExampleOf } from "../data/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { TrainingArguments } from "./arguments.ts";
-import type { Isolation } from "./isolation.ts";
+import type { TrainingArguments } from "./arguments/arguments.ts";
+import type { Isolation } from "./run/isolation.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
 
 /** The batches that one step of the optimizer learns from. */

@@ -5,8 +5,8 @@ import type { AnyDataset, ExampleOf } from "../data/index.ts";
 import { PreTrainedModel } from "../models/pretrained/model.ts";
 import { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { GivenArguments, TrainingArguments } from "./arguments.ts";
-import type { Carry } from "./checkpoint.ts";
+import type { GivenArguments, TrainingArguments } from "./arguments/arguments.ts";
+import type { Carry } from "./run/checkpoint.ts";
 
 export type Metrics = Record<string, number>;
 

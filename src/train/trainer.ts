@@ -9,9 +9,9 @@ import { AveragedWeights, getScheduler, type LRScheduler, type Optimizer } from 
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments.ts";
-import { BestMetric } from "./best.ts";
-import { tellAll } from "./callbacks.ts";
+import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments/arguments.ts";
+import { BestMetric } from "./hooks/best.ts";
+import { tellAll } from "./hooks/callbacks.ts";
 import {
   beyondLimit,
   CheckpointError,
@@ -19,15 +19,15 @@ import {
   loadWeights,
   saveWeights,
   writeCheckpoint,
-} from "./checkpoint.ts";
+} from "./run/checkpoint.ts";
 import { evaluateOn } from "./evaluate.ts";
-import { Isolation } from "./isolation.ts";
-import { RunLog } from "./log.ts";
-import { makeOptimizer } from "./make-optimizer.ts";
+import { Isolation } from "./run/isolation.ts";
+import { RunLog } from "./run/log.ts";
+import { makeOptimizer } from "./arguments/make-optimizer.ts";
 import { Objective } from "./objective.ts";
-import { Progress } from "./progress.ts";
-import { RunFolder } from "./run-folder.ts";
-import { evaluates, logs, saves, standingOf } from "./standing.ts";
+import { Progress } from "./hooks/progress.ts";
+import { RunFolder } from "./run/run-folder.ts";
+import { evaluates, logs, saves, standingOf } from "./run/standing.ts";
 import { disposeStep, type StepBatches, stepLoader } from "./steps.ts";
 import {
   checkHeard,

@@ -3,7 +3,7 @@ import { ArrayDataset } from "../../src/data/index.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { Trainer } from "../../src/train/index.ts";
-import { layerFactors } from "../../src/train/layerwise.ts";
+import { layerFactors } from "../../src/train/arguments/layerwise.ts";
 
 describe("layer-wise rates", () => {
   it.each([

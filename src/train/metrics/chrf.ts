@@ -1,5 +1,5 @@
-import { ShoshinError } from "../backend/errors.ts";
-import { checkOptions, type Known } from "../backend/options.ts";
+import { ShoshinError } from "../../backend/errors.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { clippedMatches, type References, translationPairs } from "./bleu.ts";
 import { splitWords } from "./bleu-tokenize.ts";
 

@@ -1,7 +1,7 @@
-import { checkOptions } from "../backend/options.ts";
-import "../backend/dispose.ts";
+import { checkOptions } from "../../backend/options.ts";
+import "../../backend/dispose.ts";
 import { existsSync, join, readdirSync, readFileSync, rmSync } from "#platform";
-import { ShoshinError } from "../backend/errors.ts";
+import { ShoshinError } from "../../backend/errors.ts";
 import {
   openWeights,
   readIntoTensor,
@@ -11,11 +11,11 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
   writeSafetensors,
-} from "../formats/index.ts";
-import type { Module } from "../nn/index.ts";
-import type { AveragedWeights, Optimizer } from "../optim/index.ts";
-import type { GroupOptions } from "../optim/optimizer.ts";
-import { getRngState, type RngState, setRngState } from "../tensor/random.ts";
+} from "../../formats/index.ts";
+import type { Module } from "../../nn/index.ts";
+import type { AveragedWeights, Optimizer } from "../../optim/index.ts";
+import type { GroupOptions } from "../../optim/optimizer.ts";
+import { getRngState, type RngState, setRngState } from "../../tensor/random.ts";
 import { checkpointFiles, kindOf } from "./run-record.ts";
 import { packOptimizer, unpackOptimizer } from "./state.ts";
 

@@ -1,4 +1,4 @@
-import { ShoshinError } from "../backend/errors.ts";
+import { ShoshinError } from "../../backend/errors.ts";
 
 type Values = ArrayLike<number>;
 

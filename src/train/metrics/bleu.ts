@@ -1,5 +1,5 @@
-import { ShoshinError } from "../backend/errors.ts";
-import { checkOptions, type Known } from "../backend/options.ts";
+import { ShoshinError } from "../../backend/errors.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { BLEU_TOKENIZERS, type BleuTokenizer, bleuTokenize } from "./bleu-tokenize.ts";
 
 /** References of each hypothesis: one, or several, whose number may differ from one hypothesis to the next. */

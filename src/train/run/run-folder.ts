@@ -1,8 +1,8 @@
 import { basename, join, mkdirSync, readdirSync, rmSync } from "#platform";
-import { ShoshinError } from "../backend/errors.ts";
-import { checkOptions, type Known } from "../backend/options.ts";
-import { writeError } from "../formats/atomic.ts";
-import { cleanTemporary, writeFileAtomic } from "../formats/index.ts";
+import { ShoshinError } from "../../backend/errors.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
+import { writeError } from "../../formats/atomic.ts";
+import { cleanTemporary, writeFileAtomic } from "../../formats/index.ts";
 import {
   busyWith,
   checkpointFiles,

@@ -1,8 +1,8 @@
-import type { Precision } from "../backend/backend.ts";
-import { ShoshinError } from "../backend/errors.ts";
-import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
-import { SCHEDULES, type ScheduleName, type ScheduleOptions } from "../optim/index.ts";
-import { checkOwnOptions } from "../optim/schedules.ts";
+import type { Precision } from "../../backend/backend.ts";
+import { ShoshinError } from "../../backend/errors.ts";
+import { checkOptions, type Known, nearestName, OptionError } from "../../backend/options.ts";
+import { SCHEDULES, type ScheduleName, type ScheduleOptions } from "../../optim/index.ts";
+import { checkOwnOptions } from "../../optim/schedules.ts";
 import { asksNothing, REFUSED } from "./argument-names.ts";
 
 export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;

@@ -1,5 +1,5 @@
-import type { Isolation } from "./isolation.ts";
-import type { TrainerCallbacks } from "./trainer-options.ts";
+import type { Isolation } from "../run/isolation.ts";
+import type { TrainerCallbacks } from "../trainer-options.ts";
 
 /** Tells callbacks one after the other, in the run's precision; whether one wants to stop. */
 export async function tellAll(

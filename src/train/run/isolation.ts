@@ -1,7 +1,7 @@
-import type { Precision } from "../backend/backend.ts";
-import { getPrecision, setPrecision } from "../backend/index.ts";
-import { Module } from "../nn/index.ts";
-import { getRngState, manualSeed, type RngState, setRngState } from "../tensor/random.ts";
+import type { Precision } from "../../backend/backend.ts";
+import { getPrecision, setPrecision } from "../../backend/index.ts";
+import { Module } from "../../nn/index.ts";
+import { getRngState, manualSeed, type RngState, setRngState } from "../../tensor/random.ts";
 
 function withPrecision<T>(precision: Precision, work: () => T): T {
   const before = getPrecision();

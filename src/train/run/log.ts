@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, join, readFileSync } from "#platform";
-import { writeError } from "../formats/atomic.ts";
-import { EventWriter, writeFileAtomic } from "../formats/index.ts";
+import { writeError } from "../../formats/atomic.ts";
+import { EventWriter, writeFileAtomic } from "../../formats/index.ts";
 import type { RunFolder } from "./run-folder.ts";
 
 /** Training curves: `log.jsonl`, one object a line, and a TensorBoard event file beside it. */

@@ -1,4 +1,4 @@
-import { ShoshinError } from "../backend/errors.ts";
+import { ShoshinError } from "../../backend/errors.ts";
 import type { Scores } from "./metrics.ts";
 
 /** A run of words that belong together: words `start` to `end` − 1. */

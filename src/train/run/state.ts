@@ -1,4 +1,4 @@
-import type { OptimizerState } from "../optim/index.ts";
+import type { OptimizerState } from "../../optim/index.ts";
 
 /** Optimizer state as named tensors and a JSON description, for files. */
 export interface PackedState {

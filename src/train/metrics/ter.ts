@@ -1,4 +1,4 @@
-import { checkOptions, type Known } from "../backend/options.ts";
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { type References, translationPairs } from "./bleu.ts";
 import { spaceNumbers, spacePunctuation, splitWords, trimEnd, unescapeXml } from "./bleu-tokenize.ts";
 

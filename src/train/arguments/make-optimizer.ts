@@ -1,6 +1,6 @@
-import type { Module } from "../nn/index.ts";
-import { Adagrad, Adam, AdamW, type Optimizer, RMSprop, SGD } from "../optim/index.ts";
-import type { GroupOptions } from "../optim/optimizer.ts";
+import type { Module } from "../../nn/index.ts";
+import { Adagrad, Adam, AdamW, type Optimizer, RMSprop, SGD } from "../../optim/index.ts";
+import type { GroupOptions } from "../../optim/optimizer.ts";
 import type { TrainingArguments } from "./arguments.ts";
 import { layerFactors } from "./layerwise.ts";
 

@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { terminal } from "#platform";
-import { checkOptions } from "../backend/options.ts";
-import type { HubProgress } from "../hub/index.ts";
+import { checkOptions } from "../../backend/options.ts";
+import type { HubProgress } from "../../hub/index.ts";
 
 /** Seconds as 0:07, 12:34 or 1:02:03. */
 export function clock(seconds: number): string {
