@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 const FLOORS = [
-  ["platform", "backend"],
+  ["platform", "backend", "options"],
   ["tensor"],
   ["ops"],
   ["nn", "optim"],

@@ -28,6 +28,7 @@ export const knownOptions = <T>(given: object, known: Known<T>): T =>
 /**
  * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
  * @param where the door, as the user called it: `Linear`, `Trainer: args`.
+ * @param known its keys: a {@link Known}, or a table of options
  * @param refused names of the field that are not done here, with what to do instead; wins over `known`.
  * @param what they are called: `option`, `input`
  * @throws OptionError that names the option, the nearest known one, and all that there are.
@@ -35,7 +36,7 @@ export const knownOptions = <T>(given: object, known: Known<T>): T =>
 export function checkOptions(
   where: string,
   given: unknown,
-  known: Readonly<Record<string, true>>,
+  known: Readonly<Record<string, unknown>>,
   refused: Readonly<Record<string, string>> = {},
   what = "option",
 ): void {
