@@ -1,11 +1,18 @@
 import { checkOptions, nearestName, OptionError } from "../backend/options.ts";
 import type { AnyOption, Limits, Table } from "./option.ts";
 
-const numberText = (whole: boolean, { from, above, to, below }: Limits): string => {
+function numberText(whole: boolean, { from, above, to, below }: Limits): string {
   const begin = above !== undefined ? ` above ${above}` : from !== undefined ? ` from ${from}` : "";
-  const end = to !== undefined ? ` to ${to}` : below !== undefined ? ` to below ${below}` : "";
-  return `a ${whole ? "whole " : ""}number${begin}${begin === "" && to !== undefined ? ` up to ${to}` : end}`;
-};
+  const end =
+    to !== undefined
+      ? above === undefined
+        ? ` to ${to}`
+        : `, at most ${to}`
+      : below !== undefined
+        ? `, below ${below}`
+        : "";
+  return `a ${whole ? "whole " : ""}number${begin}${begin === "" ? end.replace(/^ to/, " up to").replace(/^,/, "") : end}`;
+}
 
 /** What an option wants, in words: `a whole number from 1`, `true or false`. */
 export function expected({ kind }: AnyOption): string {
@@ -81,7 +88,10 @@ const shown = (value: unknown): string => {
 export function checkValue(name: string, option: AnyOption, value: unknown): void {
   const { kind } = option;
   if (fits(option, value)) {
-    if (kind.type === "object") checkTable(name, value, kind.table);
+    if (kind.type !== "object") return;
+    checkOptions(name, value, kind.table);
+    for (const [key, inner] of Object.entries(value as object))
+      if (inner !== undefined) checkValue(`${name}: ${key}`, kind.table[key], inner);
     return;
   }
   if (kind.type !== "choice") throw new OptionError(`${name} is ${shown(value)}; expected ${expected(option)}`);

@@ -5,7 +5,7 @@ export type Kind =
   | { readonly type: "boolean"; readonly switch: boolean }
   | { readonly type: "choice"; readonly choices: readonly string[]; readonly called?: string; readonly also?: Also }
   | { readonly type: "object"; readonly table: Table }
-  | { readonly type: "list"; readonly of: AnyOption }
+  | { readonly type: "list"; readonly of: AnyOption; readonly variadic: boolean }
   | { readonly type: "either"; readonly of: readonly AnyOption[] }
   | { readonly type: "null" }
   | { readonly type: "handed" };
@@ -103,28 +103,32 @@ interface Choices {
   readonly also?: Also;
 }
 /** One of some names. */
-export function oneOf<const C extends string>(
-  choices: readonly C[],
-  facts: Facts<C> & Choices & { readonly default: C },
-): Stated<C>;
-export function oneOf<const C extends string>(choices: readonly C[], facts: Facts<C> & Choices): Option<C>;
-export function oneOf<C extends string>(choices: readonly C[], { called, also, ...facts }: Facts<C> & Choices) {
-  return { argument: "name", ...facts, kind: { type: "choice", choices, called, also } };
-}
+export const oneOf = ((choices: readonly string[], { called, also, ...facts }: Facts<string> & Choices) => ({
+  argument: "name",
+  ...facts,
+  kind: { type: "choice", choices, called, also },
+})) as {
+  <const C extends string>(choices: readonly C[], facts: Facts<C> & Choices & { readonly default: C }): Stated<C>;
+  <const C extends string>(choices: readonly C[], facts: Facts<C> & Choices): Option<C>;
+};
 
 /** An object of further options; on the command line as JSON. */
-export function object<T extends Table>(
-  table: T,
-  facts: Facts<Values<T>> & { readonly default: Values<T> },
-): Stated<Values<T>>;
-export function object<T extends Table>(table: T, facts: Facts<Values<T>>): Option<Values<T>>;
-export function object<T extends Table>(table: T, facts: Facts<Values<T>>) {
-  return { argument: "json", ...facts, kind: { type: "object", table } };
-}
+export const object = ((table: Table, facts: Facts<object>) => ({
+  argument: "json",
+  ...facts,
+  kind: { type: "object", table },
+})) as {
+  <T extends Table>(table: T, facts: Facts<Values<T>> & { readonly default: Values<T> }): Stated<Values<T>>;
+  <T extends Table>(table: T, facts: Facts<Values<T>>): Option<Values<T>>;
+};
 
-/** Several values; on the command line parted by commas. */
-export function list<T>(of: Option<T>, facts: Facts<readonly T[]>): Option<readonly T[]> {
-  return { ...facts, argument: facts.argument ?? `${of.argument},…`, kind: { type: "list", of } };
+/** Several values; on the command line parted by commas, or, where they are `variadic`, by spaces. */
+export function list<T>(
+  of: Option<T>,
+  { variadic = false, ...facts }: Facts<readonly T[]> & { readonly variadic?: boolean },
+): Option<readonly T[]> {
+  const argument = facts.argument ?? (variadic ? of.argument : `${of.argument},…`);
+  return { ...facts, argument, kind: { type: "list", of, variadic } };
 }
 
 /** A value of any of some kinds, tried in order. */

@@ -53,12 +53,14 @@ function inner(table: Table, written: string, raw: unknown): [string, unknown] {
 /**
  * The value that a text of a command line says.
  * @param name as the user wrote it, for errors: `--learning-rate`
+ * @param written several of a variadic list
  * @throws OptionError for what the option does not take
  */
-export function parseText(name: string, option: AnyOption, written: string): unknown {
+export function parseText(name: string, option: AnyOption, written: string | readonly string[]): unknown {
+  if (typeof written !== "string") return checked(name, option, written);
   let raw: unknown = written;
-  if (option.kind.type === "list" || (option.kind.type === "either" && option.kind.of.some(isList)))
-    raw = written.includes(",") || option.kind.type === "list" ? written.split(",").map((one) => one.trim()) : written;
+  if (option.kind.type === "list" || (written.includes(",") && hasList(option)))
+    raw = written.split(",").map((one) => one.trim());
   if (option.kind.type === "object") {
     try {
       raw = JSON.parse(written);
@@ -69,7 +71,7 @@ export function parseText(name: string, option: AnyOption, written: string): unk
   return checked(name, option, raw);
 }
 
-const isList = ({ kind }: AnyOption) => kind.type === "list";
+const hasList = ({ kind }: AnyOption) => kind.type === "either" && kind.of.some((one) => one.kind.type === "list");
 
 function checked(name: string, option: AnyOption, raw: unknown): unknown {
   if (option.kind.type === "handed") throw new OptionError(`${name} can only be handed over by a program`);
@@ -82,14 +84,14 @@ function checked(name: string, option: AnyOption, raw: unknown): unknown {
  * Names and values of a file (YAML, JSON, the body of a request), as the table has them. Names may be written in camelCase, with
  * hyphens, with underscores, or be aliases; `null` counts as not given.
  * @param where the file, for errors: `--config run.yaml`
- * @param refuse says what else to do about a name that the table has not, before it is called unknown: throws, or does nothing
+ * @param refuse is asked about a name that the table has not before it is called unknown: throws, or returns true to leave it out
  * @throws OptionError for unknown names (with the nearest), names that come twice and values that an option does not take
  */
 export function readValues(
   where: string,
   given: unknown,
   table: Table,
-  refuse?: (name: string) => void,
+  refuse?: (name: string, value: unknown) => boolean | undefined,
 ): Record<string, unknown> {
   if (!isObject(given)) throw new OptionError(`${where}: expected names and values`);
   const seen = new Map<string, string>();
@@ -97,7 +99,7 @@ export function readValues(
   for (const [written, raw] of Object.entries(given)) {
     const name = ownName(table, written);
     if (name === undefined || table[name].kind.type === "handed") {
-      refuse?.(camel(written));
+      if (refuse?.(camel(written), raw)) continue;
       const near = nearestName(camel(written), namesOf(table));
       throw new OptionError(
         `${where}: unknown option ${written}`,
@@ -105,7 +107,8 @@ export function readValues(
       );
     }
     const before = seen.get(name);
-    if (before !== undefined) throw new OptionError(`${where}: ${before} and ${written} are the same option`, "Give one.");
+    if (before !== undefined)
+      throw new OptionError(`${where}: ${before} and ${written} are the same option`, "Give one.");
     seen.set(name, written);
     if (raw !== null && raw !== undefined) values[name] = checked(`${where}: ${written}`, table[name], raw);
   }

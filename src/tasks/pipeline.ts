@@ -123,7 +123,7 @@ function nested(task: string, single: boolean, results: unknown[], call: Predict
   return single && lists ? results[0] : results;
 }
 
-const pick = (from: object, known: Readonly<Record<string, true>>) =>
+const pick = (from: object, known: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(from).filter(([name, value]) => Object.hasOwn(known, name) && value !== undefined));
 
 /**

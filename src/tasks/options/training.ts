@@ -1,0 +1,23 @@
+import { omit } from "../../options/index.ts";
+import { ARGUMENTS, OTHER_WAYS } from "../../train/arguments/table.ts";
+
+/**
+ * The training arguments that tasks hear: the folder is their `output`, smoothing an option of their own, the precision one of
+ * every command, and they measure held-out data in batches of their own.
+ */
+export const TRAINING = omit(
+  { ...ARGUMENTS, ...OTHER_WAYS },
+  "outputDir",
+  "labelSmoothingFactor",
+  "precision",
+  "perDeviceEvalBatchSize",
+);
+
+/** Those of them that are about more than gradients: what learns by a rule of its own hears these. */
+export const RULE = omit(
+  TRAINING,
+  ...(["maxSteps", "perDeviceTrainBatchSize", "learningRate", "weightDecay", "l1", "optim", "momentum"] as const),
+  ...(["nesterov", "adamBeta1", "adamBeta2", "adamEpsilon", "lrSchedulerType", "lrSchedulerKwargs"] as const),
+  ...(["warmupSteps", "warmupRatio", "maxGradNorm", "gradientAccumulationSteps", "gradientCheckpointing"] as const),
+  ...(["layerwiseLrDecay", "emaDecay", "groupByLength", "dataSeed", "bf16", "trainSamplingStrategy"] as const),
+);
