@@ -1,7 +1,8 @@
 import { checkOptions, type Known, nearestName, OptionError } from "../backend/options.ts";
 import { TaskError } from "./error.ts";
 import { namesModel } from "./folder.ts";
-import type { EvaluateOptions, Predictor, Task, TaskOptions } from "./task.ts";
+import type { EvaluateOptions, TaskOptions } from "./settings.ts";
+import type { Predictor, Task } from "./task.ts";
 
 const DATA = { data: true, validation: true, output: true, model: true, range: true, args: true } as const;
 const COLUMNS = { textColumn: true, labelColumn: true } as const;

@@ -1,102 +1,10 @@
+import type { AnyDataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { GivenArguments, Metrics, TrainerCallbacks } from "../train/index.ts";
+import type { GivenArguments, Metrics, TrainerOptions } from "../train/index.ts";
+import type { ModelConfig } from "./folder.ts";
 import type { PredictOptions } from "./predict-options.ts";
-
-/** What `train` of every task takes; the command line's options under their camelCase names. */
-export interface TaskOptions {
-  data: string;
-  /** A source, a share like 0.2, or `none`. By default the source's own part, else a stratified 10 %. */
-  validation?: string;
-  output: string;
-  /** A preset. */
-  model?: string;
-  textColumn?: string;
-  labelColumn?: string;
-  /** Translation: which languages of the data are read and written, and in which columns they lie. */
-  sourceLanguage?: string;
-  targetLanguage?: string;
-  sourceColumn?: string;
-  targetColumn?: string;
-  /** Translation: what stands before every text that is read, as T5 wants it. */
-  sourcePrefix?: string;
-  /** `A:B` of the data. */
-  range?: string;
-  labelSmoothingFactor?: number;
-  /** `balanced`, or a weight for each class in order. */
-  classWeights?: string;
-  layers?: number;
-  hiddenSize?: number;
-  embeddingSize?: number;
-  dropout?: number;
-  /** Of the preset `awd-lstm`: of the embedded words, between layers, of whole words, of the weights from state to state. */
-  inputDropout?: number;
-  hiddenDropout?: number;
-  embeddingDropout?: number;
-  weightDropout?: number;
-  vocabSize?: number;
-  /** Longest text in tokens; what is beyond is cut off. */
-  maxLength?: number;
-  /** A file of word vectors (word2vec, GloVe, fastText) that the embedding begins with; its size is theirs. */
-  embeddings?: string;
-  /** Language models: a kind (character, word, bpe, unigram, wordpiece) or a folder. */
-  tokenizer?: string;
-  /** Tokens of context that a step learns from. */
-  blockSize?: number;
-  tieWeights?: boolean;
-  heads?: number;
-  /** Width inside a Transformer's feed-forward layer. */
-  intermediateSize?: number;
-  /** Of pretrained models: rank of an adapter that is trained in the weights' place. */
-  lora?: number;
-  loraAlpha?: number;
-  /** Ends of the names of layers that get an adapter, separated by commas, or `all-linear`. */
-  loraTarget?: string;
-  /** A regular expression: parameters whose names it is found in do not learn. */
-  freeze?: string;
-  /** Conversations: several in a block, one after another. */
-  packing?: boolean;
-  /** fill-mask: share of the tokens that are hidden; 0.15. */
-  mlmProbability?: number;
-  args?: GivenArguments;
-  /** Called as training goes on; may stop it. */
-  callbacks?: TrainerCallbacks[];
-  /** Where lines for the reader go (what was chosen, progress). */
-  say?: (line: string) => void;
-}
-
-export interface TaskReport {
-  task: string;
-  model: string;
-  backend: string;
-  output: string;
-  parameters: number;
-  epochs: number;
-  steps: number;
-  seconds: number;
-  examplesPerSecond: number;
-  train: { loss: number };
-  validation: Metrics | null;
-}
-
-export interface EvaluateOptions {
-  data: string;
-  textColumn?: string;
-  labelColumn?: string;
-  /** Translation; those of the training where left out. */
-  sourceLanguage?: string;
-  targetLanguage?: string;
-  sourceColumn?: string;
-  targetColumn?: string;
-  range?: string;
-  /** No progress. */
-  quiet?: boolean;
-}
-export interface EvaluateReport {
-  task: string;
-  examples: number;
-  seconds: number;
-  metrics: Metrics;
-}
+import type { Found, Lessons, Reader } from "./reading.ts";
+import type { EvaluateOptions, EvaluateReport, TaskOptions, TaskReport } from "./settings.ts";
 
 /** A trained model in use. */
 export interface Predictor {
@@ -117,4 +25,81 @@ export interface Task {
   readonly defaultPreset: string;
   train(options: TaskOptions): Promise<TaskReport>;
   load(folder: string): Promise<Predictor>;
+}
+
+/** A task whose settings are checked, with what is shared by all tasks; see ARCHITECTURE.md, "A task". */
+export interface Declaration {
+  readonly name: string;
+  /** Models that are made here, the first by default. */
+  readonly presets: readonly string[];
+  /** What the task does, loaded when it is first used. */
+  code(): Promise<TaskCode>;
+}
+
+/** What differs from task to task. */
+// biome-ignore lint/suspicious/noExplicitAny: every task has examples of its own
+export interface TaskCode<E = any, A = any> {
+  readonly reader: Reader<E, A>;
+  /** Plans the training of a preset; left out where there are none. */
+  plan?(options: ModelOptions, data: Lessons<E, A>): Promise<Plan>;
+  /** Plans that a pretrained model in `folder` goes on learning; left out where none can. */
+  tune?(options: ModelOptions, data: Lessons<E, A>, folder: string): Promise<Plan>;
+  /** Opens the folder of a model. */
+  open(folder: string): Promise<Opened<E, A>>;
+}
+export type ModelOptions = TaskOptions & { model: string };
+
+/** A training whose data is read and encoded. */
+export interface Plan {
+  /** The recipe's settings with the user's; `trainingArgs` makes them. */
+  readonly args: GivenArguments;
+  /** What the options have become, where they say nothing or less: kept with the model. */
+  readonly settings?: Partial<TaskOptions>;
+  /** Makes the model, with the run's own random numbers. */
+  begin(): Course;
+}
+
+/** A model, and how it learns. */
+// biome-ignore lint/suspicious/noExplicitAny: every task has batches of its own
+export interface Course<D extends AnyDataset = any, B = any> {
+  readonly model: Module;
+  /** What `Trainer` learns from; of models that learn without gradients, what `fit` does. */
+  readonly lessons: CourseLessons<D, B>;
+  /** What makes the run another one when it changes, beside the options: the model's shape, its tokens. */
+  readonly identity: unknown;
+  /** config.json of the presets' models; others write their own. */
+  readonly config?: ModelConfig;
+  /** More files of the model's folder: JSON by name. */
+  readonly files?: Readonly<Record<string, unknown>>;
+  /** Of the model card, where no `config` tells them. */
+  readonly labels?: readonly string[];
+  /** A sentence for the model card that results can be held against. */
+  readonly baseline?: string;
+  /** When training is done, before anything is written. */
+  end?(): void;
+  /** Writes what stands beside the weights; of pretrained models, weights and configuration too. */
+  save?(folder: string): void;
+}
+export type CourseLessons<D extends AnyDataset, B> = Pick<
+  TrainerOptions<D, B>,
+  "trainDataset" | "collate" | "shuffle" | "lengths" | "carry" | "computeLoss" | "countItems" | "evaluate"
+>;
+
+/** An opened model. */
+// biome-ignore lint/suspicious/noExplicitAny: every task has examples of its own
+export interface Opened<E = any, A = any> {
+  readonly model: Module;
+  /** Columns and the like that it was trained with, and that serve again. */
+  readonly remembered?: Partial<EvaluateOptions>;
+  /** What the reader chose for the data that it was trained on, as far as the folder tells. */
+  readonly about?: A;
+  /** Of the report, where it is another task's measure. */
+  readonly task?: string;
+  /** `examples`: how many there are where they are not what was read. */
+  evaluate(data: Found<E, A>, source: string): Promise<{ metrics: Metrics; examples?: number }>;
+  predict(inputs: readonly string[], options: PredictOptions): Promise<unknown[]>;
+  /** The same for a file of inputs. */
+  predictFile(path: string, options: PredictOptions, columns: { textColumn?: string }): Promise<unknown[]>;
+  /** What a model of the task can do beside: writing, submitting. */
+  readonly more?: object;
 }

@@ -3,9 +3,9 @@ import { ShoshinError } from "../backend/errors.ts";
 import { type AnyDataset, DataLoader } from "../data/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Isolation } from "./run/isolation.ts";
 import { accuracy } from "./metrics/metrics.ts";
 import { areClasses, type Objective } from "./objective.ts";
+import type { Isolation } from "./run/isolation.ts";
 import { checkMetrics, type Metrics, type TrainerOptions } from "./trainer-options.ts";
 
 const IGNORED = -100;

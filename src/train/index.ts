@@ -8,22 +8,12 @@ export {
   resolveArguments,
   type TrainingArguments,
 } from "./arguments/arguments.ts";
+export { makeOptimizer } from "./arguments/make-optimizer.ts";
+export { clock, Progress } from "./hooks/progress.ts";
 export { type BleuOptions, type BleuScore, corpusBleu, type References, sentenceBleu } from "./metrics/bleu.ts";
 export { type BleuTokenizer, bleuTokenize } from "./metrics/bleu-tokenize.ts";
-export {
-  type Carry,
-  CheckpointError,
-  listCheckpoints,
-  loadCheckpoint,
-  loadWeights,
-  saveCheckpoint,
-  saveWeights,
-  type TrainerState,
-} from "./run/checkpoint.ts";
 export { type ChrfOptions, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./metrics/entities.ts";
-export { readLog } from "./run/log.ts";
-export { makeOptimizer } from "./arguments/make-optimizer.ts";
 export {
   accuracy,
   classScores,
@@ -39,9 +29,19 @@ export {
   type Scores,
   spearman,
 } from "./metrics/metrics.ts";
-export { clock, Progress } from "./hooks/progress.ts";
-export { RunFolder, RunFolderError } from "./run/run-folder.ts";
 export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./metrics/ter.ts";
+export {
+  type Carry,
+  CheckpointError,
+  listCheckpoints,
+  loadCheckpoint,
+  loadWeights,
+  saveCheckpoint,
+  saveWeights,
+  type TrainerState,
+} from "./run/checkpoint.ts";
+export { readLog } from "./run/log.ts";
+export { RunFolder, RunFolderError } from "./run/run-folder.ts";
 export { Trainer, TrainingError } from "./trainer.ts";
 export type {
   LossInfo,

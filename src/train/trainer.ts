@@ -10,8 +10,12 @@ import type { GroupOptions } from "../optim/optimizer.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments/arguments.ts";
+import { makeOptimizer } from "./arguments/make-optimizer.ts";
+import { evaluateOn } from "./evaluate.ts";
 import { BestMetric } from "./hooks/best.ts";
 import { tellAll } from "./hooks/callbacks.ts";
+import { Progress } from "./hooks/progress.ts";
+import { Objective } from "./objective.ts";
 import {
   beyondLimit,
   CheckpointError,
@@ -20,12 +24,8 @@ import {
   saveWeights,
   writeCheckpoint,
 } from "./run/checkpoint.ts";
-import { evaluateOn } from "./evaluate.ts";
 import { Isolation } from "./run/isolation.ts";
 import { RunLog } from "./run/log.ts";
-import { makeOptimizer } from "./arguments/make-optimizer.ts";
-import { Objective } from "./objective.ts";
-import { Progress } from "./hooks/progress.ts";
 import { RunFolder } from "./run/run-folder.ts";
 import { evaluates, logs, saves, standingOf } from "./run/standing.ts";
 import { disposeStep, type StepBatches, stepLoader } from "./steps.ts";
