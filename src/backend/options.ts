@@ -25,6 +25,14 @@ export function nearestName(name: string, known: Iterable<string>): string | und
 export const knownOptions = <T>(given: object, known: Known<T>): T =>
   Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(known, name))) as T;
 
+/** The usual case, without making anything: layers and operations ask at every call. */
+function allKnown(given: unknown, known: Readonly<Record<string, unknown>>, refused: object): boolean {
+  if (given === null || typeof given !== "object" || Array.isArray(given)) return false;
+  for (const name in given)
+    if ((known[name] !== true && !Object.hasOwn(known, name)) || name in refused) return false;
+  return true;
+}
+
 /**
  * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
  * @param where the door, as the user called it: `Linear`, `Trainer: args`.
@@ -40,7 +48,7 @@ export function checkOptions(
   refused: Readonly<Record<string, string>> = {},
   what = "option",
 ): void {
-  if (given === undefined) return;
+  if (given === undefined || allKnown(given, known, refused)) return;
   if (given === null || typeof given !== "object" || Array.isArray(given)) {
     throw new OptionError(
       `${where}: expected an object of ${what}s, found ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`,

@@ -8,11 +8,8 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
-import { loraRate } from "./adapting.ts";
 import { type ChatExample, type ChatTokens, encodeExample, pack, readConversations } from "./chat-data.ts";
-import { refuseClassOptions } from "./classes.ts";
 import { downloads } from "./downloads.ts";
-import { LM_RECIPE, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import { settingsOf } from "./folder.ts";
 import {
   BlockWindows,
@@ -24,8 +21,11 @@ import {
   readToMeasure,
   type StreamBatch,
 } from "./lm-data.ts";
-import { smoothingOf, trainingArgs } from "./recipes.ts";
-import type { TaskOptions, TaskReport } from "./task.ts";
+import { loraRate } from "./pretrained/adapting.ts";
+import { LM_RECIPE, openToTune, saveFineTuned } from "./pretrained/fine-tuning.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
+import { refuseClassOptions } from "./shared/classes.ts";
+import { smoothingOf, trainingArgs } from "./shared/recipes.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
@@ -168,7 +168,7 @@ export async function fineTuneCausalLm(options: TaskOptions & { model: string })
     savesModel: true,
     callbacks: options.callbacks,
     args,
-    fingerprint: JSON.stringify([model.config, options.data, block, packing, adapting.fingerprint, labelSmoothing]),
+    fingerprint: JSON.stringify([model.config, options.data, block, packing, adapting.identity, labelSmoothing]),
   };
   const number = (n: number) => n.toLocaleString("en-US");
   const chats = await readConversations(options);

@@ -1,7 +1,7 @@
 import { DataError, fetchSource, type Part, parseRange, type Source, streamRecords } from "../data/index.ts";
 import type { ChatMessage, PreTrainedTokenizer } from "../text/index.ts";
 import { downloads } from "./downloads.ts";
-import type { TaskOptions } from "./task.ts";
+import type { TaskOptions } from "./settings.ts";
 
 /** A conversation, or a text and what shall follow it. */
 export type ChatExample =

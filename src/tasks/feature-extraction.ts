@@ -1,6 +1,6 @@
 import { existsSync, join } from "#platform";
 import { checkOptions, type Known } from "../backend/options.ts";
-import { DataError, resolveSource, type TextExample } from "../data/index.ts";
+import { DataError, type TextExample } from "../data/index.ts";
 import { autoModels, type Encoder } from "../models/index.ts";
 import { takenInputs } from "../models/pretrained/check-inputs.ts";
 import { noGrad } from "../tensor/no-grad.ts";
@@ -8,12 +8,13 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { pearson, spearman } from "../train/index.ts";
 import { TaskError } from "./error.ts";
-import { lengthFor } from "./fine-tuning.ts";
 import { readJson } from "./folder.ts";
 import { checkBatchSize, checkPredict, type PredictOptions } from "./predict-options.ts";
-import { PretrainedTexts } from "./pretrained-texts.ts";
+import { lengthFor } from "./pretrained/fine-tuning.ts";
+import { PretrainedTexts } from "./pretrained/texts.ts";
+import { readToMeasure } from "./reading.ts";
 import type { Predictor, Task } from "./task.ts";
-import { readLabelled, readPart } from "./text-data.ts";
+import { readTexts, textReader } from "./text-classification/data.ts";
 
 /** How a text's vector is made of its tokens': their mean, or the first. */
 export const POOLINGS = ["mean", "cls", "none"] as const;
@@ -137,7 +138,7 @@ async function open(folder: string) {
   };
   const evaluate: Predictor["evaluate"] = async (options) => {
     const begin = performance.now();
-    const examples = await readLabelled(options);
+    const { examples } = await readToMeasure(textReader, options);
     const labels = examples.map((e) => Number(e.label ?? Number.NaN));
     const wrong = labels.findIndex((label) => !Number.isFinite(label));
     if (wrong >= 0)
@@ -147,10 +148,7 @@ async function open(folder: string) {
     const seconds = (performance.now() - begin) / 1000;
     return { task: "sentence-similarity", examples: examples.length, seconds, metrics };
   };
-  const fromFile = async (path: string, textColumn: string | undefined) => {
-    const source = resolveSource(path);
-    return (await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false)).examples;
-  };
+  const fromFile = (path: string, textColumn: string | undefined) => readTexts(path, { textColumn });
   return { model, texts, similarity, evaluate, fromFile };
 }
 

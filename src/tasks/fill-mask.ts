@@ -9,18 +9,19 @@ import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
 import { DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
-import { loraRate } from "./adapting.ts";
-import { refuseClassOptions } from "./classes.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
-import { LM_RECIPE, lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import { namesModel, settingsOf } from "./folder.ts";
 import { readCorpus, readInputs, readPartTexts, readToMeasure } from "./lm-data.ts";
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks, type Masking } from "./masked-blocks.ts";
 import { checkBatchSize, checkPredict, type FillMaskOptions, NOT_PREDICTED, PREDICT } from "./predict-options.ts";
-import { PretrainedTexts } from "./pretrained-texts.ts";
-import { smoothingOf, trainingArgs } from "./recipes.ts";
-import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
+import { loraRate } from "./pretrained/adapting.ts";
+import { LM_RECIPE, lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./pretrained/fine-tuning.ts";
+import { PretrainedTexts } from "./pretrained/texts.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
+import { refuseClassOptions } from "./shared/classes.ts";
+import { smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import type { Predictor, Task } from "./task.ts";
 
 const NAME = "fill-mask";
 /** Share of the tokens that are hidden, unless --mlm-probability says otherwise. */
@@ -260,7 +261,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       options.data,
       block,
       masking.probability,
-      adapting.fingerprint,
+      adapting.identity,
       labelSmoothing,
     ]),
   }).train();

@@ -2,7 +2,7 @@ import { existsSync, join, readFileSync } from "#platform";
 import type { Module } from "../nn/index.ts";
 import { loadWeights } from "../train/index.ts";
 import { TaskError } from "./error.ts";
-import type { TaskOptions } from "./task.ts";
+import type { TaskOptions } from "./settings.ts";
 
 export interface ModelConfig {
   model_type: string;

@@ -19,13 +19,21 @@ import { noGrad } from "../tensor/no-grad.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { bestLabels, ClassificationScorer, collectLabels, labelIds, parseClassWeights, weightOf } from "./classes.ts";
 import { TaskError } from "./error.ts";
 import { labelsOf, type ModelConfig, readJson, withWeights } from "./folder.ts";
 import { checkPredict, checkPredictFile } from "./predict-options.ts";
-import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { saveModel } from "./save.ts";
-import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
+import {
+  bestLabels,
+  ClassificationScorer,
+  collectLabels,
+  labelIds,
+  parseClassWeights,
+  weightOf,
+} from "./shared/classes.ts";
+import { smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import type { Predictor, Task } from "./task.ts";
 
 const NAME = "image-classification";
 const PRESETS = ["mlp", "linear"];

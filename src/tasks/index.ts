@@ -10,7 +10,6 @@ import { getTask, TASKS } from "./registry.ts";
 import type { Predictor } from "./task.ts";
 import type { Generator } from "./writing.ts";
 
-export type { ClassScore } from "./classes.ts";
 export { downloads } from "./downloads.ts";
 export { TaskError } from "./error.ts";
 export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
@@ -46,8 +45,10 @@ export type {
   TranslationOptions,
 } from "./predict-options.ts";
 export { getTask, TASKS } from "./registry.ts";
-export type { Entity, TaggedWord } from "./tagging-predictor.ts";
-export type { EvaluateOptions, EvaluateReport, Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
+export type { EvaluateOptions, EvaluateReport, TaskOptions, TaskReport } from "./settings.ts";
+export type { ClassScore } from "./shared/classes.ts";
+export type { Predictor, Task } from "./task.ts";
+export type { Entity, TaggedWord } from "./token-classification/predictor.ts";
 export type { Generator, Writing } from "./writing.ts";
 
 /** The tasks of models of Hugging Face's. */

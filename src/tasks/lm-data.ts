@@ -15,7 +15,7 @@ import { tensor } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer, type TokenizerKind, trainTokenizer } from "../text/index.ts";
 import { downloads } from "./downloads.ts";
-import type { EvaluateOptions } from "./task.ts";
+import type { EvaluateOptions } from "./settings.ts";
 
 /** The end of a line as a token, in vocabularies of words. */
 export const EOS = "<eos>";

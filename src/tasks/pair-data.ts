@@ -12,7 +12,7 @@ import {
 import { PAIRS } from "../data/parallel.ts";
 import { DEFAULTS } from "../train/index.ts";
 import { downloads } from "./downloads.ts";
-import type { EvaluateOptions, TaskOptions } from "./task.ts";
+import type { EvaluateOptions, TaskOptions } from "./settings.ts";
 
 export interface PairData {
   train: SentencePair[];

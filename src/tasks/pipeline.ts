@@ -1,7 +1,6 @@
 import { checkOptions, knownOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
-import type { ClassScore } from "./classes.ts";
 import { TaskError } from "./error.ts";
 import type { FilledMask } from "./fill-mask.ts";
 import type { PredictOptions } from "./predict-options.ts";
@@ -16,8 +15,9 @@ import {
   type TranslationOptions,
 } from "./predict-options.ts";
 import { getTask } from "./registry.ts";
-import type { Entity, TaggedWord } from "./tagging-predictor.ts";
+import type { ClassScore } from "./shared/classes.ts";
 import type { Predictor } from "./task.ts";
+import type { Entity, TaggedWord } from "./token-classification/predictor.ts";
 
 type Texts = readonly string[];
 

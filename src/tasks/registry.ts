@@ -3,17 +3,28 @@ import { TaskError } from "./error.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
 import { fillMaskTask } from "./fill-mask.ts";
 import { imageClassification } from "./image-classification.ts";
+import { openTask } from "./open.ts";
+import { runTask } from "./run.ts";
 import { tabularClassification, tabularRegression } from "./tabular.ts";
-import type { Task } from "./task.ts";
+import type { Declaration, Task } from "./task.ts";
 import { guarded } from "./task-options.ts";
-import { textClassification } from "./text-classification.ts";
+import { textClassification } from "./text-classification/index.ts";
 import { textGeneration } from "./text-generation.ts";
-import { tokenClassification } from "./token-classification.ts";
+import { tokenClassification } from "./token-classification/index.ts";
 import { translation } from "./translation.ts";
 
+/** A declaration in use. */
+const declared = (task: Declaration): Task => ({
+  name: task.name,
+  presets: task.presets,
+  defaultPreset: task.presets[0] ?? "",
+  train: (options) => runTask(task, options),
+  load: (folder) => openTask(task, folder),
+});
+
 export const TASKS: readonly Task[] = [
-  textClassification,
-  tokenClassification,
+  declared(textClassification),
+  declared(tokenClassification),
   tabularClassification,
   tabularRegression,
   imageClassification,

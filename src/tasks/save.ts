@@ -4,7 +4,7 @@ import { writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import { RunFolder, saveWeights, type TrainResult } from "../train/index.ts";
 import type { ModelConfig } from "./folder.ts";
-import type { TaskOptions, TaskReport } from "./task.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
 
 const VERSION = "0.1.0";
 
@@ -12,7 +12,7 @@ const VERSION = "0.1.0";
 export function saveModel(
   folder: string,
   model: Module,
-  config: ModelConfig,
+  config: ModelConfig | undefined,
   about: {
     task: string;
     preset: string;
@@ -20,8 +20,10 @@ export function saveModel(
     options: TaskOptions;
     result: TrainResult;
     baseline?: string;
+    /** Of the model card, where no `config` tells them. */
+    labels?: readonly string[];
     files?: Record<string, unknown>;
-    /** Writes weights and configuration in place of what is done by default. */
+    /** Writes what stands beside the weights; without `config` weights and configuration too. */
     save?: () => void;
   },
 ): TaskReport {
@@ -45,8 +47,8 @@ export function saveModel(
   if (result.alreadyFinished && run?.saved) return report;
   for (const [name, value] of Object.entries(about.files ?? {}))
     writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
-  if (about.save !== undefined) about.save();
-  else {
+  about.save?.();
+  if (config !== undefined) {
     saveWeights(model, join(folder, "model.safetensors"));
     writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   }
@@ -54,7 +56,8 @@ export function saveModel(
     join(folder, "shoshin.json"),
     `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: about.options.args?.bf16 ? "bf16" : (about.options.args?.precision ?? getPrecision()), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
   );
-  const text = card(report, about.data, settings, config, about.baseline);
+  const labels = about.labels ?? Object.values(config?.id2label ?? {});
+  const text = card(report, about.data, settings, labels, about.baseline);
   if (run === undefined) writeFileAtomic(join(folder, "README.md"), text);
   else {
     run.write("README.md", (path) => writeFileAtomic(path, text));
@@ -67,11 +70,10 @@ function card(
   report: TaskReport,
   data: string,
   settings: Omit<TaskOptions, "say" | "callbacks">,
-  config: ModelConfig,
+  labels: readonly string[],
   baseline: string | undefined,
 ): string {
   const metrics = Object.entries(report.validation ?? {}).map(([name, value]) => `| ${name} | ${value.toFixed(4)} |`);
-  const labels = Object.values(config.id2label ?? {});
   return `---
 library_name: shoshin
 pipeline_tag: ${report.task}

@@ -36,6 +36,12 @@ import {
   Trainer,
   type TrainResult,
 } from "../train/index.ts";
+import { downloads } from "./downloads.ts";
+import { TaskError } from "./error.ts";
+import { labelsOf, type ModelConfig, readJson, withWeights } from "./folder.ts";
+import { checkPredict, checkPredictFile } from "./predict-options.ts";
+import { saveModel } from "./save.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
 import {
   bestLabel,
   ClassificationScorer,
@@ -44,14 +50,9 @@ import {
   parseClassWeights,
   refuseClassOptions,
   weightOf,
-} from "./classes.ts";
-import { downloads } from "./downloads.ts";
-import { TaskError } from "./error.ts";
-import { labelsOf, type ModelConfig, readJson, withWeights } from "./folder.ts";
-import { checkPredict, checkPredictFile } from "./predict-options.ts";
-import { smoothingOf, trainingArgs } from "./recipes.ts";
-import { saveModel } from "./save.ts";
-import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
+} from "./shared/classes.ts";
+import { smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import type { Predictor, Task } from "./task.ts";
 
 interface Rows {
   names: string[];

@@ -19,7 +19,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Tokenizer } from "../text/index.ts";
 import { type Carry, DEFAULTS, type Metrics, Trainer } from "../train/index.ts";
 import { fineTuneCausalLm, loadCausalLm } from "./causal-lm-tuning.ts";
-import { refuseClassOptions } from "./classes.ts";
 import { TaskError } from "./error.ts";
 import { type ModelConfig, namesModel, readJson, sizesOf, withWeights } from "./folder.ts";
 import {
@@ -37,10 +36,12 @@ import {
   startToken,
 } from "./lm-data.ts";
 import { AWD, CHARACTERS, GPT, type Recipe, WORDS } from "./lm-recipes.ts";
-import { readPretrained, widthOf } from "./pretrained.ts";
-import { smoothingOf, trainingArgs } from "./recipes.ts";
 import { saveModel } from "./save.ts";
-import type { Task, TaskOptions, TaskReport } from "./task.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
+import { refuseClassOptions } from "./shared/classes.ts";
+import { smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import { readVectors, widthOf } from "./shared/word-vectors.ts";
+import type { Task } from "./task.ts";
 import { type Generator, writing } from "./writing.ts";
 
 const NAME = "text-generation";
@@ -249,7 +250,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
       "Add --tokenizer word.",
     );
   }
-  const pretrained = await readPretrained(options, tokenizer.vocabulary);
+  const pretrained = await readVectors(options, tokenizer.vocabulary);
   // A shared table is as wide as the layer that it reads from.
   const hidden = gpt || tied ? widthOf(options, pretrained, recipe.hidden) : (options.hiddenSize ?? recipe.hidden);
   const embedding = pretrained?.size ?? options.embeddingSize ?? (tied ? hidden : recipe.embedding);

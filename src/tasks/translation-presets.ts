@@ -8,8 +8,8 @@ import {
 import type { PreTrainedTokenizer } from "../text/index.ts";
 import type { GivenArguments } from "../train/index.ts";
 import { TaskError } from "./error.ts";
-import { givenArgs } from "./recipes.ts";
-import type { TaskOptions } from "./task.ts";
+import type { TaskOptions } from "./settings.ts";
+import { givenArgs } from "./shared/recipes.ts";
 import type { TranslationModel } from "./translator.ts";
 
 export type Args = GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };

@@ -4,19 +4,20 @@ import { autoModels, GenerationConfig, type MarianConfig, type PreTrainedModel }
 import { manualSeed } from "../tensor/random.ts";
 import { AutoTokenizer } from "../text/index.ts";
 import { DEFAULTS, Trainer } from "../train/index.ts";
-import { type Adapting, loraRate } from "./adapting.ts";
-import { refuseClassOptions } from "./classes.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
-import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./fine-tuning.ts";
 import { namesModel, settingsOf } from "./folder.ts";
 import { readInputs, readPartTexts } from "./lm-data.ts";
 import { readToTranslate, readTraining } from "./pair-data.ts";
 import { makePairTokenizer } from "./pair-tokenizer.ts";
 import type { TranslationOptions } from "./predict-options.ts";
 import { checkPredict } from "./predict-options.ts";
-import { givenArgs, smoothingOf, trainingArgs } from "./recipes.ts";
-import type { Predictor, Task, TaskOptions, TaskReport } from "./task.ts";
+import { type Adapting, loraRate } from "./pretrained/adapting.ts";
+import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./pretrained/fine-tuning.ts";
+import type { TaskOptions, TaskReport } from "./settings.ts";
+import { refuseClassOptions } from "./shared/classes.ts";
+import { givenArgs, smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import type { Predictor, Task } from "./task.ts";
 import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
 import { type PairBatch, type PairTokens, type TranslationModel, Translator } from "./translator.ts";
 
@@ -113,7 +114,7 @@ async function train(options: TaskOptions): Promise<TaskReport> {
     args: trainingArgs(options, learner.args, "bleu"),
     fingerprint: JSON.stringify([
       ...[model.config, options.data, languages, options.sourceColumn, options.targetColumn, options.sourcePrefix],
-      ...[maxLength, labelSmoothing, adapting?.fingerprint],
+      ...[maxLength, labelSmoothing, adapting?.identity],
     ]),
   });
   const result = await trainer.train();

@@ -219,7 +219,7 @@ describe("a connection that fails", () => {
     ["half", /connection failed/, /connection/],
   ] as const)("is told after the last try: %s", async (fault, message, hint) => {
     mirror.fault = () => fault;
-    const error = await failure(snapshotDownload("owner/tiny", options({ timeout: 50 })));
+    const error = await failure(snapshotDownload("owner/tiny", options({ timeout: 300 })));
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(hint);
     expect(all(cacheDir)).toEqual([]);

@@ -122,7 +122,7 @@ describe("the command line", () => {
     expect(JSON.parse(io.out)).toEqual(alone);
     expect((await run("generate", dir, "--input", prompts, "--prompt", "a")).status).toBe(2);
     expect((await run("generate", dir, "--input", file("none.txt", ""))).err).toMatch(/no prompts/);
-    expect((await run("generate", dir, "--temperature", "-1")).status).toBe(1);
+    expect((await run("generate", dir, "--temperature", "-1")).status).toBe(2);
     expect((await run("generate", join(folder, "order-rnn"))).err).toMatch(/does not write/);
     const tokens = join(folder, "tokens");
     const made = await run(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { type Entity, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
-import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/tagging-inputs.ts";
+import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/token-classification/inputs.ts";
 import { terminal } from "../terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));

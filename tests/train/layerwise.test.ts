@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
-import { Trainer } from "../../src/train/index.ts";
 import { layerFactors } from "../../src/train/arguments/layerwise.ts";
+import { Trainer } from "../../src/train/index.ts";
 
 describe("layer-wise rates", () => {
   it.each([

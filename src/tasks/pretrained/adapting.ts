@@ -1,12 +1,12 @@
 import { join } from "#platform";
-import { newModules, PeftModel, type PreTrainedModel } from "../models/index.ts";
-import { TaskError } from "./error.ts";
-import type { TaskOptions } from "./task.ts";
+import { newModules, PeftModel, type PreTrainedModel } from "../../models/index.ts";
+import { TaskError } from "../error.ts";
+import type { TaskOptions } from "../settings.ts";
 
 /** Which of a pretrained model's parameters learn, and how. */
 export interface Adapting {
   /** Of the run: what `--lora` and `--freeze` say. */
-  fingerprint: unknown;
+  identity: unknown;
   /** Once it is trained: writes the adapter into `OUTPUT/adapter` and adds it to the weights. */
   finish(): void;
 }
@@ -56,7 +56,7 @@ export function adapt(model: PreTrainedModel, isNew: readonly string[], options:
     say?.(`${number(some)} of ${number(all)} parameters learn (${((100 * some) / all).toFixed(2)} %)`);
   }
   return {
-    fingerprint: [r, loraAlpha, loraTarget, options.freeze],
+    identity: [r, loraAlpha, loraTarget, options.freeze],
     finish() {
       peft?.savePretrained(join(options.output, "adapter"));
       peft?.mergeAndUnload();

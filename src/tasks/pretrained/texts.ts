@@ -1,7 +1,7 @@
-import { maximum } from "../backend/arrays.ts";
-import { tensor } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { PreTrainedTokenizer } from "../text/index.ts";
+import { maximum } from "../../backend/arrays.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { PreTrainedTokenizer } from "../../text/index.ts";
 
 /** A text, or a pair of texts, as a pretrained model reads it. */
 export interface EncodedText {

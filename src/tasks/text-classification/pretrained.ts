@@ -1,22 +1,25 @@
-import { maximum, pushAll } from "../backend/arrays.ts";
+import { maximum, pushAll } from "../../backend/arrays.ts";
 import {
   ArrayDataset,
   DataError,
   DataLoader,
   type GluePart,
-  type GlueTask,
-  resolveSource,
   type TextExample,
   writeGlueSubmission,
-} from "../data/index.ts";
-import { resolveModel } from "../hub/index.ts";
-import { autoModels, configLabels, type PretrainedConfig, type SequenceClassifier } from "../models/index.ts";
-import { takenInputs } from "../models/pretrained/check-inputs.ts";
-import { mseLoss } from "../nn/index.ts";
-import { tensor } from "../tensor/create.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import { AutoTokenizer } from "../text/index.ts";
-import { type Metrics, pearson, rmse, spearman } from "../train/index.ts";
+} from "../../data/index.ts";
+import { autoModels, configLabels, type PretrainedConfig, type SequenceClassifier } from "../../models/index.ts";
+import { takenInputs } from "../../models/pretrained/check-inputs.ts";
+import { mseLoss } from "../../nn/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import { noGrad } from "../../tensor/no-grad.ts";
+import { AutoTokenizer } from "../../text/index.ts";
+import { type Metrics, pearson, rmse, spearman } from "../../train/index.ts";
+import { TaskError } from "../error.ts";
+import { settingsOf } from "../folder.ts";
+import type { PredictOptions, ScoreFunction } from "../predict-options.ts";
+import { type Checkpoint, labelsFor, lengthFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { type EncodedText, PretrainedTexts } from "../pretrained/texts.ts";
+import { areScores, type Lessons } from "../reading.ts";
 import {
   ClassificationScorer,
   type ClassScore,
@@ -25,29 +28,15 @@ import {
   labelIds,
   scoresOf,
   topClasses,
-} from "./classes.ts";
-import { downloads } from "./downloads.ts";
-import { TaskError } from "./error.ts";
-import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
-import { settingsOf } from "./folder.ts";
-import type { ScoreFunction } from "./predict-options.ts";
-import { checkPredict, type PredictOptions } from "./predict-options.ts";
-import { type EncodedText, PretrainedTexts } from "./pretrained-texts.ts";
-import type { Predictor, TaskOptions, TaskReport } from "./task.ts";
-import { glueOf, glueTexts, readLabelled, readPart, readTexts } from "./text-data.ts";
-
-const NAME = "text-classification";
+} from "../shared/classes.ts";
+import type { ModelOptions, Opened, Plan } from "../task.ts";
+import { glueOf, glueTexts, readTexts, type TextsAbout } from "./data.ts";
 
 interface Encoded extends EncodedText {
   label: number;
 }
 
 const isRegression = (config: PretrainedConfig) => config.problemType === "regression";
-
-/** Numbers that are no classes: some are not whole. */
-const areScores = (labels: readonly (string | undefined)[]) =>
-  labels.every((label) => label !== undefined && label.trim() !== "" && Number.isFinite(Number(label))) &&
-  labels.some((label) => !Number.isInteger(Number(label)));
 
 class Classifier {
   readonly model: SequenceClassifier;
@@ -137,7 +126,6 @@ class Classifier {
     return apart ? "sigmoid" : "softmax";
   }
   predict(inputs: readonly (readonly string[])[], options: PredictOptions = {}): (ClassScore | ClassScore[])[] {
-    checkPredict(NAME, options);
     checkClassOptions(options);
     const { topK, functionToApply = this.#scores, batchSize } = options;
     const names = this.regression ? this.names.slice(0, 1) : this.names;
@@ -146,104 +134,85 @@ class Classifier {
 }
 
 /**
- * Fine-tunes a pretrained encoder or decoder to classify texts or pairs of texts, or to give each a number where the labels are
+ * A pretrained encoder or decoder that learns to classify texts or pairs of texts, or to give each a number where the labels are
  * numbers (STS-B). Options as those of Transformers' run_glue.
- * @throws ConfigError, StateDictError, DataError, HubError.
  */
-export async function fineTuneClassifier(options: TaskOptions & { model: string }): Promise<TaskReport> {
-  const folder = await resolveModel(options.model, downloads(options));
+export async function tune(
+  options: ModelOptions,
+  data: Lessons<TextExample, TextsAbout>,
+  folder: string,
+): Promise<Plan> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const { chosen, ...data } = await readTexts(options);
-  const task = glueOf(options.data);
-  const labels = data.train.map((e) => e.label);
-  const regression = task?.regression ?? areScores(labels);
+  const { train, validation } = data;
+  const { chosen, glue } = train.about;
+  const labels = train.examples.map((e) => e.label);
+  const regression = glue?.regression ?? areScores(labels);
   const own = configLabels(autoModels.config(folder));
-  const names = regression ? ["LABEL_0"] : labelsFor(own, task?.labels ?? collectLabels(labels, options.data));
+  const names = regression ? ["LABEL_0"] : labelsFor(own, glue?.labels ?? collectLabels(labels, options.data));
   options.say?.(
-    `${chosen}; ${data.train.length} examples to train on, ${data.validation.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
+    `${chosen}; ${train.examples.length} examples to train on, ${validation.examples.length} to validate; ${regression ? "a number to predict" : `labels: ${names.join(", ")}`}`,
   );
   const checkpoint: Checkpoint = {
-    ...{ task: NAME, head: "sequenceClassification", folder, tokenizer, labels: names },
+    ...{ head: "sequenceClassification", folder, tokenizer, labels: names },
     config: { problemType: regression ? "regression" : "single_label_classification" },
+    metric: glue?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
   };
-  return fineTune(checkpoint, options, (model, maxLength) => {
+  return planFineTuning(checkpoint, options, (model, maxLength) => {
     const classifier = new Classifier(model, new PretrainedTexts(tokenizer, maxLength), names);
-    const examples = classifier.encode(data.train, options.data);
-    const held = classifier.encode(data.validation, options.validation ?? options.data);
+    const examples = classifier.encode(train.examples, options.data);
+    const held = classifier.encode(validation.examples, options.validation ?? options.data);
     return {
       examples,
       collate: classifier.collate,
       evaluate: held.length > 0 ? () => classifier.score(held) : undefined,
-      metricForBestModel: task?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
       classes: regression ? undefined : Int32Array.from(examples, (e) => e.label),
     };
   });
 }
 
 /** A classifier that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
-export async function loadClassifier(folder: string): Promise<Predictor> {
+export async function openPretrained(folder: string): Promise<Opened<TextExample, TextsAbout>> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { model } = autoModels.load(folder, "sequenceClassification");
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settingsOf(folder).maxLength ?? 512);
   const texts = new PretrainedTexts(tokenizer, maxLength);
   const classifier = new Classifier(model as SequenceClassifier, texts, configLabels(model.config));
   return {
-    task: NAME,
     model,
     predict: async (inputs, options) =>
       classifier.predict(
         inputs.map((text) => [text]),
         options,
       ),
-    async predictFile(path, { textColumn, ...options }) {
-      const task = glueOf(path);
-      if (task !== undefined) {
-        const examples = await glueTexts(task, testPart(task), {});
-        return classifier.predict(
-          examples.map((e) => e.texts),
-          options,
-        );
-      }
-      const source = resolveSource(path);
-      const { examples } = await readPart(source, source.parts.train ? "train" : "test", { textColumn }, false);
-      return classifier.predict(
-        examples.map((e) => e.texts),
+    predictFile: async (path, options, columns) =>
+      classifier.predict(
+        (await readTexts(path, columns)).map((e) => e.texts),
         options,
-      );
-    },
-    async evaluate(options) {
-      const begin = performance.now();
-      const task = glueOf(options.data);
-      const data = classifier.encode(await readLabelled(options), options.data);
-      let metrics = await classifier.score(data);
-      if (task?.validation.length === 2) {
-        const other = classifier.encode(await glueTexts(task, task.validation[1], options), options.data);
-        const second = Object.entries(await classifier.score(other)).map(([name, value]) => [`${name}_mm`, value]);
-        metrics = { ...metrics, ...Object.fromEntries(second) };
-      }
-      return { task: NAME, examples: data.length, seconds: (performance.now() - begin) / 1000, metrics };
-    },
-    async submit(source, into) {
-      const task = glueOf(source);
-      if (task === undefined)
-        throw new TaskError(`${source} is no task of GLUE`, "Submissions are for glue:cola, glue:sst2 …");
-      const order = task.labels ?? [];
-      const paths = [];
-      for (const [part, file] of Object.entries(task.parts) as [GluePart, { submission?: string }][]) {
-        if (file.submission === undefined) continue;
-        const logits = classifier.logits((await glueTexts(task, part, {})).map((e) => e.texts));
-        const values = logits.map((row) => {
-          if (classifier.regression) return row[0];
-          const name = classifier.names[row.indexOf(maximum(row))];
-          // A model of other names for the same labels has them in the same order.
-          return order.includes(name) ? order.indexOf(name) : classifier.names.indexOf(name);
-        });
-        paths.push(writeGlueSubmission(task.name, into, values, part));
-      }
-      return paths;
-    },
+      ),
+    evaluate: async ({ examples }, source) => ({
+      metrics: await classifier.score(classifier.encode(examples, source)),
+    }),
+    more: { submit: (source: string, into: string) => submit(classifier, source, into) },
   };
 }
 
-/** The first of a task's test parts. */
-const testPart = (task: GlueTask): GluePart => (task.parts.test ? "test" : "test_matched");
+/** Predictions of a GLUE task's test parts, as its site takes them. */
+async function submit(classifier: Classifier, source: string, into: string): Promise<string[]> {
+  const task = glueOf(source);
+  if (task === undefined)
+    throw new TaskError(`${source} is no task of GLUE`, "Submissions are for glue:cola, glue:sst2 …");
+  const order = task.labels ?? [];
+  const paths = [];
+  for (const [part, file] of Object.entries(task.parts) as [GluePart, { submission?: string }][]) {
+    if (file.submission === undefined) continue;
+    const logits = classifier.logits((await glueTexts(task, part, {})).map((e) => e.texts));
+    const values = logits.map((row) => {
+      if (classifier.regression) return row[0];
+      const name = classifier.names[row.indexOf(maximum(row))];
+      // A model of other names for the same labels has them in the same order.
+      return order.includes(name) ? order.indexOf(name) : classifier.names.indexOf(name);
+    });
+    paths.push(writeGlueSubmission(task.name, into, values, part));
+  }
+  return paths;
+}

@@ -3,12 +3,12 @@ import {
   RnnForTokenClassification,
   type TaggerBatch,
   TransformerForTokenClassification,
-} from "../models/index.ts";
-import type { Module } from "../nn/index.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { GivenArguments } from "../train/index.ts";
-import { type ModelConfig, sizesOf } from "./folder.ts";
-import type { TaskOptions } from "./task.ts";
+} from "../../models/index.ts";
+import type { Module } from "../../nn/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { GivenArguments } from "../../train/index.ts";
+import { type ModelConfig, sizesOf } from "../folder.ts";
+import type { TaskOptions } from "../settings.ts";
 
 /** A model of the task: logits [T, batch, numLabels] of a batch of sentences. */
 export interface Tagger extends Module {

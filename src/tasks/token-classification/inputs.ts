@@ -1,9 +1,9 @@
 import { join } from "#platform";
-import { philox } from "../backend/philox.ts";
-import type { Dataset } from "../data/index.ts";
-import { tensor } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { Tokenizer, trainTokenizer, wordFeatures } from "../text/index.ts";
+import { philox } from "../../backend/philox.ts";
+import type { Dataset } from "../../data/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Tokenizer, trainTokenizer, wordFeatures } from "../../text/index.ts";
 
 /** The tag of padding, that counts for nothing: crossEntropy's ignoreIndex. */
 export const IGNORED = -100;

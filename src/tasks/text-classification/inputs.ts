@@ -1,9 +1,9 @@
 import { join } from "#platform";
-import { collateSparse } from "../data/index.ts";
-import { tensor } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { BagOfWordsVectorizer, type SparseVector, Tokenizer, trainTokenizer } from "../text/index.ts";
-import { readJson } from "./folder.ts";
+import { collateSparse } from "../../data/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { BagOfWordsVectorizer, type SparseVector, Tokenizer, trainTokenizer } from "../../text/index.ts";
+import { readJson } from "../folder.ts";
 
 /** How texts become what a model takes; learned from the training texts and saved with the model. */
 export interface TextInputs<E = unknown> {

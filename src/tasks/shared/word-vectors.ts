@@ -1,12 +1,12 @@
-import { readWordVectors } from "../formats/index.ts";
-import type { Module, Parameter } from "../nn/index.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import type { KeyedVectors } from "../text/index.ts";
-import { TaskError } from "./error.ts";
-import type { TaskOptions } from "./task.ts";
+import { readWordVectors } from "../../formats/index.ts";
+import type { Module, Parameter } from "../../nn/index.ts";
+import { noGrad } from "../../tensor/no-grad.ts";
+import type { KeyedVectors } from "../../text/index.ts";
+import { TaskError } from "../error.ts";
+import type { TaskOptions } from "../settings.ts";
 
 /** Vectors for the words of a vocabulary, from the file that `--embeddings` names. */
-export interface Pretrained {
+export interface WordVectors {
   /** Numbers in a vector: the embedding's width. */
   readonly size: number;
   /** Writes the vectors over the rows of a model's table, in the order of the words; those of words without one stay. */
@@ -19,10 +19,10 @@ export interface Pretrained {
  * @param words one for each row of the table to come
  * @throws TaskError if `--embedding-size` is another or no word has a vector; WordVectorsError for what is no file of vectors
  */
-export async function readPretrained(
+export async function readVectors(
   { embeddings, embeddingSize, say }: TaskOptions,
   words: readonly string[],
-): Promise<Pretrained | undefined> {
+): Promise<WordVectors | undefined> {
   if (embeddings === undefined) return undefined;
   // Runs of words, as a bag of words has them, cannot have one.
   const single = words.filter((word) => !word.includes(" "));
@@ -63,7 +63,7 @@ const keyOf = (vectors: KeyedVectors, word: string): string =>
   [word, word.toLowerCase()].find((key) => key !== "" && vectors.has(key)) ?? "";
 
 /** The width of a model that is as wide as its embedding. Throws {@link TaskError} where the vectors are not so wide. */
-export function widthOf(options: TaskOptions, pretrained: Pretrained | undefined, otherwise: number): number {
+export function widthOf(options: TaskOptions, pretrained: WordVectors | undefined, otherwise: number): number {
   if (pretrained === undefined) return options.hiddenSize ?? otherwise;
   if (options.hiddenSize !== undefined && options.hiddenSize !== pretrained.size) {
     throw new TaskError(

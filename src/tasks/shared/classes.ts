@@ -1,14 +1,14 @@
-import { pushAll } from "../backend/arrays.ts";
-import { DataError } from "../data/lines.ts";
-import { crossEntropy } from "../nn/index.ts";
-import { tensor } from "../tensor/create.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../train/index.ts";
-import { TaskError } from "./error.ts";
-import { checkBatchSize, type PredictOptions, SCORE_FUNCTIONS, type ScoreFunction } from "./predict-options.ts";
+import { pushAll } from "../../backend/arrays.ts";
+import { DataError } from "../../data/lines.ts";
+import { crossEntropy } from "../../nn/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import { noGrad } from "../../tensor/no-grad.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../../train/index.ts";
+import { TaskError } from "../error.ts";
+import { checkBatchSize, type PredictOptions, SCORE_FUNCTIONS, type ScoreFunction } from "../predict-options.ts";
+import type { TaskOptions } from "../settings.ts";
 import { smoothingOf } from "./recipes.ts";
-import type { TaskOptions } from "./task.ts";
 
 /** Class names in a fixed order: numbers by value, others by name. Throws {@link DataError} unless there are two or more. */
 export function collectLabels(labels: readonly (string | undefined)[], path: string): string[] {

@@ -1,21 +1,19 @@
-import { maximum, pushAll } from "../backend/arrays.ts";
-import { ArrayDataset, DataLoader } from "../data/index.ts";
-import { resolveModel } from "../hub/index.ts";
-import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../models/index.ts";
-import { takenInputs } from "../models/pretrained/check-inputs.ts";
-import { crossEntropy } from "../nn/index.ts";
-import { tensor } from "../tensor/create.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import { AutoTokenizer, type PreTrainedTokenizer } from "../text/index.ts";
-import { downloads } from "./downloads.ts";
-import { type Checkpoint, fineTune, labelsFor, lengthFor } from "./fine-tuning.ts";
-import { settingsOf } from "./folder.ts";
-import { PretrainedTexts } from "./pretrained-texts.ts";
-import { readTaggedData, tagIds } from "./tagging-data.ts";
-import { scoreTags, spansOf, type Tagged, taggingPredictor } from "./tagging-predictor.ts";
-import type { Predictor, TaskOptions, TaskReport } from "./task.ts";
+import { maximum, pushAll } from "../../backend/arrays.ts";
+import { ArrayDataset, DataLoader } from "../../data/index.ts";
+import { autoModels, configLabels, type PreTrainedModel, type TokenClassifier } from "../../models/index.ts";
+import { takenInputs } from "../../models/pretrained/check-inputs.ts";
+import { crossEntropy } from "../../nn/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import { noGrad } from "../../tensor/no-grad.ts";
+import { AutoTokenizer, type PreTrainedTokenizer } from "../../text/index.ts";
+import { settingsOf } from "../folder.ts";
+import { type Checkpoint, labelsFor, lengthFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { PretrainedTexts } from "../pretrained/texts.ts";
+import type { Lessons } from "../reading.ts";
+import type { ModelOptions, Opened, Plan } from "../task.ts";
+import { type Sentence, type TagsAbout, tagIds, tagsOf } from "./data.ts";
+import { openedTagger, scoreTags, spansOf, type Tagged } from "./predictor.ts";
 
-const NAME = "token-classification";
 /** A token whose label does not count. */
 const IGNORED = -100;
 
@@ -129,37 +127,34 @@ class PretrainedTagger {
   };
 }
 
-/**
- * Fine-tunes a pretrained model to tag words. Options as those of Transformers' run_ner.
- * @throws ConfigError, StateDictError, DataError, HubError.
- */
-export async function fineTuneTagger(options: TaskOptions & { model: string }): Promise<TaskReport> {
-  const folder = await resolveModel(options.model, downloads(options));
+/** A pretrained model that learns to tag words. Options as those of Transformers' run_ner. */
+export async function tune(options: ModelOptions, data: Lessons<Sentence, TagsAbout>, folder: string): Promise<Plan> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const data = await readTaggedData(options);
-  const names = labelsFor(configLabels(autoModels.config(folder)), data.names);
-  const checkpoint: Checkpoint = { task: NAME, head: "tokenClassification", folder, tokenizer, labels: names };
-  return fineTune(checkpoint, options, (model, maxLength) => {
+  const [train, validation] = [data.train.examples, data.validation.examples];
+  const found = tagsOf(data, options);
+  const names = labelsFor(configLabels(autoModels.config(folder)), found.names);
+  const metric = found.entities ? "f1" : "accuracy";
+  const checkpoint: Checkpoint = { head: "tokenClassification", folder, tokenizer, labels: names, metric };
+  return planFineTuning(checkpoint, options, (model, maxLength) => {
     const tagger = new PretrainedTagger(model, tokenizer, maxLength, names);
-    const [trainIds, heldIds] = [tagIds(data.train, names), tagIds(data.validation, names)];
-    const examples = data.train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
+    const [trainIds, heldIds] = [tagIds(train, names), tagIds(validation, names)];
+    const examples = train.flatMap(({ tokens }, s) => tagger.encode(tokens, trainIds[s]));
     return {
       examples,
       classes: Int32Array.from(examples.flatMap((e) => [...e.labels.filter((id) => id !== IGNORED)])),
       collate: tagger.collate,
-      evaluate: data.validation.length > 0 ? () => scoreTags(tagger.tag, data.validation, heldIds, names) : undefined,
-      metricForBestModel: data.entities ? "f1" : "accuracy",
+      evaluate: validation.length > 0 ? () => scoreTags(tagger.tag, validation, heldIds, names) : undefined,
     };
   });
 }
 
 /** A tagger that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
-export async function loadTokenClassifier(folder: string): Promise<Predictor> {
+export async function openPretrained(folder: string): Promise<Opened<Sentence, TagsAbout>> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { model }: { model: PreTrainedModel } = autoModels.load(folder, "tokenClassification");
   const settings = settingsOf(folder);
   const names = configLabels(model.config);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings.maxLength ?? 512);
   const tagger = new PretrainedTagger(model as TokenClassifier, tokenizer, maxLength, names);
-  return taggingPredictor(model, tagger.tag, names, settings);
+  return openedTagger(model, tagger.tag, names, settings);
 }

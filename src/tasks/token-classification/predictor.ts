@@ -1,14 +1,20 @@
-import { pushAll } from "../backend/arrays.ts";
-import { type Part, readRecords, resolveSource, streamRecords, taggedFormatOf, textExamples } from "../data/index.ts";
-import type { Module } from "../nn/index.ts";
-import { splitWords, type WordSpan } from "../text/index.ts";
-import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../train/index.ts";
-import { TaskError } from "./error.ts";
-import { checkPredict, type PredictOptions } from "./predict-options.ts";
-import { readPart, readTagsToMeasure, tagIds } from "./tagging-data.ts";
-import type { Predictor, TaskOptions } from "./task.ts";
-
-const NAME = "token-classification";
+import { pushAll } from "../../backend/arrays.ts";
+import {
+  type Part,
+  readRecords,
+  resolveSource,
+  streamRecords,
+  taggedFormatOf,
+  textExamples,
+} from "../../data/index.ts";
+import type { Module } from "../../nn/index.ts";
+import { splitWords, type WordSpan } from "../../text/index.ts";
+import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../../train/index.ts";
+import { TaskError } from "../error.ts";
+import type { PredictOptions } from "../predict-options.ts";
+import type { TaskOptions } from "../settings.ts";
+import type { Opened } from "../task.ts";
+import { readPart, type Sentence, type TagsAbout, tagIds } from "./data.ts";
 
 /** Tags of sentences of words. */
 export interface Tagged {
@@ -112,15 +118,14 @@ async function holdsWords(path: string): Promise<boolean> {
 }
 
 /** A tagger in use. `settings`: what it was trained with; names of columns among it serve again. */
-export function taggingPredictor(
+export function openedTagger(
   model: Module,
   tag: Tagging,
   names: readonly string[],
-  settings: Partial<TaskOptions> | undefined,
-): Predictor {
+  { textColumn, labelColumn }: Partial<TaskOptions>,
+): Opened<Sentence, TagsAbout> {
   const whole = areEntityTags(names);
-  const tagWords = async (list: readonly { text: string; words: WordSpan[] }[], options: PredictOptions = {}) => {
-    checkPredict(NAME, options);
+  const tagWords = async (list: readonly { text: string; words: WordSpan[] }[], options: PredictOptions) => {
     const ignored = ignoredOf(options);
     const { best, scores } = await tag(list.map(({ words }) => ({ tokens: words.map(({ word }) => word) })));
     return list.map(({ text, words }, s) => {
@@ -128,39 +133,32 @@ export function taggingPredictor(
       return describe(text, words, tags, scores[s], whole && ignored.has("O"), ignored);
     });
   };
-  const predict = (texts: readonly string[], options?: PredictOptions) =>
+  const predict = (texts: readonly string[], options: PredictOptions) =>
     tagWords(
       texts.map((text) => ({ text, words: splitWords(text) })),
       options,
     );
   return {
-    task: NAME,
     model,
+    remembered: { textColumn, labelColumn },
     predict,
-    async predictFile(path, { textColumn, ...options }) {
+    async predictFile(path, options, columns) {
       const source = resolveSource(path, "tagged");
       const part: Part = source.parts.train ? "train" : source.parts.test ? "test" : "validation";
       const results: Awaited<ReturnType<typeof predict>> = [];
       for (const file of source.parts[part] ?? []) {
         if (await holdsWords(file)) {
-          const { sentences } = await readPart({ ...source, parts: { test: [file] } }, "test", { textColumn }, false);
+          const { sentences } = await readPart({ ...source, parts: { test: [file] } }, "test", columns, false);
           const spans = sentences.map(({ tokens }) => spansOf(tokens));
           pushAll(results, await tagWords(spans, options));
         } else {
-          const { examples } = textExamples(await readRecords(file), { textColumn }, false);
+          const { examples } = textExamples(await readRecords(file), columns, false);
           const texts = examples.map((e) => e.text);
           pushAll(results, await predict(texts, options));
         }
       }
       return results;
     },
-    async evaluate(options) {
-      const begin = performance.now();
-      const textColumn = options.textColumn ?? settings?.textColumn;
-      const labelColumn = options.labelColumn ?? settings?.labelColumn;
-      const sentences = await readTagsToMeasure({ ...options, textColumn, labelColumn });
-      const metrics = await scoreTags(tag, sentences, tagIds(sentences, names), names);
-      return { task: NAME, examples: sentences.length, seconds: (performance.now() - begin) / 1000, metrics };
-    },
+    evaluate: async ({ examples }) => ({ metrics: await scoreTags(tag, examples, tagIds(examples, names), names) }),
   };
 }

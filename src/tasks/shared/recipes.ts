@@ -1,5 +1,5 @@
-import type { GivenArguments } from "../train/index.ts";
-import type { TaskOptions } from "./task.ts";
+import type { GivenArguments } from "../../train/index.ts";
+import type { TaskOptions } from "../settings.ts";
 
 /** Settings of every task for which neither a preset nor the user says something else. */
 const DEFAULTS = {

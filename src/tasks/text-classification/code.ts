@@ -1,0 +1,18 @@
+import { join } from "#platform";
+import type { TextExample } from "../../data/index.ts";
+import { autoModels } from "../../models/index.ts";
+import { type ModelConfig, readJson } from "../folder.ts";
+import type { TaskCode } from "../task.ts";
+import { type TextsAbout, textReader } from "./data.ts";
+import { openPreset, plan } from "./presets.ts";
+import { openPretrained, tune } from "./pretrained.ts";
+
+export const code: TaskCode<TextExample, TextsAbout> = {
+  reader: textReader,
+  plan,
+  tune,
+  async open(folder) {
+    const config = readJson(join(folder, "config.json")) as ModelConfig;
+    return autoModels.knows(config) ? openPretrained(folder) : openPreset(folder, config);
+  },
+};

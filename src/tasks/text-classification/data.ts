@@ -1,0 +1,100 @@
+import { knownOptions } from "../../backend/options.ts";
+import { COLUMNS } from "../../data/columns.ts";
+import {
+  builtinPart,
+  fetchSource,
+  type GlueExample,
+  type GluePart,
+  type GlueTask,
+  glueTask,
+  type Part,
+  readGlue,
+  readRecords,
+  resolveSource,
+  type Source,
+  type TextExample,
+  textExamples,
+} from "../../data/index.ts";
+import { downloads } from "../downloads.ts";
+import type { Corpus, Found, Reader } from "../reading.ts";
+import type { EvaluateOptions, TaskOptions } from "../settings.ts";
+
+/** What was found in a source of texts. */
+export interface TextsAbout {
+  /** Which columns were chosen, for the reader. */
+  chosen: string;
+  glue?: GlueTask;
+}
+type Columns = { textColumn?: string; labelColumn?: string };
+
+/** Examples of one part of a source, and what was chosen among its columns. */
+async function readPart(source: Source, part: Part, options: Columns, labels: boolean) {
+  const examples: TextExample[] = [];
+  let chosen = "";
+  for (const path of source.parts[part] ?? []) {
+    const read = textExamples(await readRecords(path), knownOptions(options, COLUMNS), labels);
+    chosen = read.chosen;
+    for (let i = 0; i < read.examples.length; i++) {
+      if (!source.builtin || builtinPart(i) === part) examples.push(read.examples[i]);
+    }
+  }
+  return { examples, about: { chosen } };
+}
+
+/** The GLUE task that a source names (`glue:cola`); undefined for others. */
+export const glueOf = (source: string): GlueTask | undefined =>
+  source.startsWith("glue:") ? glueTask(source.slice("glue:".length)) : undefined;
+
+/** GLUE's examples, labels under their names; STS-B's as numbers. */
+function named(examples: readonly GlueExample[], task: GlueTask): TextExample[] {
+  return examples.map(({ sentence1, sentence2, label }) => {
+    const texts = sentence2 === undefined ? [sentence1] : [sentence1, sentence2];
+    const name = label === undefined ? undefined : (task.labels?.[label] ?? String(label));
+    return { text: texts.join(" "), texts, label: name };
+  });
+}
+export const glueTexts = async (task: GlueTask, part: GluePart, options: Parameters<typeof downloads>[0]) =>
+  named(await readGlue(task.name, part, downloads(options)), task);
+
+/** A task of GLUE, whose test parts have no labels. */
+function glueCorpus(task: GlueTask, options: TaskOptions | EvaluateOptions): Corpus<TextExample, TextsAbout> {
+  const chosen = `text: ${task.columns.join(" + ")}, label: ${task.labelColumn}`;
+  const reads = (part: GluePart) => async (): Promise<Found<TextExample, TextsAbout>> => ({
+    examples: await glueTexts(task, part, options),
+    about: { chosen, glue: task },
+  });
+  const [validation, mismatched] = task.validation;
+  return {
+    parts: {
+      train: task.parts.train && reads("train"),
+      validation: validation && reads(validation),
+    },
+    beside: mismatched === undefined ? {} : { _mm: reads(mismatched) },
+    files: {},
+  };
+}
+
+/** Rows of texts, or of pairs of texts, with labels or numbers. */
+export const textReader: Reader<TextExample, TextsAbout> = {
+  called: "examples",
+  async find(name, options) {
+    const task = glueOf(name);
+    if (task !== undefined && task.validation.length > 0) return glueCorpus(task, options);
+    const source = await fetchSource(name, "rows", downloads(options));
+    const parts = Object.keys(source.parts) as Part[];
+    return {
+      files: source.parts,
+      parts: Object.fromEntries(parts.map((part) => [part, ({ labels }) => readPart(source, part, options, labels)])),
+    };
+  },
+  labelled: ({ label }) => label !== undefined && label !== "",
+  stratum: ({ label }) => label ?? "",
+};
+
+/** Texts of a file to predict on. */
+export async function readTexts(path: string, columns: Columns): Promise<TextExample[]> {
+  const task = glueOf(path);
+  if (task !== undefined) return glueTexts(task, task.parts.test ? "test" : "test_matched", {});
+  const source = resolveSource(path);
+  return (await readPart(source, source.parts.train ? "train" : "test", columns, false)).examples;
+}

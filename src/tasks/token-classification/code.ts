@@ -1,0 +1,17 @@
+import { join } from "#platform";
+import { autoModels } from "../../models/index.ts";
+import { type ModelConfig, readJson } from "../folder.ts";
+import type { TaskCode } from "../task.ts";
+import { type Sentence, type TagsAbout, taggedReader } from "./data.ts";
+import { openPreset, plan } from "./presets.ts";
+import { openPretrained, tune } from "./pretrained.ts";
+
+export const code: TaskCode<Sentence, TagsAbout> = {
+  reader: taggedReader,
+  plan,
+  tune,
+  async open(folder) {
+    const config = readJson(join(folder, "config.json")) as ModelConfig;
+    return autoModels.knows(config) ? openPretrained(folder) : openPreset(folder, config);
+  },
+};
