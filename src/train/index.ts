@@ -15,7 +15,7 @@ export { pearson, ranks, spearman } from "./metrics/correlation.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./metrics/entities.ts";
 export { mae, r2Score, rmse } from "./metrics/errors.ts";
 export { classScores, confusionMatrix, f1Score, type Scores } from "./metrics/f1.ts";
-export { lowerIsBetter, METRICS, measure, metricsOf } from "./metrics/index.ts";
+export { lowerIsBetter, METRICS, type MeasureOptions, measure, metricsOf } from "./metrics/index.ts";
 export { matthewsCorrelation } from "./metrics/matthews.ts";
 export {
   defineMetric,

@@ -1,3 +1,4 @@
+import { checkOptions, type Known } from "../../backend/options.ts";
 import { accuracyOfClasses, accuracyOfTags, accuracyOfTokens } from "./accuracy.ts";
 import { pearsonOf, spearmanOf } from "./correlation.ts";
 import { entities } from "./entities.ts";
@@ -24,16 +25,19 @@ export function metricsOf(kind: MetricKind): readonly Metric[] {
   return METRICS.filter(({ kinds }) => kinds.includes(kind));
 }
 
+export interface MeasureOptions {
+  /** Names that stand before the others. */
+  first?: readonly string[];
+}
+const KNOWN: Known<MeasureOptions> = { first: true };
+
 /**
  * All metrics of a kind of predictions.
- * @param first names that stand before the others
  * @throws OptionError for a kind that there is not; ShoshinError for predictions and targets that do not fit together, or none.
  */
-export function measure<K extends MetricKind>(
-  kind: K,
-  input: MetricInputs[K],
-  { first = [] }: { first?: readonly string[] } = {},
-): Metrics {
+export function measure<K extends MetricKind>(kind: K, input: MetricInputs[K], options: MeasureOptions = {}): Metrics {
+  checkOptions("measure", options, KNOWN);
+  const { first = [] } = options;
   const all: Metrics = {};
   for (const metric of metricsOf(kind)) Object.assign(all, metric.compute(input));
   const ahead = first.filter((name) => Object.hasOwn(all, name));
