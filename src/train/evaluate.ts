@@ -3,10 +3,11 @@ import { ShoshinError } from "../backend/errors.ts";
 import { type AnyDataset, DataLoader } from "../data/index.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { accuracy } from "./metrics/metrics.ts";
+import { accuracy } from "./metrics/accuracy.ts";
+import type { Metrics } from "./metrics/metric.ts";
 import { areClasses, type Objective } from "./objective.ts";
 import type { Isolation } from "./run/isolation.ts";
-import { checkMetrics, type Metrics, type TrainerOptions } from "./trainer-options.ts";
+import { checkMetrics, type TrainerOptions } from "./trainer-options.ts";
 
 const IGNORED = -100;
 

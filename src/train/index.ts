@@ -8,26 +8,28 @@ export {
 export { makeOptimizer } from "./arguments/make-optimizer.ts";
 export { type IntervalStrategy, OPTIMIZERS, type OptimizerName } from "./arguments/table.ts";
 export { clock, Progress } from "./hooks/progress.ts";
-export { type BleuOptions, type BleuScore, corpusBleu, type References, sentenceBleu } from "./metrics/bleu.ts";
-export { type BleuTokenizer, bleuTokenize } from "./metrics/bleu-tokenize.ts";
-export { type ChrfOptions, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export { accuracy } from "./metrics/accuracy.ts";
+export { pearson, ranks, spearman } from "./metrics/correlation.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./metrics/entities.ts";
+export { mae, r2Score, rmse } from "./metrics/errors.ts";
+export { classScores, confusionMatrix, f1Score, type Scores } from "./metrics/f1.ts";
+export { lowerIsBetter, METRICS, type MeasureOptions, measure, metricsOf } from "./metrics/index.ts";
+export { matthewsCorrelation } from "./metrics/matthews.ts";
 export {
-  accuracy,
-  classScores,
-  confusionMatrix,
-  f1Score,
-  mae,
-  matthewsCorrelation,
-  pearson,
-  perplexity,
-  r2Score,
-  ranks,
-  rmse,
-  type Scores,
-  spearman,
-} from "./metrics/metrics.ts";
-export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./metrics/ter.ts";
+  defineMetric,
+  METRIC_KINDS,
+  type Metric,
+  type MetricDefinition,
+  type MetricInputs,
+  type MetricKind,
+  type Metrics,
+} from "./metrics/metric.ts";
+export { perplexity } from "./metrics/perplexity.ts";
+export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/texts/bleu.ts";
+export { type BleuTokenizer, bleuTokenize } from "./metrics/texts/bleu-tokenize.ts";
+export { type ChrfOptions, corpusChrf, sentenceChrf } from "./metrics/texts/chrf.ts";
+export type { References } from "./metrics/texts/references.ts";
+export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./metrics/texts/ter.ts";
 export {
   type Carry,
   CheckpointError,
@@ -44,7 +46,6 @@ export { Trainer, TrainingError } from "./trainer.ts";
 export type {
   LossInfo,
   LossResult,
-  Metrics,
   TrainerCallbacks,
   TrainerOptions,
   TrainResult,

@@ -6,9 +6,8 @@ import { PreTrainedModel } from "../models/pretrained/model.ts";
 import { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GivenArguments, TrainingArguments } from "./arguments/arguments.ts";
+import type { Metrics } from "./metrics/metric.ts";
 import type { Carry } from "./run/checkpoint.ts";
-
-export type Metrics = Record<string, number>;
 
 /** What a callback may return. */
 export type CallbackAnswer = void | "stop";

@@ -15,6 +15,7 @@ import { evaluateOn } from "./evaluate.ts";
 import { BestMetric } from "./hooks/best.ts";
 import { tellAll } from "./hooks/callbacks.ts";
 import { Progress } from "./hooks/progress.ts";
+import type { Metrics } from "./metrics/metric.ts";
 import { Objective } from "./objective.ts";
 import {
   beyondLimit,
@@ -33,7 +34,6 @@ import {
   checkHeard,
   checkMetrics,
   checkTrainerOptions,
-  type Metrics,
   type TrainerOptions,
   type TrainResult,
 } from "./trainer-options.ts";

@@ -19,6 +19,10 @@ export const TRAIN_DOORS: Entries = {
   "train.sentenceChrf": { call: (o) => train.sentenceChrf(texts[0], texts, o) },
   "train.corpusTer": { call: (o) => train.corpusTer(texts, texts, o) },
   "train.sentenceTer": { call: (o) => train.sentenceTer(texts[0], texts, o) },
+  "train.measure": { call: (o) => train.measure("numbers", { predicted: [1], targets: [2] }, o) },
+  "train.defineMetric": {
+    call: (o) => train.defineMetric(beside({ name: "bias", kind: "numbers" as const, compute: () => 1 }, o)),
+  },
   "train.saveWeights": {
     call: (o, { folder }) => train.saveWeights(new nn.Linear(1, 1), `${folder}/w.safetensors`, o),
   },

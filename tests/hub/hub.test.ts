@@ -214,7 +214,7 @@ describe("a connection that fails", () => {
   it.each([
     [500, /answers 500: spoilt/, /later/],
     [429, /answers 429/, /Too many requests/],
-    ["silence", /silent for 0.05 s/, /HF_ENDPOINT/],
+    ["silence", /silent for 0.3 s/, /HF_ENDPOINT/],
     ["html", /no JSON/, /proxy/],
     ["half", /connection failed/, /connection/],
   ] as const)("is told after the last try: %s", async (fault, message, hint) => {

@@ -1,6 +1,6 @@
 import { ShoshinError } from "../../backend/errors.ts";
 import type { TrainingArguments } from "../arguments/arguments.ts";
-import type { Metrics } from "../trainer-options.ts";
+import type { Metrics } from "../metrics/metric.ts";
 
 /** What is remembered of the best evaluation so far. */
 export interface BestState {

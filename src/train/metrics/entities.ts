@@ -1,5 +1,7 @@
 import { ShoshinError } from "../../backend/errors.ts";
-import type { Scores } from "./metrics.ts";
+import type { Scores } from "./f1.ts";
+import { defineMetric } from "./metric.ts";
+import { ratio } from "./values.ts";
 
 /** A run of words that belong together: words `start` to `end` − 1. */
 export interface EntitySpan {
@@ -66,6 +68,15 @@ export function entityScores(
     occurs += right.size;
     hits += found.filter((entity) => right.has(key(entity))).length;
   });
-  const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b);
   return { precision: ratio(hits, called), recall: ratio(hits, occurs), f1: ratio(2 * hits, called + occurs) };
 }
+
+/** Of whole entities, where tags mark them. */
+export const entities = defineMetric({
+  name: ["precision", "recall", "f1"],
+  kind: "tags",
+  compute({ predicted, targets, names }) {
+    if (!areEntityTags(names ?? [...new Set([...predicted, ...targets].flat())])) return undefined;
+    return { ...entityScores(predicted, targets) };
+  },
+});

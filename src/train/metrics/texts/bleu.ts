@@ -1,9 +1,8 @@
-import { ShoshinError } from "../../backend/errors.ts";
-import { checkOptions, type Known } from "../../backend/options.ts";
+import { ShoshinError } from "../../../backend/errors.ts";
+import { checkOptions, type Known } from "../../../backend/options.ts";
+import { defineMetric } from "../metric.ts";
 import { BLEU_TOKENIZERS, type BleuTokenizer, bleuTokenize } from "./bleu-tokenize.ts";
-
-/** References of each hypothesis: one, or several, whose number may differ from one hypothesis to the next. */
-export type References = readonly (string | readonly string[])[];
+import { type References, translationPairs } from "./references.ts";
 
 export interface BleuOptions {
   /** `13a` by default; `zh` for Chinese. */
@@ -39,29 +38,6 @@ export interface BleuScore {
 }
 
 const SMOOTH_VALUES = { exp: 0, floor: 0.1, "add-k": 1, none: 0 };
-
-/** Checked hypotheses, each with its references. @throws ShoshinError unless each hypothesis has one, and there are any. */
-export function translationPairs(
-  metric: string,
-  hypotheses: readonly string[],
-  references: References,
-): [hypothesis: string, references: readonly string[]][] {
-  if (hypotheses.length === 0) throw new ShoshinError(`${metric}: no hypotheses`, "give at least one");
-  if (hypotheses.length !== references.length) {
-    throw new ShoshinError(
-      `${metric}: ${hypotheses.length} hypotheses, but references for ${references.length}`,
-      "references[i] holds the reference or the references of hypothesis i",
-    );
-  }
-  return hypotheses.map((hypothesis, i) => {
-    const own = references[i];
-    const list = typeof own === "string" ? [own] : own;
-    if (list.length === 0) {
-      throw new ShoshinError(`${metric}: hypothesis ${i} has no reference`, "leave it out, or give it one");
-    }
-    return [hypothesis, list];
-  });
-}
 
 /**
  * How many n-grams of `tokens` occur in `references`, of each order from 1 to `order`; one counts at most as often as it occurs
@@ -235,3 +211,9 @@ export function sentenceBleu(
   checkOptions("sentenceBleu", options, KNOWN, REFUSED);
   return corpusBleu([hypothesis], [references], { ...options, effectiveOrder: options.effectiveOrder ?? true });
 }
+
+export const bleu = defineMetric({
+  name: "bleu",
+  kind: "texts",
+  compute: ({ written, references, tokenize }) => corpusBleu(written, references, { tokenize }).score,
+});

@@ -1,7 +1,9 @@
-import { ShoshinError } from "../../backend/errors.ts";
-import { checkOptions, type Known } from "../../backend/options.ts";
-import { clippedMatches, type References, translationPairs } from "./bleu.ts";
+import { ShoshinError } from "../../../backend/errors.ts";
+import { checkOptions, type Known } from "../../../backend/options.ts";
+import { defineMetric } from "../metric.ts";
+import { clippedMatches } from "./bleu.ts";
 import { splitWords } from "./bleu-tokenize.ts";
+import { type References, translationPairs } from "./references.ts";
 
 export interface ChrfOptions {
   /** Longest n-gram of characters; 6 by default. */
@@ -144,3 +146,9 @@ export function sentenceChrf(
   checkOptions("sentenceChrf", options, KNOWN);
   return corpusChrf([hypothesis], [references], options);
 }
+
+export const chrf = defineMetric({
+  name: "chrf",
+  kind: "texts",
+  compute: ({ written, references }) => corpusChrf(written, references).score,
+});

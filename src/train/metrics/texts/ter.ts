@@ -1,6 +1,6 @@
-import { checkOptions, type Known } from "../../backend/options.ts";
-import { type References, translationPairs } from "./bleu.ts";
+import { checkOptions, type Known } from "../../../backend/options.ts";
 import { spaceNumbers, spacePunctuation, splitWords, trimEnd, unescapeXml } from "./bleu-tokenize.ts";
+import { type References, translationPairs } from "./references.ts";
 
 export interface TerOptions {
   /** Splits punctuation off words, as Tercom. */
