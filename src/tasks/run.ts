@@ -22,6 +22,7 @@ function begin({ args, begin: make }: Plan) {
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
   const code = await task.code();
+  if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
   const model = options.model ?? task.presets[0];
   const pretrained = model !== undefined && namesModel(model, task.presets);
   const { plan, tune } = code;
