@@ -12,7 +12,7 @@ import type { Generator } from "./writing.ts";
 
 export { downloads } from "./downloads.ts";
 export { TaskError } from "./error.ts";
-export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction.ts";
+export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction/embeddings.ts";
 export { type FilledMask, fillMask } from "./fill-mask.ts";
 export { namesModel } from "./folder.ts";
 export {

@@ -1,6 +1,6 @@
 import { nearestName } from "../backend/options.ts";
 import { TaskError } from "./error.ts";
-import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
+import { featureExtraction, sentenceSimilarity } from "./feature-extraction/index.ts";
 import { fillMaskTask } from "./fill-mask.ts";
 import { imageClassification } from "./image-classification/index.ts";
 import { openTask } from "./open.ts";
@@ -11,7 +11,7 @@ import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification/index.ts";
 import { textGeneration } from "./text-generation.ts";
 import { tokenClassification } from "./token-classification/index.ts";
-import { translation } from "./translation.ts";
+import { translation } from "./translation/index.ts";
 
 /** A declaration in use. */
 const declared = (task: Declaration): Task => ({
@@ -30,9 +30,9 @@ export const TASKS: readonly Task[] = [
   declared(imageClassification),
   textGeneration,
   fillMaskTask,
-  translation,
-  featureExtraction,
-  sentenceSimilarity,
+  declared(translation),
+  declared(featureExtraction),
+  declared(sentenceSimilarity),
 ].map(guarded);
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",

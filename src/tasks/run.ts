@@ -37,6 +37,7 @@ async function learn(course: Course, { callbacks, output, data }: TaskOptions, a
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
   const code = await task.code();
+  if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
   const model = options.model ?? task.presets[0];
   const pretrained = model !== undefined && namesModel(model, task.presets);
   const { plan, tune } = code;

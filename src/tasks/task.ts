@@ -44,6 +44,8 @@ export interface TaskCode<E = any, A = any> {
   plan?(options: ModelOptions, data: Lessons<E, A>): Promise<Plan>;
   /** Plans that a pretrained model in `folder` goes on learning; left out where none can. */
   tune?(options: ModelOptions, data: Lessons<E, A>, folder: string): Promise<Plan>;
+  /** Of a task that trains nothing: what to do in its place. */
+  readonly untrained?: string;
   /** Opens the folder of a model. */
   open(folder: string): Promise<Opened<E, A>>;
 }

@@ -6,7 +6,7 @@ import { main } from "../../src/cli/main.ts";
 import { memory } from "../../src/index.ts";
 import { T5ForConditionalGeneration, t5Config } from "../../src/models/index.ts";
 import { loadModel, pipeline } from "../../src/tasks/index.ts";
-import { makePairTokenizer } from "../../src/tasks/pair-tokenizer.ts";
+import { makePairTokenizer } from "../../src/tasks/translation/tokenizer.ts";
 import { AutoTokenizer } from "../../src/text/index.ts";
 import { terminal } from "../terminal.ts";
 
@@ -163,7 +163,7 @@ describe("translation", () => {
   });
 
   it.each([
-    [["--model", "rnn"], /no preset rnn/, /transformer, lstm-attention/],
+    [["--model", "rnn"], /no preset rnn/, /lstm-attention, transformer/],
     [["--source-language", "fr"], /fr/, /de, en|en, de/],
     [["--tokenizer", "nowhere"], /nowhere/, undefined],
     [["--model", "transformer", "--hidden-size", "33", "--heads", "2"], /does not divide d_model 33/, undefined],

@@ -5,7 +5,7 @@ import {
   Tokenizer,
   type TokenizerKind,
   trainTokenizer,
-} from "../text/index.ts";
+} from "../../text/index.ts";
 
 const [PAD, EOS, UNK] = ["<pad>", "</s>", "<unk>"];
 

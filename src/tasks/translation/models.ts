@@ -3,14 +3,13 @@ import {
   lstmAttentionConfig,
   MarianMTModel,
   marianConfig,
-  type PreTrainedModel,
-} from "../models/index.ts";
-import type { PreTrainedTokenizer } from "../text/index.ts";
-import type { GivenArguments } from "../train/index.ts";
-import { TaskError } from "./error.ts";
-import type { TaskOptions } from "./settings.ts";
-import { givenArgs } from "./shared/recipes.ts";
-import type { TranslationModel } from "./translator.ts";
+} from "../../models/index.ts";
+import type { PreTrainedTokenizer } from "../../text/index.ts";
+import type { GivenArguments } from "../../train/index.ts";
+import { TaskError } from "../error.ts";
+import type { TaskOptions } from "../settings.ts";
+import { givenArgs } from "../shared/recipes.ts";
+import type { LearnedTranslator } from "./translator.ts";
 
 export type Args = GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
 
@@ -26,6 +25,23 @@ interface Recipe {
 
 /** Sizes and settings for which nothing else is said: for tens of thousands of sentences on two cores. */
 export const RECIPES = {
+  /** Bahdanau et al. (2015) with Luong et al.'s order (2015). */
+  "lstm-attention": {
+    hidden: 256,
+    layers: 1,
+    dropout: 0.3,
+    labelSmoothing: 0.1,
+    steps: 3000,
+    args: {
+      numTrainEpochs: 8,
+      perDeviceTrainBatchSize: 64,
+      learningRate: 2e-3,
+      lrSchedulerType: "linear",
+      maxGradNorm: 1,
+      emaDecay: 0.998,
+      groupByLength: true,
+    },
+  },
   /** Vaswani et al. (2017), small. */
   transformer: {
     hidden: 256,
@@ -40,23 +56,6 @@ export const RECIPES = {
       warmupSteps: 200,
       lrSchedulerType: "inverse_sqrt",
       adamBeta2: 0.98,
-      maxGradNorm: 1,
-      emaDecay: 0.998,
-      groupByLength: true,
-    },
-  },
-  /** Bahdanau et al. (2015) with Luong et al.'s order (2015). */
-  "lstm-attention": {
-    hidden: 256,
-    layers: 1,
-    dropout: 0.3,
-    labelSmoothing: 0.1,
-    steps: 3000,
-    args: {
-      numTrainEpochs: 8,
-      perDeviceTrainBatchSize: 64,
-      learningRate: 2e-3,
-      lrSchedulerType: "linear",
       maxGradNorm: 1,
       emaDecay: 0.998,
       groupByLength: true,
@@ -87,7 +86,7 @@ export function freshModel(
   options: TaskOptions,
   { vocabSize, padTokenId, eosTokenId }: PreTrainedTokenizer,
   maxLength: number,
-): TranslationModel & PreTrainedModel {
+): LearnedTranslator {
   if (padTokenId === undefined || eosTokenId === undefined)
     throw new TaskError(`--tokenizer ${options.tokenizer}: it has no padding or no end of text`);
   const recipe = RECIPES[preset];

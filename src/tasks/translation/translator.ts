@@ -1,23 +1,29 @@
-import { ArrayDataset, DataLoader, type SentencePair } from "../data/index.ts";
+import { ArrayDataset, DataLoader, type SentencePair } from "../../data/index.ts";
 import {
   generateSeq2Seq,
   type HeadOutput,
+  type PreTrainedModel,
   type Seq2SeqGenerationOptions,
   type Seq2SeqInputs,
   type Seq2SeqLm,
   shiftTokensRight,
-} from "../models/index.ts";
-import { crossEntropy } from "../nn/index.ts";
-import { noGrad } from "../tensor/no-grad.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../text/index.ts";
-import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../train/index.ts";
-import { TaskError } from "./error.ts";
-import type { TranslationOptions } from "./predict-options.ts";
-import { checkBatchSize } from "./predict-options.ts";
+} from "../../models/index.ts";
+import { crossEntropy } from "../../nn/index.ts";
+import { noGrad } from "../../tensor/no-grad.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../../text/index.ts";
+import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../../train/index.ts";
+import { TaskError } from "../error.ts";
+import type { TranslationOptions } from "../predict-options.ts";
+import { checkBatchSize } from "../predict-options.ts";
+import type { Lessons } from "../reading.ts";
+import type { CourseLessons } from "../task.ts";
 
 /** A model that reads one text and writes another, as training takes it. */
 export type TranslationModel = Seq2SeqLm & { forward(inputs: Seq2SeqInputs): Pick<HeadOutput, "logits"> };
+
+/** The same as it is opened to learn. */
+export type LearnedTranslator = TranslationModel & PreTrainedModel;
 
 /** A pair as the model takes it. */
 export interface PairTokens {
@@ -175,4 +181,22 @@ export class Translator {
     }
     return out;
   }
+}
+
+/** What a model learns from and is measured on, and how many tokens it learns from. */
+export function lessonsOf(
+  translator: Translator,
+  { train, validation }: Lessons<SentencePair>,
+  labelSmoothing: number,
+): { lessons: CourseLessons<ArrayDataset<PairTokens>, PairBatch>; tokens: number } {
+  const [examples, held] = [translator.encode(train.examples), translator.encode(validation.examples)];
+  const lengths = examples.map((e) => e.inputIds.length + e.labels.length);
+  return {
+    lessons: {
+      ...{ trainDataset: new ArrayDataset(examples), lengths, collate: translator.collate },
+      computeLoss: (batch) => translator.loss(batch, labelSmoothing),
+      evaluate: held.length > 0 ? () => translator.score(validation.examples, held) : undefined,
+    },
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+  };
 }

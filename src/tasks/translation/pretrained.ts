@@ -1,0 +1,50 @@
+import type { SentencePair } from "../../data/index.ts";
+import { autoModels } from "../../models/index.ts";
+import { AutoTokenizer } from "../../text/index.ts";
+import { loraRate } from "../pretrained/adapting.ts";
+import { lengthFor, MAX_LENGTH, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
+import type { Lessons } from "../reading.ts";
+import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import type { Course, ModelOptions, Plan } from "../task.ts";
+import { type PairsAbout, sayPairs } from "./data.ts";
+import type { Args } from "./models.ts";
+import { type LearnedTranslator, lessonsOf, Translator } from "./translator.ts";
+
+/** Transformers' defaults for translation (run_translation), with its scheduler. */
+const RECIPE: Args = { numTrainEpochs: 3, learningRate: 5e-5, perDeviceTrainBatchSize: 8, maxGradNorm: 1 };
+
+/** A checkpoint that goes on learning to translate. */
+export async function tune(
+  options: ModelOptions,
+  data: Lessons<SentencePair, PairsAbout>,
+  folder: string,
+): Promise<Plan> {
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
+  sayPairs(data, options);
+  const { sourceLanguage, targetLanguage } = data.train.about;
+  const maxLength = lengthFor(autoModels.config(folder), tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const labelSmoothing = smoothingOf(options) ?? 0;
+  const settings = { sourceLanguage, targetLanguage, maxLength };
+  return {
+    args: trainingArgs(options, { ...RECIPE, ...loraRate(options) }, "bleu"),
+    settings,
+    begin(): Course {
+      const opened = openToTune(folder, "seq2seqLm", options);
+      const model = opened.model as LearnedTranslator;
+      const { sourcePrefix: prefix, sourceColumn, targetColumn } = options;
+      const translator = new Translator(model, tokenizer, {
+        ...{ maxLength, prefix, targetLanguage },
+        defaults: { numBeams: 1 },
+      });
+      const { lessons } = lessonsOf(translator, data, labelSmoothing);
+      return {
+        ...{ model, lessons, end: opened.adapting.finish },
+        identity: [
+          ...[model.config, settings, sourceColumn, targetColumn, prefix, labelSmoothing],
+          opened.adapting.identity,
+        ],
+        ...savedAs(model, tokenizer),
+      };
+    },
+  };
+}
