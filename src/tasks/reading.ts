@@ -31,6 +31,8 @@ export interface Reader<E, A = unknown> {
   readonly called: string;
   /** Whether an example can be learned from and measured; all can. */
   labelled?(example: E): boolean;
+  /** Whether an example is taken; those that are not are counted by `range`, and left out. All are. */
+  usable?(this: void, example: E): boolean;
   /** What a split keeps in proportion where it recurs: the class. */
   stratum?(example: E): string;
   /** Splits in a way of its own. */
@@ -57,6 +59,14 @@ async function read<E, A>(corpus: Corpus<E, A>, part: Part, how: How<A>, reader:
   const found = await corpus.parts[part]?.(how);
   if (found === undefined || found.examples.length === 0) throw new DataError(`${source}: no ${reader.called}`);
   return found;
+}
+const taken = <E, A>({ usable = () => true }: Reader<E, A>, examples: readonly E[]) => examples.filter(usable);
+async function readHeld<E, A>(corpus: Corpus<E, A>, part: Part, how: How<A>, reader: Reader<E, A>, source: string) {
+  const found = await read(corpus, part, how, reader, source);
+  const examples = taken(reader, found.examples);
+  if (examples.length === 0)
+    throw new DataError(`${source}: no ${reader.called} to validate on among its ${part} part`);
+  return { ...found, examples };
 }
 
 /** Numbers that are no classes: some are not whole. */
@@ -96,14 +106,15 @@ export async function readToLearn<E, A>(reader: Reader<E, A>, options: TaskOptio
   const part = firstOf(corpus, TO_LEARN);
   if (part !== "train") say?.(`${data} has no training part: its ${part} part is trained on`);
   const all = await read(corpus, part, { labels: true }, reader, data);
-  const train = { ...all, examples: all.examples.slice(from, to) };
-  if (train.examples.length === 0)
+  const ranged = all.examples.slice(from, to);
+  if (ranged.length === 0)
     throw new DataError(`${data}: no ${reader.called} in the range ${options.range}; there are ${all.examples.length}`);
+  const train = { ...all, examples: taken(reader, ranged) };
   const files = { train: corpus.files[part] ?? [] };
   const how = { labels: true, like: all.about };
   if (validation === "none") return { train, validation: { ...train, examples: [] }, files };
   if (validation === undefined && part === "train" && corpus.parts.validation !== undefined) {
-    const held = await read(corpus, "validation", how, reader, data);
+    const held = await readHeld(corpus, "validation", how, reader, data);
     return { train, validation: held, files: { ...files, validation: corpus.files.validation } };
   }
   const share = validation === undefined ? 0.1 : Number(validation);
@@ -113,7 +124,7 @@ export async function readToLearn<E, A>(reader: Reader<E, A>, options: TaskOptio
   }
   const other = await reader.find(validation as string, options);
   const own = firstOf(other, TO_VALIDATE);
-  const held = await read(other, own, how, reader, validation as string);
+  const held = await readHeld(other, own, how, reader, validation as string);
   return { train, validation: held, files: { ...files, validation: other.files[own] } };
 }
 
@@ -131,16 +142,16 @@ export async function readToMeasure<E, A>(
   const [from, to] = parseRange(options.range);
   const corpus = await reader.find(data, options);
   let found: Found<E, A> | undefined;
-  for (const part of TO_MEASURE) {
-    const read = corpus.parts[part];
-    if (read === undefined) continue;
-    found = await read({ labels: part === "train", like });
-    const labelled = reader.labelled ?? (() => true);
+  const parts = TO_MEASURE.filter((part) => corpus.parts[part] !== undefined);
+  for (const part of parts) {
+    // The last one says what it lacks.
+    found = await corpus.parts[part]?.({ labels: part === parts.at(-1), like });
+    const { labelled = () => true, usable = () => true } = reader;
     // A test part without labels, as GLUE's, cannot be measured.
-    if (found.examples.length > 0 && found.examples.every(labelled)) break;
-    found = { ...found, examples: [] };
+    if (found?.examples.every(labelled) && found.examples.some(usable)) break;
+    found = found && { ...found, examples: [] };
   }
-  const examples = found?.examples.slice(from, to) ?? [];
+  const examples = taken(reader, found?.examples.slice(from, to) ?? []);
   if (found === undefined || examples.length === 0)
     throw new DataError(
       `${data}: no ${reader.called} to measure${options.range === undefined ? "" : ` in the range ${options.range}`}`,
@@ -148,4 +159,10 @@ export async function readToMeasure<E, A>(
   const beside: Record<string, Found<E, A>> = {};
   for (const [ending, read] of Object.entries(corpus.beside ?? {})) beside[ending] = await read({ labels: true, like });
   return { ...found, examples, beside };
+}
+
+/** All of a source to predict on, with labels or without: its test part, else that for validation, else all. */
+export async function readToPredict<E, A>(reader: Reader<E, A>, data: string, like?: A): Promise<Found<E, A>> {
+  const corpus = await reader.find(data, { data });
+  return read(corpus, firstOf(corpus, TO_MEASURE), { labels: false, like }, reader, data);
 }

@@ -2,10 +2,10 @@ import { nearestName } from "../backend/options.ts";
 import { TaskError } from "./error.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction/index.ts";
 import { fillMaskTask } from "./fill-mask.ts";
-import { imageClassification } from "./image-classification.ts";
+import { imageClassification } from "./image-classification/index.ts";
 import { openTask } from "./open.ts";
 import { runTask } from "./run.ts";
-import { tabularClassification, tabularRegression } from "./tabular.ts";
+import { tabularClassification, tabularRegression } from "./tabular/index.ts";
 import type { Declaration, Task } from "./task.ts";
 import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification/index.ts";
@@ -25,9 +25,9 @@ const declared = (task: Declaration): Task => ({
 export const TASKS: readonly Task[] = [
   declared(textClassification),
   declared(tokenClassification),
-  tabularClassification,
-  tabularRegression,
-  imageClassification,
+  declared(tabularClassification),
+  declared(tabularRegression),
+  declared(imageClassification),
   textGeneration,
   fillMaskTask,
   declared(translation),

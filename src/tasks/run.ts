@@ -1,6 +1,6 @@
 import { getPrecision } from "../backend/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import { DEFAULTS, Trainer } from "../train/index.ts";
+import { DEFAULTS, type GivenArguments, RunFolder, Trainer, type TrainResult } from "../train/index.ts";
 import { Isolation } from "../train/run/isolation.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
@@ -8,12 +8,27 @@ import { namesModel } from "./folder.ts";
 import { readToLearn } from "./reading.ts";
 import { saveModel } from "./save.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
-import type { Declaration, Plan } from "./task.ts";
+import type { Course, Declaration, Plan } from "./task.ts";
 
 /** Builds with random numbers of the run's own: whoever calls keeps theirs. */
 function begin({ args, begin: make }: Plan) {
   const precision = args.bf16 ? "bf16" : (args.precision ?? getPrecision());
   return new Isolation(args.seed ?? DEFAULTS.seed, precision).within(make);
+}
+
+async function learn(course: Course, { callbacks, output, data }: TaskOptions, args: GivenArguments) {
+  const { model, lessons, rule, identity } = course;
+  const fingerprint = JSON.stringify([identity, data]);
+  if (lessons !== undefined) {
+    const given = { ...args, outputDir: output };
+    return new Trainer({ ...lessons, model, savesModel: true, callbacks, args: given, fingerprint }).train();
+  }
+  const { resume, overwriteOutputDir: overwrite } = args;
+  const folder = RunFolder.open(output, { resume, overwrite, fingerprint, model: true });
+  folder.goOn(fingerprint, true);
+  const result = await (rule as () => Promise<TrainResult>)();
+  folder.finish(fingerprint, result);
+  return result;
 }
 
 /**
@@ -34,15 +49,7 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const planned = pretrained ? await tune?.(given, data, folder) : await plan?.(given, data);
   const { args, settings } = planned as Plan;
   const course = begin(planned as Plan);
-  const trainer = new Trainer({
-    ...course.lessons,
-    model: course.model,
-    savesModel: true,
-    callbacks: options.callbacks,
-    args: { ...args, outputDir: options.output },
-    fingerprint: JSON.stringify([course.identity, options.data]),
-  });
-  const result = await trainer.train();
+  const result = await learn(course, options, args);
   course.end?.();
   const { config, files, labels, baseline, save } = course;
   return saveModel(options.output, course.model, config, {

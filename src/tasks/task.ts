@@ -1,6 +1,6 @@
 import type { AnyDataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { GivenArguments, Metrics, TrainerOptions } from "../train/index.ts";
+import type { GivenArguments, Metrics, TrainerOptions, TrainResult } from "../train/index.ts";
 import type { ModelConfig } from "./folder.ts";
 import type { PredictOptions } from "./predict-options.ts";
 import type { Found, Lessons, Reader } from "./reading.ts";
@@ -65,8 +65,10 @@ export interface Plan {
 // biome-ignore lint/suspicious/noExplicitAny: every task has batches of its own
 export interface Course<D extends AnyDataset = any, B = any> {
   readonly model: Module;
-  /** What `Trainer` learns from; of models that learn without gradients, what `fit` does. */
-  readonly lessons: CourseLessons<D, B>;
+  /** What `Trainer` learns from. */
+  readonly lessons?: CourseLessons<D, B>;
+  /** In its place, of models that learn without gradients: how they do. */
+  readonly rule?: () => Promise<TrainResult>;
   /** What makes the run another one when it changes, beside the options: the model's shape, its tokens. */
   readonly identity: unknown;
   /** config.json of the presets' models; others write their own. */

@@ -1,0 +1,160 @@
+import { join } from "#platform";
+import { ArrayDataset, DataError, TabularEncoder } from "../../data/index.ts";
+import { Mlp } from "../../models/index.ts";
+import { type Module, Perceptron } from "../../nn/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
+import { checkPredictFile } from "../predict-options.ts";
+import { type Found, type Lessons, type Reader, readToPredict } from "../reading.ts";
+import type { TaskOptions } from "../settings.ts";
+import { collectLabels } from "../shared/classes.ts";
+import { trainingArgs } from "../shared/recipes.ts";
+import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
+import type { Row, TableAbout } from "./data.ts";
+import { checkRule, learnPerceptron, Sides } from "./perceptron.ts";
+import { type Batch, Classes, type Encoded, Numbers, type Target } from "./targets.ts";
+
+export type TableKind = "classes" | "numbers";
+
+const RECIPES = {
+  mlp: { numTrainEpochs: 40, learningRate: 3e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 128 },
+  linear: { numTrainEpochs: 40, learningRate: 1e-2, perDeviceTrainBatchSize: 128 },
+};
+
+/** What config.json says of a preset's shape. */
+const shapeOf = (preset: string, options: TaskOptions): Record<string, unknown> =>
+  preset === "mlp"
+    ? {
+        hidden_size: options.hiddenSize ?? 128,
+        num_hidden_layers: options.layers ?? 2,
+        dropout: options.dropout ?? 0,
+      }
+    : {};
+
+const buildModel = (config: ModelConfig, { outputs }: Target): Module =>
+  config.model_type === "perceptron"
+    ? new Perceptron(Number(config.input_size))
+    : new Mlp({
+        inputSize: Number(config.input_size),
+        outputSize: outputs,
+        hiddenSize: Number(config.hidden_size ?? 0),
+        numHiddenLayers: Number(config.num_hidden_layers ?? 0),
+        dropout: Number(config.dropout ?? 0),
+      });
+
+function encodeAll(encoder: TabularEncoder, target: Target, { examples, about }: Found<Row, TableAbout>): Encoded[] {
+  const width = encoder.features;
+  const vectors = encoder.transform(
+    about.names,
+    examples.map((row) => row.cells),
+    about.path,
+  );
+  const values = target.encode(examples, about.path);
+  return examples.map((_, i) => ({ x: vectors.subarray(i * width, (i + 1) * width), y: values[i] }));
+}
+
+const classesOf = (preset: string, names: readonly string[]) =>
+  preset === "perceptron" ? new Sides(names) : new Classes(names);
+
+/** Throws DataError for values that are no numbers, or no classes. */
+function targetOf(kind: TableKind, preset: string, { train, validation, files }: Lessons<Row, TableAbout>): Target {
+  if (kind === "numbers") return Numbers.of(train.examples);
+  const { names: columns, at, path } = train.about;
+  const names = collectLabels(
+    train.examples.map((row) => row.target),
+    path,
+  );
+  const wasCut = files.validation === undefined && validation.examples.length > 0;
+  if (wasCut && names.length === train.examples.length)
+    throw new DataError(
+      `${path}: every row has a ${columns[at]} of its own; classes come more than once`,
+      "For numbers: tabular-regression. Is the right column named? (--label-column)",
+    );
+  return classesOf(preset, names);
+}
+
+/** A model that is made here, for the columns of the training part. */
+export async function planTable(kind: TableKind, options: ModelOptions, data: Lessons<Row, TableAbout>): Promise<Plan> {
+  const { train, validation, files } = data;
+  const { names, at, path } = train.about;
+  const preset = options.model;
+  const rows = train.examples.length + (files.validation === undefined ? validation.examples.length : 0);
+  if (rows < 2) throw new DataError(`${path}: ${rows} rows with a value of ${names[at]}`);
+  const encoder = TabularEncoder.fit(
+    names,
+    train.examples.map((row) => row.cells),
+    [at],
+  );
+  const target = targetOf(kind, preset, data);
+  const [trainSet, heldSet] = [encodeAll(encoder, target, train), encodeAll(encoder, target, validation)];
+  options.say?.(
+    `target: ${names[at]}; ${encoder.columns.length} columns, ${encoder.features} features; ${trainSet.length} rows to train on, ${heldSet.length} to validate`,
+  );
+  const config: ModelConfig = {
+    model_type: preset,
+    architectures: [preset === "perceptron" ? "Perceptron" : "Mlp"],
+    input_size: encoder.features,
+    target_column: names[at],
+    ...shapeOf(preset, options),
+    ...target.config,
+  };
+  const args = trainingArgs(options, preset === "mlp" ? RECIPES.mlp : RECIPES.linear, target.metric);
+  const begin = (): Course => {
+    const model = buildModel(config, target);
+    const evaluate = heldSet.length > 0 ? () => target.score(model, heldSet) : undefined;
+    const made = { model, config, identity: config, files: { "tabular_encoder.json": encoder.toJSON() } };
+    if (model instanceof Perceptron) {
+      checkRule(options);
+      return { ...made, rule: () => learnPerceptron(model, trainSet, args.numTrainEpochs, evaluate) };
+    }
+    const lessons: CourseLessons<ArrayDataset<Encoded>, Batch> = {
+      trainDataset: new ArrayDataset(trainSet),
+      collate: target.collate,
+      ...target.lessons(options, trainSet, model),
+      evaluate,
+    };
+    return { ...made, lessons };
+  };
+  return { args, begin };
+}
+
+/** Opens a model that was made here. */
+export function openTable(kind: TableKind, reader: Reader<Row, TableAbout>, folder: string): Opened<Row, TableAbout> {
+  const config = readJson(join(folder, "config.json")) as ModelConfig;
+  const encoder = TabularEncoder.fromJSON(readJson(join(folder, "tabular_encoder.json")));
+  const target = kind === "numbers" ? Numbers.from(config) : classesOf(config.model_type, labelsOf(config, folder));
+  const model = withWeights(buildModel(config, target), folder);
+  const columns = encoder.columns.map((column) => column.name);
+  const about = { names: [...columns, String(config.target_column)], at: columns.length, path: folder };
+  const outputs = (names: readonly string[], rows: readonly string[][], path: string): unknown[] => {
+    const x = tensor(encoder.transform(names, rows, path), [rows.length, encoder.features]);
+    const results = target.predict(model, x);
+    x.dispose();
+    return results;
+  };
+  return {
+    model,
+    about,
+    evaluate: async (found) => ({ metrics: await target.score(model, encodeAll(encoder, target, found)) }),
+    async predict(inputs) {
+      const rows = inputs.map((line) => line.split(","));
+      const wrong = rows.find((row) => row.length !== columns.length);
+      if (wrong === undefined) return outputs(columns, rows, "the input");
+      throw new DataError(
+        `expected ${columns.length} values separated by commas (${columns.join(", ")}), found ${wrong.length}`,
+      );
+    },
+    async predictFile(path, options, textColumn) {
+      checkPredictFile(kind === "numbers" ? "tabular-regression" : "tabular-classification", {
+        ...options,
+        ...textColumn,
+      });
+      const { examples, about: own } = await readToPredict(reader, path, about);
+      return outputs(
+        own.names,
+        examples.map((row) => row.cells),
+        own.path,
+      );
+    },
+  };
+}
