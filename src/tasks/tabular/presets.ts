@@ -56,10 +56,21 @@ function encodeAll(encoder: TabularEncoder, target: Target, { examples, about }:
 const classesOf = (preset: string, names: readonly string[]) =>
   preset === "perceptron" ? new Sides(names) : new Classes(names);
 
-function targetOf(kind: TableKind, preset: string, { examples, about }: Found<Row, TableAbout>): Target {
-  if (kind === "numbers") return Numbers.of(examples);
-  const labels = examples.map((row) => row.target);
-  return classesOf(preset, collectLabels(labels, about.path));
+/** Throws DataError for values that are no numbers, or no classes. */
+function targetOf(kind: TableKind, preset: string, { train, validation, files }: Lessons<Row, TableAbout>): Target {
+  if (kind === "numbers") return Numbers.of(train.examples);
+  const { names: columns, at, path } = train.about;
+  const names = collectLabels(
+    train.examples.map((row) => row.target),
+    path,
+  );
+  const wasCut = files.validation === undefined && validation.examples.length > 0;
+  if (wasCut && names.length === train.examples.length)
+    throw new DataError(
+      `${path}: every row has a ${columns[at]} of its own; classes come more than once`,
+      "For numbers: tabular-regression. Is the right column named? (--label-column)",
+    );
+  return classesOf(preset, names);
 }
 
 /** A model that is made here, for the columns of the training part. */
@@ -74,7 +85,7 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
     train.examples.map((row) => row.cells),
     [at],
   );
-  const target = targetOf(kind, preset, train);
+  const target = targetOf(kind, preset, data);
   const [trainSet, heldSet] = [encodeAll(encoder, target, train), encodeAll(encoder, target, validation)];
   options.say?.(
     `target: ${names[at]}; ${encoder.columns.length} columns, ${encoder.features} features; ${trainSet.length} rows to train on, ${heldSet.length} to validate`,
