@@ -16,14 +16,16 @@ const shown = (value: unknown): string => (typeof value === "string" ? value : J
 
 /** What `--help` says of an option: what it is for, its default, its other name. */
 export function describe(name: string, option: AnyOption): string {
-  const { help, kind, default: value, alias, required } = option;
+  const { help, kind, default: value, alias, note, required } = option;
+  const plain = value === undefined || value === false || isEmpty(value) ? [] : [shown(value)];
+  const says = [...plain, ...(note === undefined ? [] : [note])];
   const more = [
     ...(kind.type === "choice" ? [kind.choices.join(", ")] : []),
     ...(value === true && kind.type === "boolean" && kind.switch
       ? [`default; off: ${flagOf(`no-${name}`)}`]
-      : value === undefined || value === false || isEmpty(value)
+      : says.length === 0
         ? []
-        : [`default: ${shown(value)}`]),
+        : [`default: ${says.join(", ")}`]),
     ...(alias === undefined ? [] : [`also ${flagOf(alias)}`]),
     ...(required ? ["required"] : []),
   ];

@@ -34,6 +34,8 @@ export interface Facts<T> {
   readonly alias?: string;
   /** What stands for the value in `--help`: `n`, `file`. */
   readonly argument?: string;
+  /** What `--help` says of the default that the default does not: `more on small data`. */
+  readonly note?: string;
   /** Heard, and not shown in `--help`. */
   readonly hidden?: boolean;
   /** It must be given. */

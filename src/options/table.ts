@@ -18,11 +18,19 @@ export const omit = <T extends Table, K extends keyof T>(table: T, ...names: rea
 export const valuesFor = <T extends Table>(table: T, given: object): Values<T> =>
   Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(table, name))) as Values<T>;
 
-/** A table with other defaults, those that a preset has; names that the table has not are left out. */
-export const withDefaults = <T extends Table>(table: T, defaults: Readonly<Record<string, unknown>>): T =>
+/** A table with other defaults, those that a preset has, and what is to be said of them; what the table has not is left out. */
+export const withDefaults = <T extends Table>(
+  table: T,
+  defaults: Readonly<Record<string, unknown>>,
+  notes: Readonly<Record<string, string | undefined>> = {},
+): T =>
   Object.fromEntries(
     Object.entries(table).map(([name, option]) => [
       name,
-      Object.hasOwn(defaults, name) ? { ...option, default: defaults[name] } : option,
+      {
+        ...option,
+        ...(Object.hasOwn(defaults, name) ? { default: defaults[name] } : {}),
+        ...(Object.hasOwn(notes, name) ? { note: notes[name] } : {}),
+      },
     ]),
   ) as T;

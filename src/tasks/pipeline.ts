@@ -3,12 +3,12 @@ import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { TaskError } from "./error.ts";
 import type { FilledMask } from "./fill-mask.ts";
+import { aboutTask } from "./declarations.ts";
+import type { TaskAbout } from "./options/declare.ts";
 import type { PredictOptions } from "./predict-options.ts";
 import {
   type FeatureExtractionOptions,
   type FillMaskOptions,
-  NOT_PREDICTED,
-  PREDICT,
   type TextClassificationOptions,
   type TextGenerationOptions,
   type TokenClassificationOptions,
@@ -152,17 +152,18 @@ export function pipeline<T extends PipelineTask>(
 ): Promise<Pipelines[TaskNamed<T>]["pipeline"]>;
 export async function pipeline(task: string, model: string, options: object = {}): Promise<unknown> {
   const { name, load } = getTask(task);
-  const known = PREDICT[name] ?? {};
+  const about = aboutTask(name) as TaskAbout;
+  const known = about.predict;
   checkOptions(
     `pipeline("${task}")`,
     options,
     { ...known, ...HUB_OPTIONS },
-    { ...NOT_PREDICTED[name], ...HUB_REFUSED, ...NOT_OPENED },
+    { ...about.unpredicted, ...HUB_REFUSED, ...NOT_OPENED },
   );
   const always = pick(options, known);
   const predictor: Predictor = await load(await resolveModel(model, knownOptions(options, HUB_OPTIONS)));
   return async (input: string | Texts, call: PredictOptions = {}) => {
-    checkOptions(name, call, known, NOT_PREDICTED[name]);
+    checkOptions(name, call, known, about.unpredicted);
     const single = typeof input === "string";
     if (!single && !(Array.isArray(input) && input.every((text) => typeof text === "string"))) {
       throw new TaskError(

@@ -2,22 +2,17 @@ import { nearestName, OptionError } from "../../backend/options.ts";
 import { checkTable, flagOf, type Table } from "../../options/index.ts";
 import { asksNothing, REFUSED } from "../../train/arguments/argument-names.ts";
 import { ARGUMENTS, OTHER_WAYS } from "../../train/arguments/table.ts";
+import { DECLARATIONS } from "../declarations.ts";
 import { TaskError } from "../error.ts";
 import { namesModel } from "../folder.ts";
 import { DATA, HANDED, MEASURED } from "./data.ts";
-import { HEARD, type PresetHears } from "./heard.ts";
+import type { ModelDeclaration, TaskAbout } from "./declare.ts";
 import { ALL, EVALUATE } from "./index.ts";
-import { TRAINING } from "./training.ts";
+import { TASK_DEFAULTS, TASK_NOTES, TRAINING } from "./training.ts";
 
-/** What there is of a task before it is asked for anything. */
-interface Named {
-  readonly name: string;
-  readonly presets: readonly string[];
-  readonly defaultPreset: string;
-}
 /** What one model of a task hears when it is trained. */
 export interface Hearing {
-  readonly task: string;
+  readonly task: TaskAbout;
   /** The preset; undefined for a pretrained model, and for a task that has no presets where none is named. */
   readonly preset?: string;
   readonly pretrained: boolean;
@@ -27,16 +22,19 @@ export interface Hearing {
   readonly arguments: Table;
   /** What holds where nothing else is said. */
   readonly defaults: Readonly<Record<string, unknown>>;
+  /** What `--help` says of it. */
+  readonly notes: Readonly<Record<string, string | undefined>>;
 }
 
-const NOTHING = { options: {}, presets: {} };
 const MODELS = "A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.";
 
 /**
  * What a task hears of `train` with a model: the default preset where none is named.
  * @throws TaskError for what is no preset; what is near one is no folder
  */
-export function hearing({ name, presets, defaultPreset }: Named, model: string | undefined): Hearing {
+export function hearing(task: TaskAbout, model: string | undefined): Hearing {
+  const { name } = task;
+  const presets = Object.keys(task.presets);
   if (model !== undefined && typeof model !== "string")
     throw new TaskError(`${name}: model is ${typeof model}; expected a name`);
   const pretrained = model !== undefined && namesModel(model, presets);
@@ -47,32 +45,30 @@ export function hearing({ name, presets, defaultPreset }: Named, model: string |
       `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${presets.join(", ")}. ${MODELS}`,
     );
   }
-  const heard = HEARD[name] ?? NOTHING;
-  const preset = pretrained || presets.length === 0 ? undefined : (model ?? defaultPreset);
+  const preset = pretrained ? undefined : (model ?? presets.at(0));
   // A task without presets trains what is named and nothing else.
-  const own: PresetHears = (preset === undefined ? heard.pretrained : heard.presets[preset]) ?? { options: {} };
+  const own = preset === undefined ? task.pretrained : task.presets[preset];
   return {
-    task: name,
-    preset,
-    pretrained,
-    options: { ...DATA, ...heard.options, ...own.options },
-    arguments: own.arguments ?? TRAINING,
-    defaults: own.defaults ?? {},
+    ...{ task, preset, pretrained },
+    options: { ...DATA, ...task.options, ...own?.options },
+    arguments: own?.arguments ?? TRAINING,
+    defaults: { ...TASK_DEFAULTS, ...own?.defaults },
+    notes: { ...TASK_NOTES, ...own?.notes },
   };
 }
 
-/** Every option that some model of a task hears, the presets' by their names. */
-const everyPart = (task: string): [who: string, PresetHears][] => {
-  const { presets, pretrained } = HEARD[task];
-  const own = Object.entries(presets);
+/** Every model that a task can train, by its name. */
+function modelsOf({ presets, pretrained }: TaskAbout): [who: string, ModelDeclaration][] {
+  const own: [string, ModelDeclaration][] = Object.entries(presets);
   return pretrained === undefined ? own : [...own, ["pretrained models", pretrained]];
-};
-const hears = ({ options, arguments: list = TRAINING }: PresetHears, name: string) => name in options || name in list;
+}
+const hears = ({ options, arguments: list = TRAINING }: ModelDeclaration, name: string) =>
+  name in options || name in list;
 
 /** That an option is not for a model, and what it is for. */
 export function notFor({ task, preset, pretrained }: Hearing, name: string): OptionError {
-  const parts = everyPart(task).filter(([, part]) => hears(part, name));
-  const presets = parts.filter(([who]) => who in HEARD[task].presets).map(([who]) => who);
+  const parts = modelsOf(task).filter(([, part]) => hears(part, name));
+  const presets = parts.filter(([who]) => who in task.presets).map(([who]) => who);
   const who = pretrained
     ? "a pretrained model"
     : preset === undefined
@@ -80,19 +76,18 @@ export function notFor({ task, preset, pretrained }: Hearing, name: string): Opt
       : presets.length === 0
         ? "its presets"
         : `its preset ${preset}`;
-  const message = `${task}: ${flagOf(name)} (${name}) is not for ${who}`;
+  const message = `${task.name}: ${flagOf(name)} (${name}) is not for ${who}`;
   if (parts.length > 0) {
     const tuned = parts.length > presets.length;
-    const named = presets.length > 0 ? `the preset${presets.length > 1 ? "s" : ""} ${presets.join(", ")}` : "";
-    const whose = tuned ? [named, "pretrained models"].filter((one) => one !== "").join(" and ") : named;
-    const how =
-      tuned && !pretrained ? "Name one: --model ./FOLDER or hub:OWNER/NAME; or leave it out." : "Leave it out.";
+    const named = presets.length > 0 ? [`the preset${presets.length > 1 ? "s" : ""} ${presets.join(", ")}`] : [];
+    const whose = [...named, ...(tuned ? ["pretrained models"] : [])].join(" and ");
+    const how = tuned && !pretrained ? "Name one: --model ./FOLDER or hub:OWNER/NAME; or leave it out." : "Leave it out.";
     return new OptionError(message, `It is for ${whose}. ${how}`);
   }
-  const others = Object.keys(HEARD).filter(
-    (other) => name in HEARD[other].options || everyPart(other).some(([, part]) => name in part.options),
+  const others = DECLARATIONS.filter(
+    (other) => name in other.options || modelsOf(other).some(([, part]) => name in part.options),
   );
-  return new OptionError(message, `It is for ${others.join(", ")}. Leave it out.`);
+  return new OptionError(message, `It is for ${others.map((other) => other.name).join(", ")}. Leave it out.`);
 }
 
 const notHere: Readonly<Record<string, string>> = {
@@ -105,13 +100,13 @@ const notHere: Readonly<Record<string, string>> = {
  * @throws TaskError for what is no preset; OptionError for unknown names, for options that are not for this model (with those that
  *   they are for), and for values that an option does not take
  */
-export function checkTrain(task: Named, given: object): Hearing {
+export function checkTrain(task: TaskAbout, given: object): Hearing {
   const where = `${task.name}: train`;
   checkTable(where, given, ALL);
   const options = given as { model?: string; args?: Record<string, unknown> };
   const heard = hearing(task, options.model);
   // What cannot be trained says so itself.
-  if (task.presets.length === 0 && !heard.pretrained) return heard;
+  if (heard.preset === undefined && !heard.pretrained) return heard;
   for (const [name, value] of Object.entries(given))
     if (value !== undefined && !(name in heard.options) && !(name in HANDED)) throw notFor(heard, name);
   for (const [name, { required }] of Object.entries(DATA))
@@ -128,7 +123,7 @@ function checkArgs(heard: Hearing, args: Record<string, unknown> | undefined): v
     args !== null && typeof args === "object" && !Array.isArray(args)
       ? Object.fromEntries(Object.entries(args).filter(([name, value]) => !asksNothing(name, value)))
       : args;
-  checkTable(`${heard.task}: args`, asking, { ...ARGUMENTS, ...OTHER_WAYS }, notHere);
+  checkTable(`${heard.task.name}: args`, asking, { ...ARGUMENTS, ...OTHER_WAYS }, notHere);
   for (const [name, value] of Object.entries(asking)) {
     if (value === undefined || name in heard.arguments || name === "precision" || name === "perDeviceEvalBatchSize")
       continue;
@@ -137,13 +132,13 @@ function checkArgs(heard: Hearing, args: Record<string, unknown> | undefined): v
 }
 
 /** Refuses what a task's `evaluate` does not hear. Throws OptionError. */
-export function checkEvaluate(task: string, given: object): void {
+export function checkEvaluate({ name: task, options }: TaskAbout, given: object): void {
   const where = `${task}: evaluate`;
   checkTable(where, given, { ...EVALUATE, quiet: ARGUMENTS.quiet });
-  const own: Table = { ...MEASURED, ...HEARD[task]?.options, quiet: ARGUMENTS.quiet };
+  const own: Table = { ...MEASURED, ...options, quiet: ARGUMENTS.quiet };
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name in own) continue;
-    const whose = Object.keys(HEARD).filter((other) => name in HEARD[other].options);
+    const whose = DECLARATIONS.filter((other) => name in other.options).map((other) => other.name);
     throw new OptionError(
       `${task}: ${flagOf(name)} (${name}) is not for it`,
       `It is for ${whose.join(", ")}. Leave it out.`,

@@ -1,4 +1,5 @@
 import { omit } from "../../options/index.ts";
+import type { GivenArguments } from "../../train/index.ts";
 import { ARGUMENTS, OTHER_WAYS } from "../../train/arguments/table.ts";
 
 /**
@@ -12,6 +13,21 @@ export const TRAINING = omit(
   "precision",
   "perDeviceEvalBatchSize",
 );
+
+/** Settings of every task for which neither a preset nor the user says something else. */
+export const TASK_DEFAULTS = {
+  perDeviceTrainBatchSize: 32,
+  learningRate: 1e-3,
+  momentum: 0.9,
+  maxGradNorm: 0,
+  loadBestModelAtEnd: true,
+} satisfies GivenArguments;
+/** What `--help` says of them. */
+export const TASK_NOTES = {
+  momentum: "of sgd alone",
+  metricForBestModel: "the task's own",
+  greaterIsBetter: "as the metric has it",
+};
 
 /** Those of them that are about more than gradients: what learns by a rule of its own hears these. */
 export const RULE = omit(

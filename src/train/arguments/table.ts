@@ -1,4 +1,4 @@
-import { SCHEDULES } from "../../optim/index.ts";
+import { SCHEDULES } from "../../optim/schedules.ts";
 import { flag, object, oneOf, real, text, truth, whole } from "../../options/index.ts";
 
 export const OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad"] as const;
