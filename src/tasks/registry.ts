@@ -1,7 +1,7 @@
 import { nearestName } from "../backend/options.ts";
 import { TaskError } from "./error.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction.ts";
-import { fillMaskTask } from "./fill-mask.ts";
+import { fillMaskTask } from "./fill-mask/index.ts";
 import { imageClassification } from "./image-classification.ts";
 import { openTask } from "./open.ts";
 import { runTask } from "./run.ts";
@@ -9,7 +9,7 @@ import { tabularClassification, tabularRegression } from "./tabular.ts";
 import type { Declaration, Task } from "./task.ts";
 import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification/index.ts";
-import { textGeneration } from "./text-generation.ts";
+import { textGeneration } from "./text-generation/index.ts";
 import { tokenClassification } from "./token-classification/index.ts";
 import { translation } from "./translation.ts";
 
@@ -28,8 +28,8 @@ export const TASKS: readonly Task[] = [
   tabularClassification,
   tabularRegression,
   imageClassification,
-  textGeneration,
-  fillMaskTask,
+  declared(textGeneration),
+  declared(fillMaskTask),
   translation,
   featureExtraction,
   sentenceSimilarity,

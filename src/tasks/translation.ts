@@ -7,7 +7,6 @@ import { DEFAULTS, Trainer } from "../train/index.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
 import { namesModel, settingsOf } from "./folder.ts";
-import { readInputs, readPartTexts } from "./lm-data.ts";
 import { readToTranslate, readTraining } from "./pair-data.ts";
 import { makePairTokenizer } from "./pair-tokenizer.ts";
 import type { TranslationOptions } from "./predict-options.ts";
@@ -17,6 +16,7 @@ import { lengthFor, MAX_LENGTH, openToTune, saveFineTuned } from "./pretrained/f
 import type { TaskOptions, TaskReport } from "./settings.ts";
 import { refuseClassOptions } from "./shared/classes.ts";
 import { givenArgs, smoothingOf, trainingArgs } from "./shared/recipes.ts";
+import { readInputs, readPartTexts } from "./shared/texts.ts";
 import type { Predictor, Task } from "./task.ts";
 import { type Args, argsFor, freshModel, PRESETS, type Preset, RECIPES } from "./translation-presets.ts";
 import { type PairBatch, type PairTokens, type TranslationModel, Translator } from "./translator.ts";

@@ -5,6 +5,7 @@ import {
   type FromPretrainedOptions,
   type Head,
   type LoadReport,
+  type ModelClass,
   type PreTrainedModel,
   type PretrainedConfig,
   type SequenceClassifier,
@@ -61,6 +62,13 @@ const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<stri
           .filter((key) => /dropout|pdrop/i.test(key))
           .map((key) => [key, p]),
       );
+
+/** What a checkpoint's model for a use will be. Throws ConfigError, ShoshinError where the family has none. */
+export function modelFor(folder: string, head: Head): { config: PretrainedConfig; Model: ModelClass } {
+  const config = autoModels.config(folder);
+  const family = autoModels.family({ model_type: config.modelType }, folder);
+  return { config, Model: autoModels.classOf(family, head) };
+}
 
 /** The checkpoint's own labels in its order if they are the data's, else the data's. */
 export function labelsFor(own: readonly string[], names: readonly string[]): readonly string[] {
