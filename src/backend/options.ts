@@ -28,8 +28,7 @@ export const knownOptions = <T>(given: object, known: Known<T>): T =>
 /** The usual case, without making anything: layers and operations ask at every call. */
 function allKnown(given: unknown, known: Readonly<Record<string, unknown>>, refused: object): boolean {
   if (given === null || typeof given !== "object" || Array.isArray(given)) return false;
-  for (const name in given)
-    if ((known[name] !== true && !Object.hasOwn(known, name)) || name in refused) return false;
+  for (const name in given) if ((known[name] !== true && !Object.hasOwn(known, name)) || name in refused) return false;
   return true;
 }
 

@@ -7,11 +7,11 @@ export function defaultsOf<T extends Table>(table: T): Resolved<T> {
 }
 
 /** Some rows of a table. */
-export const pick = <T extends Table, K extends keyof T>(table: T, ...names: readonly K[]): Pick<T, K> =>
+export const pick = <T extends object, K extends keyof T>(table: T, ...names: readonly K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, table[name]])) as Pick<T, K>;
 
 /** All rows of a table but some. */
-export const omit = <T extends Table, K extends keyof T>(table: T, ...names: readonly K[]): Omit<T, K> =>
+export const omit = <T extends object, K extends keyof T>(table: T, ...names: readonly K[]): Omit<T, K> =>
   Object.fromEntries(Object.entries(table).filter(([name]) => !names.includes(name as K))) as Omit<T, K>;
 
 /** What of an object belongs to a table: for doors that take more and hand some of it on. */

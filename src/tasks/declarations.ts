@@ -1,46 +1,26 @@
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction/index.ts";
-import * as filling from "./fill-mask/options.ts";
+import { fillMaskTask } from "./fill-mask/index.ts";
 import { imageClassification } from "./image-classification/index.ts";
-import type { TaskAbout } from "./options/declare.ts";
-import { NOT_PREDICTED, PREDICT } from "./predict-options.ts";
 import { tabularClassification, tabularRegression } from "./tabular/index.ts";
+import type { Declaration } from "./task.ts";
 import { textClassification } from "./text-classification/index.ts";
-import * as writing from "./text-generation/options.ts";
+import { textGeneration } from "./text-generation/index.ts";
 import { tokenClassification } from "./token-classification/index.ts";
 import { translation } from "./translation/index.ts";
 
-const textGeneration: TaskAbout = {
-  name: "text-generation",
-  help: "a language model: texts are written on",
-  options: writing.OPTIONS,
-  presets: writing.PRESETS,
-  pretrained: writing.PRETRAINED,
-  predict: PREDICT["text-generation"],
-  unpredicted: NOT_PREDICTED["text-generation"],
-};
-const fillMask: TaskAbout = {
-  name: "fill-mask",
-  help: "words in the place of masks",
-  options: filling.OPTIONS,
-  presets: {},
-  pretrained: filling.PRETRAINED,
-  predict: PREDICT["fill-mask"],
-  unpredicted: NOT_PREDICTED["fill-mask"],
-};
-
 /** Every task; to add one, add its declaration. */
-export const DECLARATIONS: readonly TaskAbout[] = [
+export const DECLARATIONS: readonly Declaration[] = [
   textClassification,
   tokenClassification,
   tabularClassification,
   tabularRegression,
   imageClassification,
   textGeneration,
-  fillMask,
+  fillMaskTask,
   translation,
   featureExtraction,
   sentenceSimilarity,
 ];
 
-/** What a task says of itself. */
-export const aboutTask = (name: string): TaskAbout | undefined => DECLARATIONS.find((task) => task.name === name);
+/** What the task of a name says of itself. */
+export const declarationOf = (name: string): Declaration | undefined => DECLARATIONS.find((task) => task.name === name);

@@ -28,8 +28,7 @@ async function evaluate(task: Declaration, { reader }: TaskCode, opened: Opened,
 export async function openTask(task: Declaration, folder: string): Promise<Predictor> {
   const code = await task.code();
   const opened = await code.open(folder);
-  const checkPredict = (given: object) =>
-    checkOptions(`predict: ${task.name}`, given, task.predict, task.unpredicted);
+  const checkPredict = (given: object) => checkOptions(`predict: ${task.name}`, given, task.predict, task.unpredicted);
   return {
     ...opened.more,
     task: task.name,

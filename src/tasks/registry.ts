@@ -1,20 +1,13 @@
 import { nearestName } from "../backend/options.ts";
 import { DECLARATIONS } from "./declarations.ts";
 import { TaskError } from "./error.ts";
-import { fillMaskTask } from "./fill-mask.ts";
 import { openTask } from "./open.ts";
 import { checkEvaluate, checkTrain } from "./options/check.ts";
-import type { TaskAbout } from "./options/declare.ts";
 import { runTask } from "./run.ts";
 import type { Declaration, Task } from "./task.ts";
-import { textGeneration } from "./text-generation.ts";
-
-/** Tasks that are no declarations yet. */
-const OLD: Readonly<Record<string, Task>> = { "text-generation": textGeneration, "fill-mask": fillMaskTask };
 
 /** A declaration in use: its doors refuse what they do not know, and what would not be heard. */
-function declared(task: TaskAbout): Task {
-  const old = OLD[task.name];
+function declared(task: Declaration): Task {
   const presets = Object.keys(task.presets);
   return {
     name: task.name,
@@ -22,10 +15,10 @@ function declared(task: TaskAbout): Task {
     defaultPreset: presets[0] ?? "",
     async train(options) {
       checkTrain(task, options);
-      return old?.train(options) ?? runTask(task as Declaration, options);
+      return runTask(task, options);
     },
     async load(folder) {
-      const predictor = (await old?.load(folder)) ?? (await openTask(task as Declaration, folder));
+      const predictor = await openTask(task, folder);
       return {
         ...predictor,
         async evaluate(options) {
@@ -43,10 +36,10 @@ export const TASKS: readonly Task[] = DECLARATIONS.map(declared);
 export function getTask(name: string): Task {
   // Transformers' pipelines for translation may name their languages.
   const plain = name.replace(/^translation_\w+_to_\w+$/, "translation");
-  const at = DECLARATIONS.findIndex((t) => t.name === plain || t.aliases?.includes(plain));
+  const at = DECLARATIONS.findIndex((task) => task.name === plain || task.aliases?.includes(plain));
   if (at >= 0) return TASKS[at];
-  const names = TASKS.map((t) => t.name);
-  const near = nearestName(name, [...names, ...DECLARATIONS.flatMap((t) => t.aliases ?? [])]);
+  const names = TASKS.map((task) => task.name);
+  const near = nearestName(name, [...names, ...DECLARATIONS.flatMap((task) => task.aliases ?? [])]);
   throw new TaskError(
     `unknown task ${name}`,
     `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${names.join(", ")}.`,

@@ -110,7 +110,9 @@ describe("the command line", () => {
     try {
       const command = ["train", "text-classification", "--data", data, "--output", join(folder, "preset")];
       expect(await main([...command, "--lora", "4"])).toBe(2);
-      expect(err).toMatch(/--lora \(lora\) is not for its presets\nhint: It is for pretrained models\. Name one: --model/);
+      expect(err).toMatch(
+        /--lora \(lora\) is not for its presets\nhint: It is for pretrained models\. Name one: --model/,
+      );
     } finally {
       process.stderr.write = write;
     }

@@ -245,7 +245,7 @@ describe("plain tags", () => {
 
 it("forgets rare words now and then, the same ones for the same seed and epoch", async () => {
   const sentences = Array.from({ length: 400 }, (_, i) => ["the", `rare${i}`, "the", "the", "the"]);
-  const inputs = await TaggerInputs.fit(sentences, 100);
+  const inputs = await TaggerInputs.fit(sentences, 100, 50_000);
   const items = sentences.map((s) => inputs.encode(s));
   const { size: vocabSize, unkTokenId } = inputs;
   const of = (seed: number, epoch: number, alpha = 0.25) => {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { OptionError } from "../../backend/options.ts";
 import { flagOf, omit, type Table, text, valuesFor } from "../../options/index.ts";
+import { DECLARATIONS, declarationOf } from "../../tasks/declarations.ts";
 import { downloads, loadModel } from "../../tasks/index.ts";
 import { COLUMNS } from "../../tasks/options/data.ts";
-import { PREDICT } from "../../tasks/predict-options.ts";
 import { applyCommon, COMMON, type CommonOptions } from "../common.ts";
 import { addTable, flagsOf, readFlags, shownOptions } from "../flags.ts";
 import { refuseUnknown, showHelp } from "../help.ts";
@@ -20,7 +20,9 @@ const OWN = {
     help: "with --input glue:TASK: the test parts' predictions, as the GLUE site takes them",
   }),
 };
-const TASKS = Object.entries(PREDICT).filter(([, table]) => Object.keys(table).length > 0);
+const TASKS = DECLARATIONS.map(({ name, predict }) => [name, predict] as const).filter(
+  ([, table]) => Object.keys(table).length > 0,
+);
 /** Which tasks' predictions hear an option. */
 const hearers = (name: string) => TASKS.filter(([, table]) => name in table).map(([task]) => task);
 const EVERY: Table = { ...Object.assign({}, ...TASKS.map(([, table]) => table)), ...OWN, ...COMMON };
@@ -63,7 +65,7 @@ export function addPredict(cli: Command): void {
       if (texts.length > 0 && input !== undefined) throw new UsageError("give texts or --input, not both");
       applyCommon(own);
       const predictor = await loadModel(dir, own.task, downloads(own));
-      const table = PREDICT[predictor.task] ?? {};
+      const table = declarationOf(predictor.task)?.predict ?? {};
       const read = readFlags(flags, { ...table, ...OWN, ...COMMON }, (name) => {
         throw new OptionError(
           `${flagOf(name)} is not for ${predictor.task}`,

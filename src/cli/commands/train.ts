@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { OptionError } from "../../backend/options.ts";
 import { camel, ownName, readValues, type Table, text, valuesFor, withDefaults } from "../../options/index.ts";
-import { getTask, TASKS, type TaskOptions } from "../../tasks/index.ts";
+import { DECLARATIONS, declarationOf } from "../../tasks/declarations.ts";
+import { getTask, type TaskOptions } from "../../tasks/index.ts";
 import { type Hearing, hearing, notFor } from "../../tasks/options/check.ts";
 import { DATA } from "../../tasks/options/data.ts";
-import { HEARD } from "../../tasks/options/heard.ts";
+import type { TaskAbout } from "../../tasks/options/declare.ts";
 import { ALL } from "../../tasks/options/index.ts";
 import { TRAINING } from "../../tasks/options/training.ts";
 import { asksNothing, REFUSED } from "../../train/arguments/argument-names.ts";
@@ -26,6 +27,9 @@ const NOT_HERE: Readonly<Record<string, string>> = {
   outputDir: "Give --output.",
   perDeviceEvalBatchSize: "Tasks measure held-out data in batches of their own.",
 };
+
+/** The declaration of a task, by any of its names. Throws TaskError. */
+const taskOf = (name: string): TaskAbout => declarationOf(getTask(name).name) as TaskAbout;
 
 /** The model that is meant: of the command line, else of the file. */
 function modelOf(flags: Flags, file: object): string | undefined {
@@ -54,14 +58,13 @@ function settings(heard: Hearing, flags: Flags, config: string | undefined, file
 }
 
 /** What `train TASK --help` shows: what applies to the task and the model, with the defaults that it has. */
-function helpFor(name: string, model: string | undefined): Shown {
-  const task = getTask(name);
+function helpFor(task: TaskAbout, model: string | undefined): Shown {
   const heard = hearing(task, model);
-  const { help, options: always, presets } = HEARD[task.name];
+  const { help, options: always, presets } = task;
   const own = Object.fromEntries(Object.entries(heard.options).filter(([key]) => !(key in DATA) && !(key in always)));
-  const others = task.presets.map((preset) => {
+  const others = Object.entries(presets).map(([preset, { help }]) => {
     const chosen = preset === heard.preset ? " (shown here)" : "";
-    return `  ${preset.padEnd(16)}${presets[preset].help}${chosen}`;
+    return `  ${preset.padEnd(16)}${help}${chosen}`;
   });
   const whose = heard.preset === undefined ? "a pretrained model" : `--model ${heard.preset}`;
   return {
@@ -69,9 +72,9 @@ function helpFor(name: string, model: string | undefined): Shown {
     description: `${help}${others.length === 0 ? "" : `\n\nModels:\n${others.join("\n")}`}`,
     options: [
       ...shownOptions({ ...DATA, ...always }, "Data and model:"),
-      ...shownOptions(withDefaults(own, heard.defaults), `Of ${whose}:`),
+      ...shownOptions(withDefaults(own, heard.defaults, heard.notes), `Of ${whose}:`),
       ...shownOptions(CONFIG, "Training:"),
-      ...shownOptions(withDefaults(heard.arguments, heard.defaults), "Training:"),
+      ...shownOptions(withDefaults(heard.arguments, heard.defaults, heard.notes), "Training:"),
       ...shownOptions(COMMON, "Everywhere:").filter(({ long }) => long !== "--quiet"),
     ],
   };
@@ -84,9 +87,9 @@ const overview = (): Shown => ({
     "train a model and save it",
     "",
     "Tasks:",
-    ...TASKS.filter(
-      ({ name }) => HEARD[name].pretrained !== undefined || Object.keys(HEARD[name].presets).length > 0,
-    ).map(({ name }) => `  ${name.padEnd(24)}${HEARD[name].help}`),
+    ...DECLARATIONS.filter(
+      ({ pretrained, presets }) => pretrained !== undefined || Object.keys(presets).length > 0,
+    ).map(({ name, help }) => `  ${name.padEnd(24)}${help}`),
     "",
     "shoshin train TASK --help [--model NAME] lists what a task and a model take, and their defaults.",
   ].join("\n"),
@@ -104,18 +107,18 @@ export function addTrain(cli: Command): void {
   refuseUnknown(command, () => EVERY, NOT_HERE);
   showHelp(command, () => {
     const [task] = command.args.filter((arg) => !arg.startsWith("-"));
-    return task === undefined ? overview() : helpFor(task, modelOf(flagsOf(command), {}));
+    return task === undefined ? overview() : helpFor(taskOf(task), modelOf(flagsOf(command), {}));
   });
   command
     .addHelpText("after", "\nExample:\n  shoshin train text-classification --data reviews.tsv --output runs/reviews\n")
     .action(async (name: string) => {
-      const task = getTask(name);
+      const task = taskOf(name);
       const flags = flagsOf(command);
       const config = flags.get("config") as string | undefined;
       const file = config === undefined ? {} : readConfig(config);
       const { values, options } = settings(hearing(task, modelOf(flags, file)), flags, config, file);
       applyCommon(values);
-      const report = await task.train({ ...options, say: say(values) });
+      const report = await getTask(name).train({ ...options, say: say(values) });
       print(values, report, () => describeTraining(report));
     });
 }

@@ -81,7 +81,8 @@ export function notFor({ task, preset, pretrained }: Hearing, name: string): Opt
     const tuned = parts.length > presets.length;
     const named = presets.length > 0 ? [`the preset${presets.length > 1 ? "s" : ""} ${presets.join(", ")}`] : [];
     const whose = [...named, ...(tuned ? ["pretrained models"] : [])].join(" and ");
-    const how = tuned && !pretrained ? "Name one: --model ./FOLDER or hub:OWNER/NAME; or leave it out." : "Leave it out.";
+    const how =
+      tuned && !pretrained ? "Name one: --model ./FOLDER or hub:OWNER/NAME; or leave it out." : "Leave it out.";
     return new OptionError(message, `It is for ${whose}. ${how}`);
   }
   const others = DECLARATIONS.filter(

@@ -1,6 +1,6 @@
 import { omit } from "../../options/index.ts";
-import type { GivenArguments } from "../../train/index.ts";
 import { ARGUMENTS, OTHER_WAYS } from "../../train/arguments/table.ts";
+import type { GivenArguments } from "../../train/index.ts";
 
 /**
  * The training arguments that tasks hear: the folder is their `output`, smoothing an option of their own, the precision one of

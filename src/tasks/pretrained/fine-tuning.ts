@@ -5,6 +5,7 @@ import {
   type FromPretrainedOptions,
   type Head,
   type LoadReport,
+  type ModelClass,
   type PreTrainedModel,
   type PretrainedConfig,
   type SequenceClassifier,
@@ -25,10 +26,8 @@ import { parseClassWeights, refuseClassOptions, weightOf } from "../shared/class
 import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Plan } from "../task.ts";
 import { type Adapting, adapt, loraRate } from "./adapting.ts";
-import { FINE_TUNING, WRITER_TUNING } from "./options.ts";
+import { FINE_TUNING } from "./options.ts";
 
-/** Transformers' defaults for language models (run_clm, run_mlm). */
-export const LM_RECIPE = recipeOf(WRITER_TUNING.defaults);
 /** Tokens of a text, unless --max-length says otherwise. */
 export const MAX_LENGTH = FINE_TUNING.defaults.maxLength;
 
@@ -49,6 +48,13 @@ const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<stri
           .filter((key) => /dropout|pdrop/i.test(key))
           .map((key) => [key, p]),
       );
+
+/** What a checkpoint's model for a use will be. Throws ConfigError, ShoshinError where the family has none. */
+export function modelFor(folder: string, head: Head): { config: PretrainedConfig; Model: ModelClass } {
+  const config = autoModels.config(folder);
+  const family = autoModels.family({ model_type: config.modelType }, folder);
+  return { config, Model: autoModels.classOf(family, head) };
+}
 
 /** The checkpoint's own labels in its order if they are the data's, else the data's. */
 export function labelsFor(own: readonly string[], names: readonly string[]): readonly string[] {

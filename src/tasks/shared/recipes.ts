@@ -1,5 +1,5 @@
-import type { GivenArguments } from "../../train/index.ts";
 import { ARGUMENTS } from "../../train/arguments/table.ts";
+import type { GivenArguments } from "../../train/index.ts";
 import { TASK_DEFAULTS } from "../options/training.ts";
 import type { TaskOptions } from "../settings.ts";
 
@@ -7,7 +7,9 @@ import type { TaskOptions } from "../settings.ts";
 const LOWER = new Set(["perplexity", "tokenPerplexity", "bitsPerCharacter", "rmse", "mae"]);
 
 /** What of a model's defaults is about its training; smoothing is an option of the task. */
-export function recipeOf<D extends object>(defaults: D): Omit<Pick<D, keyof D & keyof GivenArguments>, "labelSmoothingFactor"> {
+export function recipeOf<D extends object>(
+  defaults: D,
+): Omit<Pick<D, keyof D & keyof GivenArguments>, "labelSmoothingFactor"> {
   const own = Object.entries(defaults).filter(([name]) => name in ARGUMENTS && name !== "labelSmoothingFactor");
   return Object.fromEntries(own) as never;
 }

@@ -12,7 +12,10 @@ const WORDS_NOTE = `${VOCABULARY.words} with --embeddings`;
 const NET = { ...LAYERS, ...EMBEDDING, ...WORDS, ...CLASSES };
 /** Small data is passed over more often, and large data less often where it is read in order. */
 const EPOCHS = { numTrainEpochs: "more on small data" };
-const IN_ORDER = { numTrainEpochs: "more on small data, fewer on large", perDeviceTrainBatchSize: "more on large data" };
+const IN_ORDER = {
+  numTrainEpochs: "more on small data, fewer on large",
+  perDeviceTrainBatchSize: "more on large data",
+};
 
 const recurrent = (help: string) => ({
   help,

@@ -1,4 +1,4 @@
-import { pick } from "../../options/index.ts";
+import { omit, pick } from "../../options/index.ts";
 import { COLUMNS } from "../options/data.ts";
 import type { Defaults, ModelDeclaration, PresetDeclaration } from "../options/declare.ts";
 import {
@@ -19,20 +19,22 @@ export const OPTIONS = pick(COLUMNS, "textColumn");
 
 const WRITER = { ...LAYERS, ...WORDS, ...TOKENIZER, ...BLOCK, ...SMOOTHING };
 const RECURRENT = { ...WRITER, ...EMBEDDING, ...TIED };
+/** Entries of a vocabulary at most, by the kind of its tokenizer. */
+export const VOCABULARY = { character: 10_000, word: 50_000, pieces: 8_000 };
 const NOTES = {
-  tokenizer: "word for texts whose rare words are replaced, else character",
-  vocabSize: "50000 words, 8000 pieces",
+  tokenizer: "character; word for data that is cut into words",
+  vocabSize: `${VOCABULARY.character} characters, ${VOCABULARY.word} words, ${VOCABULARY.pieces} pieces`,
   numTrainEpochs: "more on small data",
 };
 
 /** Recurrent models of characters, and of pieces of words. */
-export const OF_CHARACTERS = {
+const OF_CHARACTERS = {
   ...{ blockSize: 64, hiddenSize: 256, embeddingSize: 64, layers: 1, dropout: 0.1 },
   ...{ numTrainEpochs: 3, perDeviceTrainBatchSize: 32, learningRate: 3e-3, weightDecay: 0, maxGradNorm: 1 },
   lrSchedulerType: "cosine",
 } satisfies Defaults;
 /** Zaremba et al. (2014), "small", trained as PyTorch's word_language_model example (lr 20, norm cut at 0.25) with a cosine. */
-export const OF_WORDS = {
+const OF_WORDS = {
   ...{ blockSize: 35, hiddenSize: 200, embeddingSize: 200, layers: 2, dropout: 0.2 },
   ...{ numTrainEpochs: 8, perDeviceTrainBatchSize: 20, learningRate: 20, weightDecay: 0, maxGradNorm: 0.25 },
   ...{ lrSchedulerType: "cosine", optim: "sgd", momentum: 0 },
@@ -81,8 +83,24 @@ export const PRESETS = {
   },
 } satisfies Record<string, PresetDeclaration>;
 
+export type Preset = keyof typeof PRESETS;
+
+/** Epochs are added until there are so many steps, up to 40. */
+const STEPS = { characters: 1500, gpt: 2000 };
+
+/** What holds for a preset where nothing else is said; that of the plain recurrent nets goes by what their tokens are. */
+export function defaultsOf(preset: Preset, characters: boolean): { defaults: Recipe; steps: number } {
+  if (preset === "awd-lstm") return { defaults: PRESETS[preset].defaults, steps: 0 };
+  if (preset === "gpt") return { defaults: PRESETS.gpt.defaults, steps: STEPS.gpt };
+  return characters ? { defaults: OF_CHARACTERS, steps: STEPS.characters } : { defaults: OF_WORDS, steps: 0 };
+}
+type Sizes = "blockSize" | "hiddenSize" | "layers" | "dropout" | "numTrainEpochs" | "perDeviceTrainBatchSize";
+export type Recipe = Defaults & { readonly [name in Sizes]: number };
+
 /** Transformers' defaults for language models (run_clm). */
 export const PRETRAINED = {
   ...WRITER_TUNING,
   options: { ...WRITER_TUNING.options, ...BLOCK, ...CHATS, ...SMOOTHING },
+  defaults: { ...omit(WRITER_TUNING.defaults, "maxLength"), blockSize: 256 },
+  notes: { ...WRITER_TUNING.notes, maxLength: "the same as --block-size" },
 } satisfies ModelDeclaration;
