@@ -12,7 +12,10 @@ const termOf = (flag: string, option: AnyOption): string => {
   if (option.kind.type === "boolean" && option.kind.switch) return flag;
   return `${flag} <${option.argument ?? "value"}${variadic(option) ? "..." : ""}>`;
 };
-const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+const shown = (value: unknown): string => {
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
+  return typeof value === "string" ? value : JSON.stringify(value);
+};
 
 /** What `--help` says of an option: what it is for, its default, its other name. */
 export function describe(name: string, option: AnyOption): string {

@@ -32,7 +32,8 @@ export const languageReader: Reader<Sample, LanguageAbout> = {
     const source = await fetchSource(name, "rows", downloads(options));
     const files = Object.values(source.parts).flat();
     const words = /(^|[/\\:])(ptb|wikitext)/i.test(name) || files.some((file) => WORD_CORPORA.test(file));
-    const preset = "model" in options && options.model !== undefined && !namesModel(options.model, Object.keys(PRESETS));
+    const preset =
+      "model" in options && options.model !== undefined && !namesModel(options.model, Object.keys(PRESETS));
     const reads =
       (part: Part) =>
       async ({ like }: How<LanguageAbout>): Promise<{ examples: Sample[]; about: LanguageAbout }> => {
