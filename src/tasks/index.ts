@@ -8,12 +8,12 @@ import { TaskError } from "./error.ts";
 import { readJson } from "./folder.ts";
 import { getTask, TASKS } from "./registry.ts";
 import type { Predictor } from "./task.ts";
-import type { Generator } from "./writing.ts";
+import type { Generator } from "./text-generation/writing.ts";
 
 export { downloads } from "./downloads.ts";
 export { TaskError } from "./error.ts";
 export { type EmbeddingOptions, POOLINGS, type Pooling, sentenceEmbeddings } from "./feature-extraction/embeddings.ts";
-export { type FilledMask, fillMask } from "./fill-mask.ts";
+export { type FilledMask, fillMask } from "./fill-mask/filling.ts";
 export { namesModel } from "./folder.ts";
 export {
   type FeatureExtractionPipeline,
@@ -48,8 +48,8 @@ export { getTask, TASKS } from "./registry.ts";
 export type { EvaluateOptions, EvaluateReport, TaskOptions, TaskReport } from "./settings.ts";
 export type { ClassScore } from "./shared/classes.ts";
 export type { Predictor, Task } from "./task.ts";
+export type { Generator, Writing } from "./text-generation/writing.ts";
 export type { Entity, TaggedWord } from "./token-classification/predictor.ts";
-export type { Generator, Writing } from "./writing.ts";
 
 /** The tasks of models of Hugging Face's. */
 const BY_HEAD: Partial<Record<Head, string>> = {

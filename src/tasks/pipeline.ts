@@ -2,7 +2,7 @@ import { checkOptions, knownOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import { TaskError } from "./error.ts";
-import type { FilledMask } from "./fill-mask.ts";
+import type { FilledMask } from "./fill-mask/filling.ts";
 import type { PredictOptions } from "./predict-options.ts";
 import {
   type FeatureExtractionOptions,

@@ -1,7 +1,7 @@
 import { nearestName } from "../backend/options.ts";
 import { TaskError } from "./error.ts";
 import { featureExtraction, sentenceSimilarity } from "./feature-extraction/index.ts";
-import { fillMaskTask } from "./fill-mask.ts";
+import { fillMaskTask } from "./fill-mask/index.ts";
 import { imageClassification } from "./image-classification/index.ts";
 import { openTask } from "./open.ts";
 import { runTask } from "./run.ts";
@@ -9,7 +9,7 @@ import { tabularClassification, tabularRegression } from "./tabular/index.ts";
 import type { Declaration, Task } from "./task.ts";
 import { guarded } from "./task-options.ts";
 import { textClassification } from "./text-classification/index.ts";
-import { textGeneration } from "./text-generation.ts";
+import { textGeneration } from "./text-generation/index.ts";
 import { tokenClassification } from "./token-classification/index.ts";
 import { translation } from "./translation/index.ts";
 
@@ -23,17 +23,17 @@ const declared = (task: Declaration): Task => ({
 });
 
 export const TASKS: readonly Task[] = [
-  declared(textClassification),
-  declared(tokenClassification),
-  declared(tabularClassification),
-  declared(tabularRegression),
-  declared(imageClassification),
+  textClassification,
+  tokenClassification,
+  tabularClassification,
+  tabularRegression,
+  imageClassification,
   textGeneration,
   fillMaskTask,
-  declared(translation),
-  declared(featureExtraction),
-  declared(sentenceSimilarity),
-].map(guarded);
+  translation,
+  featureExtraction,
+  sentenceSimilarity,
+].map((task) => guarded(declared(task)));
 const ALIASES: Record<string, string> = {
   sentiment: "text-classification",
   "sentiment-analysis": "text-classification",

@@ -41,6 +41,12 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const model = options.model ?? task.presets[0];
   const pretrained = model !== undefined && namesModel(model, task.presets);
   const { plan, tune } = code;
+  if (!pretrained && plan === undefined && tune !== undefined) {
+    throw new TaskError(
+      `${task.name} needs --model FOLDER or hub:OWNER/NAME${model === undefined ? "" : `, found ${model}`}`,
+      "It has no models of its own: a pretrained one goes on learning.",
+    );
+  }
   if (pretrained ? tune === undefined : plan === undefined)
     throw new TaskError(`${task.name}: ${model ?? "it"} cannot be trained`);
   const folder = pretrained ? await resolveModel(model, downloads(options)) : "";

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { fetchSource, readGlue, type Source } from "../../src/data/index.ts";
 import { HubError } from "../../src/hub/index.ts";
-import { readPartLines } from "../../src/tasks/lm-data.ts";
+import { readPartLines } from "../../src/tasks/shared/texts.ts";
 import { useMirror } from "../hub/use-mirror.ts";
 
 const { mirror, base } = useMirror();

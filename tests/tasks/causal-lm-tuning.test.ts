@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { manualSeed } from "../../src/index.ts";
 import { autoModels, type PreTrainedModel } from "../../src/models/index.ts";
-import { encodeExample, pack } from "../../src/tasks/chat-data.ts";
 import { getTask, loadGenerator, loadModel } from "../../src/tasks/index.ts";
+import { encodeExample, pack } from "../../src/tasks/text-generation/chats.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));

@@ -6,14 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, tensor } from "../../src/index.ts";
 import { GenerationError, generate, nextProbabilities, RNN_CELLS, RnnForCausalLM } from "../../src/models/index.ts";
 import { type Generator, getTask, loadGenerator } from "../../src/tasks/index.ts";
-import {
-  blocksOf,
-  encodeStream,
-  makeTokenizer,
-  readCorpus,
-  StreamWindows,
-  startToken,
-} from "../../src/tasks/lm-data.ts";
+import { readToLearn } from "../../src/tasks/reading.ts";
+import { languageReader } from "../../src/tasks/text-generation/data.ts";
+import { encodeStream, makeTokenizer, startToken } from "../../src/tasks/text-generation/tokens.ts";
+import { blocksOf, StreamWindows } from "../../src/tasks/text-generation/windows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,10 +66,10 @@ describe("streams", () => {
   });
 
   it("hold out the last tenth in order, and give words an end of sentence", async () => {
-    const corpus = await readCorpus({ data: file });
-    expect([...corpus.train, ...corpus.validation]).toEqual(lines);
-    expect(corpus.validation.length).toBeGreaterThan(30);
-    expect(corpus.validation.length).toBeLessThan(50);
+    const { train, validation } = await readToLearn(languageReader, { data: file, output: "" });
+    expect([...train.examples, ...validation.examples]).toEqual(lines);
+    expect(validation.examples.length).toBeGreaterThan(30);
+    expect(validation.examples.length).toBeLessThan(50);
     const tokenizer = await makeTokenizer("word", ["a b", "b <unk>"]);
     const ids = encodeStream(tokenizer, ["a b", "c"]);
     const names = [...ids].map((id) => tokenizer.idToToken(id));
@@ -316,7 +312,7 @@ describe("text-generation", () => {
   it.each<[string, object, RegExp]>([
     ["less text than a block", { data: "ab\n" }, /fewer than one block of 16/],
     ["no text", { data: "\n\n" }, /no text/],
-    ["rows that are not there", { range: "9000:9010" }, /no text in the rows 9000:9010; there are 3\d\d rows/],
+    ["rows that are not there", { range: "9000:9010" }, /no texts in the range 9000:9010; there are 400/],
     ["blocks of nothing", { blockSize: 0 }, /--block-size 0: expected at least 1/],
     ["heads that do not divide the width", { model: "gpt", heads: 3 }, /n_head 3 does not divide n_embd 32/],
     ["a tokenizer that is not there", { tokenizer: "/none" }, /\/none: no such file/],

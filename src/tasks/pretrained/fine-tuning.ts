@@ -5,6 +5,7 @@ import {
   type FromPretrainedOptions,
   type Head,
   type LoadReport,
+  type ModelClass,
   type PreTrainedModel,
   type PretrainedConfig,
   type SequenceClassifier,
@@ -16,11 +17,10 @@ import { crossEntropy } from "../../nn/index.ts";
 import { manualSeed } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
-import { DEFAULTS, type Metrics, type TrainResult } from "../../train/index.ts";
+import { DEFAULTS, type Metrics } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { ModelConfig } from "../folder.ts";
-import { saveModel } from "../save.ts";
-import type { TaskOptions, TaskReport } from "../settings.ts";
+import type { TaskOptions } from "../settings.ts";
 import { parseClassWeights, refuseClassOptions, weightOf } from "../shared/classes.ts";
 import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Plan } from "../task.ts";
@@ -61,6 +61,13 @@ const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<stri
           .filter((key) => /dropout|pdrop/i.test(key))
           .map((key) => [key, p]),
       );
+
+/** What a checkpoint's model for a use will be. Throws ConfigError, ShoshinError where the family has none. */
+export function modelFor(folder: string, head: Head): { config: PretrainedConfig; Model: ModelClass } {
+  const config = autoModels.config(folder);
+  const family = autoModels.family({ model_type: config.modelType }, folder);
+  return { config, Model: autoModels.classOf(family, head) };
+}
 
 /** The checkpoint's own labels in its order if they are the data's, else the data's. */
 export function labelsFor(own: readonly string[], names: readonly string[]): readonly string[] {
@@ -130,21 +137,6 @@ export function savedAs(model: PreTrainedModel, tokenizer: PreTrainedTokenizer):
       tokenizer.savePretrained(folder);
     },
   };
-}
-
-/** Writes the folder of a fine-tuned model. */
-export function saveFineTuned(
-  task: string,
-  options: TaskOptions & { model: string },
-  model: PreTrainedModel,
-  tokenizer: PreTrainedTokenizer,
-  result: TrainResult,
-): TaskReport {
-  const { labels, save } = savedAs(model, tokenizer);
-  return saveModel(options.output, model, undefined, {
-    ...{ task, labels, preset: options.model, data: options.data, options, result },
-    save: () => save?.(options.output),
-  });
 }
 
 /**

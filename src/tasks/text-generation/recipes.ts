@@ -1,5 +1,9 @@
-import type { RnnLmConfig } from "../models/index.ts";
-import type { GivenArguments } from "../train/index.ts";
+import type { RnnLmConfig } from "../../models/index.ts";
+import type { GivenArguments } from "../../train/index.ts";
+
+/** Models that are made here, the first by default. */
+export const PRESETS = ["lstm", "rnn", "gru", "awd-lstm", "gpt"] as const;
+export type Preset = (typeof PRESETS)[number];
 
 /** Sizes and settings of a language model for which nothing else is said. */
 export interface Recipe {
@@ -17,7 +21,7 @@ export interface Recipe {
 }
 
 /** Zaremba et al. (2014), "small", trained as PyTorch's word_language_model example (lr 20, norm cut at 0.25) with a cosine. */
-export const WORDS: Recipe = {
+const WORDS: Recipe = {
   block: 35,
   hidden: 200,
   embedding: 200,
@@ -36,7 +40,7 @@ export const WORDS: Recipe = {
   },
 };
 /** nanoGPT's recipe for a CPU (Karpathy): 4 layers of 128, blocks of 64; twice its rate, which gains a tenth of a nat. */
-export const GPT: Recipe = {
+const GPT: Recipe = {
   block: 64,
   hidden: 128,
   embedding: 128,
@@ -55,7 +59,7 @@ export const GPT: Recipe = {
     lrSchedulerKwargs: { minLrRate: 0.1 },
   },
 };
-export const CHARACTERS: Recipe = {
+const CHARACTERS: Recipe = {
   block: 64,
   hidden: 256,
   embedding: 64,
@@ -73,7 +77,7 @@ export const CHARACTERS: Recipe = {
 };
 
 /** An AWD-LSTM (Merity et al., 2018) small enough for two cores and half an hour on the Penn Treebank. */
-export const AWD: Recipe = {
+const AWD: Recipe = {
   block: 35,
   hidden: 320,
   embedding: 320,
@@ -84,3 +88,7 @@ export const AWD: Recipe = {
   regularization: { inputDropout: 0.25, hiddenDropout: 0.2, embeddingDropout: 0.05, weightDropout: 0.1 },
   args: { ...WORDS.args, numTrainEpochs: 16, emaDecay: 0.999 },
 };
+
+/** One recipe for each preset; those of the plain recurrent nets go by what their tokens are. */
+export const recipeOf = (preset: Preset, characters: boolean): Recipe =>
+  preset === "awd-lstm" ? AWD : preset === "gpt" ? GPT : characters ? CHARACTERS : WORDS;

@@ -1,8 +1,8 @@
-import { philox } from "../backend/philox.ts";
-import { tensor } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { PreTrainedTokenizer } from "../text/index.ts";
-import { joined } from "./lm-data.ts";
+import { philox } from "../../backend/philox.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { PreTrainedTokenizer } from "../../text/index.ts";
+import { joined } from "../shared/texts.ts";
 
 /** Texts with their special tokens, one after another, as Transformers' run_mlm joins them. */
 export const encodeTexts = (tokenizer: PreTrainedTokenizer, texts: readonly string[]): Int32Array =>

@@ -6,11 +6,10 @@ import {
   GenerationError,
   type GenerationOptions,
   generate,
-} from "../models/index.ts";
-import type { ChatMessage } from "../text/index.ts";
-import type { TextGenerationOptions } from "./predict-options.ts";
-import { checkPredict } from "./predict-options.ts";
-import type { Predictor } from "./task.ts";
+} from "../../models/index.ts";
+import type { ChatMessage } from "../../text/index.ts";
+import type { TextGenerationOptions } from "../predict-options.ts";
+import type { Opened, Predictor } from "../task.ts";
 import { WrittenText } from "./written-text.ts";
 
 /** Settings of a text that is written: where it shall stop, and who reads it as it comes. */
@@ -57,7 +56,8 @@ export interface Writer {
   endsOfTurn?: readonly number[];
 }
 
-type Written = Pick<Generator, "generationConfig" | "generate" | "generateAll" | "beamSearch" | "chat" | "predict">;
+type Written = Pick<Generator, "generationConfig" | "generate" | "generateAll" | "beamSearch" | "chat"> &
+  Pick<Opened, "predict">;
 
 /** Tokens that a pipeline writes where nobody says how many, as Transformers'. */
 const PIPELINE_TOKENS = 256;
@@ -115,8 +115,7 @@ export function writing({ model, encode, encodeChat, textOf, start, endsOfTurn =
       const found = beamSearch(model, [...start, ...ids], { ...options, tokenizer });
       return found.map((h) => ({ text: textOf([...ids, ...h.ids]).slice(textOf(ids).length), score: h.score }));
     },
-    async predict(inputs, options = {}) {
-      checkPredict("text-generation", options);
+    async predict(inputs, options) {
       const { returnFullText = true, prefix = "", ...how } = options as TextGenerationOptions;
       const { maxNewTokens, maxLength } = { ...model.generationConfig?.defaults, ...how };
       const given = {

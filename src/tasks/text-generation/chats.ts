@@ -1,7 +1,8 @@
-import { DataError, fetchSource, type Part, parseRange, type Source, streamRecords } from "../data/index.ts";
-import type { ChatMessage, PreTrainedTokenizer } from "../text/index.ts";
-import { downloads } from "./downloads.ts";
-import type { TaskOptions } from "./settings.ts";
+import { maximum } from "../../backend/arrays.ts";
+import { DataError, streamRecords } from "../../data/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { ChatMessage, PreTrainedTokenizer } from "../../text/index.ts";
 
 /** A conversation, or a text and what shall follow it. */
 export type ChatExample =
@@ -63,8 +64,12 @@ function exampleOf(row: Row, where: string): ChatExample | undefined {
   return { prompt, completion };
 }
 
-/** The conversations of files; undefined where the first row is none. Throws {@link DataError} naming file and row. */
-async function readChats(paths: readonly string[]): Promise<ChatExample[] | undefined> {
+const areRows = (paths: readonly string[]) =>
+  paths.every((path) => /\.(jsonl|ndjson|parquet|csv|tsv)(\.gz)?$/i.test(path));
+
+/** The conversations of files; undefined where the first row is none, or files have no rows. Throws {@link DataError} naming file and row. */
+export async function readChats(paths: readonly string[]): Promise<ChatExample[] | undefined> {
+  if (!areRows(paths)) return undefined;
   const out: ChatExample[] = [];
   for (const path of paths) {
     let n = 0;
@@ -77,41 +82,6 @@ async function readChats(paths: readonly string[]): Promise<ChatExample[] | unde
     }
   }
   return out;
-}
-
-const isRows = (paths: readonly string[]) =>
-  paths.every((path) => /\.(jsonl|ndjson|parquet|csv|tsv)(\.gz)?$/i.test(path));
-
-/**
- * Conversations to learn from and to validate on (the source's part, or the last tenth or another share); undefined where the
- * source has none. Throws {@link DataError}.
- */
-export async function readConversations(
-  options: Pick<TaskOptions, "data" | "validation" | "range"> & Parameters<typeof downloads>[0],
-  order: readonly Part[] = ["train", "validation", "test"],
-): Promise<{ train: ChatExample[]; validation: ChatExample[] } | undefined> {
-  const { data, validation } = options;
-  const paths = (source: Source, parts: readonly Part[]) =>
-    source.parts[parts.find((part) => source.parts[part] !== undefined) ?? parts[0]] ?? [];
-  const source = await fetchSource(data, "rows", downloads(options));
-  const files = paths(source, order);
-  if (!isRows(files)) return undefined;
-  const [from, to] = parseRange(options.range);
-  const all = (await readChats(files))?.slice(from, to);
-  if (all === undefined) return undefined;
-  if (all.length === 0) throw new DataError(`${data}: no conversations`);
-  if (validation === "none") return { train: all, validation: [] };
-  const share = validation === undefined ? 0.1 : Number(validation);
-  if (validation !== undefined && !(share > 0 && share < 1)) {
-    const other = await fetchSource(validation, "rows", downloads(options));
-    const held = await readChats(paths(other, ["validation", "test", "train"]));
-    if (held === undefined) throw new DataError(`${validation}: no conversations`);
-    return { train: all, validation: held };
-  }
-  if (validation === undefined && source.parts.train && source.parts.validation)
-    return { train: all, validation: (await readChats(source.parts.validation)) ?? [] };
-  const cut = Math.max(1, all.length - Math.floor(all.length * share));
-  return { train: all.slice(0, cut), validation: all.slice(cut) };
 }
 
 /** The ids of an example; learned are the assistant's answers, or the completion with the end of text. */
@@ -139,4 +109,41 @@ export function pack(examples: readonly ChatTokens[], length: number): ChatToken
     inputIds: inputIds.slice(i * length, (i + 1) * length),
     answer: answer.slice(i * length, (i + 1) * length),
   }));
+}
+
+/** Tokens of conversations, cut to a block or packed; those without an answer in it are left out. */
+export function encodeChats(
+  tokenizer: PreTrainedTokenizer,
+  examples: readonly ChatExample[],
+  block: number,
+  packing = false,
+): ChatTokens[] {
+  const encoded = examples.map((example) => encodeExample(tokenizer, example));
+  const cut = packing
+    ? pack(encoded, block)
+    : encoded.map(({ inputIds, answer }) => ({ inputIds: inputIds.slice(0, block), answer: answer.slice(0, block) }));
+  // The first token is nobody's successor.
+  return cut.filter(({ answer }) => answer.some((learned, i) => i > 0 && learned));
+}
+
+export interface ChatBatch {
+  inputIds: Tensor;
+  attentionMask: Tensor;
+  labels: Tensor;
+}
+
+/** Examples side by side, filled up on the right; what is no answer has the label −100. */
+export function collateChats(examples: readonly ChatTokens[], pad: number): ChatBatch {
+  const [rows, t] = [examples.length, maximum(examples.map((e) => e.inputIds.length))];
+  const make = (fill: number) => new Int32Array(rows * t).fill(fill);
+  const [ids, mask, labels] = [make(pad), make(0), make(-100)];
+  examples.forEach(({ inputIds, answer }, row) => {
+    ids.set(inputIds, row * t);
+    mask.fill(1, row * t, row * t + inputIds.length);
+    answer.forEach((learned, i) => {
+      if (learned) labels[row * t + i] = inputIds[i];
+    });
+  });
+  const shaped = (values: Int32Array) => tensor(values, [rows, t]);
+  return { inputIds: shaped(ids), attentionMask: shaped(mask), labels: shaped(labels) };
 }
