@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { classLabels } from "../../src/data/class-labels.ts";
 import { readRecords, streamRecords } from "../../src/data/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-labels-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 // datasets.Dataset.from_dict(…, features=Features({…})).to_parquet(…) writes this into the file's metadata.
 const about = (features: unknown) => JSON.stringify({ info: { features } });

@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { parquetWriteFile } from "hyparquet-writer";
-import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { DataError, GLUE_TASKS, type GluePart, glueTask, readGlue, writeGlueSubmission } from "../../src/data/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-glue-"));
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+const base = temporaryFolder();
 afterEach(() => vi.unstubAllEnvs());
 let count = 0;
 /** A folder with files of lines of cells. */

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parquetWriteFile } from "hyparquet-writer";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { maximum, minimum, pushAll } from "../../src/backend/arrays.ts";
 import { padSequences } from "../../src/data/collate.ts";
 import { readIdx } from "../../src/data/idx.ts";
@@ -12,9 +11,9 @@ import { readRecords, streamRecords } from "../../src/data/records.ts";
 import { stratifiedSplit } from "../../src/data/split.ts";
 import { Table } from "../../src/data/table.ts";
 import { matcher, missingShard } from "../../src/hub/files.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const path = (name: string) => join(folder, name);
 const drain = async (name: string, limits = {}) => {
   let rows = 0;

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
+import { temporaryFolder } from "../folder.ts";
 import { type Door, findDoors } from "./find.ts";
 import { NO_DOORS } from "./no-doors.ts";
 import { DOORS } from "./table.ts";
 
 // The compiler reads the whole package: once is enough for both backends.
 const once = process.env.SHOSHIN_BACKEND === undefined;
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 let doors: Door[] = [];
 beforeAll(() => {

@@ -43,20 +43,15 @@ function optionsOf(checker: ts.TypeChecker, parameter: ts.Symbol, at: ts.Node): 
 /** Parameters that are objects of what is computed with, not of how. */
 const NO_OPTIONS = new Set(["model", "config", "inputs", "state", "weights", "batch", "source", "json"]);
 
-/** Every door of the package's entry points, by the compiler's knowledge of them. */
-export function findDoors(): Door[] {
+/** The package's entry points, `.`, `./nn` and so on, and the compiler's knowledge of them. */
+export function compileEntries(): { entries: { key: string; path: string }[]; program: ts.Program } {
   const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     exports: Record<string, { types: string } | string>;
   };
   const entries = Object.entries(exports).flatMap(([key, value]) =>
     typeof value === "string"
       ? []
-      : [
-          {
-            entry: key === "." ? "" : `${key.slice(2)}.`,
-            path: join(ROOT, value.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")),
-          },
-        ],
+      : [{ key, path: join(ROOT, value.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")) }],
   );
   const read = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(read.config, ts.sys, ROOT);
@@ -64,6 +59,12 @@ export function findDoors(): Door[] {
     entries.map((e) => e.path),
     { ...options, noEmit: true, incremental: false, composite: false },
   );
+  return { entries, program };
+}
+
+/** Every door of the package's entry points, by the compiler's knowledge of them. */
+export function findDoors(): Door[] {
+  const { entries, program } = compileEntries();
   const checker = program.getTypeChecker();
   const doors = new Map<string, Door>();
   const seen = new Set<ts.Symbol>();
@@ -81,7 +82,8 @@ export function findDoors(): Door[] {
       }
     }
   };
-  for (const { entry, path } of entries) {
+  for (const { key, path } of entries) {
+    const entry = key === "." ? "" : `${key.slice(2)}.`;
     const file = program.getSourceFile(path);
     const module = file && checker.getSymbolAtLocation(file);
     if (file === undefined || module === undefined) throw new Error(`${relative(ROOT, path)} is no module`);

@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parquetWriteFile } from "hyparquet-writer";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { ShoshinError } from "../../src/backend/errors.ts";
 import { readIdx } from "../../src/data/idx.ts";
 import { readRecords, streamRecords } from "../../src/data/records.ts";
@@ -22,9 +21,9 @@ import {
 } from "../../src/formats/index.ts";
 import { readLlama2c } from "../../src/formats/llama2c.ts";
 import { KeyedVectors } from "../../src/text/keyed-vectors.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** How often each kind is damaged; SHOSHIN_FUZZ=2000 for a thorough search. */
 const RUNS = Number(process.env.SHOSHIN_FUZZ ?? 60);

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ggufPre } from "../../src/formats/gguf-pre.ts";
 import {
   convertWeights,
@@ -14,10 +13,10 @@ import {
 } from "../../src/formats/index.ts";
 import { noGrad, tensor } from "../../src/index.ts";
 import { autoModels, type PreTrainedModel } from "../../src/models/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { fill, near, recorded } from "../models/pretrained/recorded.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 type Json = Record<string, unknown>;
 const CASES = ["llama", "qwen2", "mistral", "gpt2"].flatMap((family) =>

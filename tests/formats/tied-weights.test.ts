@@ -1,11 +1,10 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tensor } from "shoshin";
 import { openWeights, weightsOf, writePyTorch } from "shoshin/formats";
 import * as nn from "shoshin/nn";
 import { loadWeights, saveWeights } from "shoshin/train";
 import { expect, it } from "vitest";
+import { temporaryFolder } from "../folder.ts";
 
 class Tied extends nn.Module {
   wte = new nn.Embedding(5, 3);
@@ -19,8 +18,9 @@ class Tied extends nn.Module {
   }
 }
 
+const folder = temporaryFolder();
+
 it("tied weights are written under both names, which a strict reader wants, and read again", () => {
-  const folder = mkdtempSync(join(tmpdir(), "shoshin-tied-"));
   const net = new Tied();
   for (const name of ["a.safetensors", "a.pt"]) {
     const path = join(folder, name);

@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   convertWeights,
   FileError,
@@ -16,6 +15,7 @@ import {
   writePyTorch,
   writeSafetensors,
 } from "../../src/formats/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
 // Recorded by scripts/record/torch-kinds.py.
 const recorded = JSON.parse(readFileSync(new URL("torch-kinds.json", import.meta.url), "utf8")) as {
@@ -23,8 +23,7 @@ const recorded = JSON.parse(readFileSync(new URL("torch-kinds.json", import.meta
   values: Record<string, number[]>;
   neighbours: string[];
 };
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const path = (name: string) => join(folder, name);
 
 describe.each(Object.entries(recorded.files))("a file of torch (%s)", (kind, packed) => {

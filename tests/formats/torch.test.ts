@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { zipSync } from "fflate";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   openWeights,
   PyTorchError,
@@ -12,10 +11,10 @@ import {
   type TensorSource,
   writePyTorch,
 } from "../../src/formats/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { torchFiles } from "./torch-files.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const path = join(folder, "x.pt");
 const ascii = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 /** An archive as torch.save lays it out, of a pickle and storages. */

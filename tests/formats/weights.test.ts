@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   openWeights,
   readIntoTensor,
@@ -14,9 +13,9 @@ import {
 import { tensor, zeros } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { loadWeights, saveWeights } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder();
 const folder = join(root, "model");
 beforeEach(() => {
   rmSync(folder, { recursive: true, force: true });

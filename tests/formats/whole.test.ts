@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openWeights, weightsOf, writePyTorch, writeSafetensors } from "../../src/formats/index.ts";
 import { arange, type DType, type Tensor, tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { loadWeights } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder();
 
 class Buffers extends nn.Module {
   constructor(...buffers: Tensor[]) {

@@ -1,16 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readWordVectors, writeWord2vec } from "../../src/formats/index.ts";
 import { KeyedVectors, WordVectorsError } from "../../src/text/index.ts";
 import { pearson, spearman } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const path = join(folder, "vectors");
 const write = (...parts: (string | Uint8Array)[]) => {
   writeFileSync(path, Buffer.concat(parts.map((part) => Buffer.from(part as Uint8Array))));

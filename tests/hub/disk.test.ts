@@ -1,9 +1,9 @@
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { WriteError } from "../../src/formats/index.ts";
 import { snapshotDownload } from "../../src/hub/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { Mirror } from "./mirror.ts";
 
 /** What the disk does. */
@@ -25,7 +25,7 @@ vi.mock("#platform", async (original) => {
   };
 });
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-hub-disk-"));
+const base = temporaryFolder();
 const mirror = new Mirror();
 const weights = new Uint8Array(500_000).fill(7);
 beforeAll(async () => {
@@ -36,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await mirror.stop();
-  rmSync(base, { recursive: true, force: true });
 });
 let count = 0;
 let cacheDir = "";

@@ -2,14 +2,13 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -25,9 +24,10 @@ import {
 } from "../../src/hub/index.ts";
 import { parseListing } from "../../src/hub/repository.ts";
 import { hubSettings } from "../../src/hub/settings.ts";
+import { temporaryFolder } from "../folder.ts";
 import { Mirror, type Seen } from "./mirror.ts";
 
-const base = mkdtempSync(join(tmpdir(), "shoshin-hub-"));
+const base = temporaryFolder();
 const mirror = new Mirror();
 const weights = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) >> 3);
 const MODEL = { "config.json": '{"model_type":"bert"}', "tokenizer.json": "{}", "model.safetensors": weights };
@@ -40,7 +40,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await mirror.stop();
-  rmSync(base, { recursive: true, force: true });
 });
 beforeEach(() => {
   for (const name of ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
+import { temporaryFolder } from "../folder.ts";
 import { Mirror } from "./mirror.ts";
 
 /**
@@ -9,7 +8,7 @@ import { Mirror } from "./mirror.ts";
  * nobody is logged in, and SHOSHIN_DATA is `data` in the folder.
  */
 export function useMirror(): { mirror: Mirror; base: string } {
-  const base = mkdtempSync(join(tmpdir(), "shoshin-mirror-"));
+  const base = temporaryFolder();
   const mirror = new Mirror();
   let count = 0;
   beforeAll(async () => {
@@ -17,7 +16,6 @@ export function useMirror(): { mirror: Mirror; base: string } {
   });
   afterAll(async () => {
     await mirror.stop();
-    rmSync(base, { recursive: true, force: true });
   });
   beforeEach(() => {
     for (const name of ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])

@@ -1,8 +1,7 @@
 /// <reference types="vite/client" />
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
 import { memory, noGrad, tensor } from "../../src/index.ts";
 import type { CausalLm } from "../../src/models/causal-lm.ts";
@@ -22,13 +21,13 @@ import {
 } from "../../src/models/index.ts";
 import { llama } from "../../src/models/llama/index.ts";
 import { t5 } from "../../src/models/t5/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: as the script wrote it
 const files: Record<string, any> = import.meta.glob("./recorded/generation.json", { eager: true, import: "default" });
 const [recorded] = Object.values(files) as [{ texts: Text[]; drawn: { options: object; p: number[] }[] }];
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 // The configurations of scripts/record/generation.py.
 const SPECIAL = { pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, vocab_size: 30 };

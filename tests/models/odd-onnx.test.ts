@@ -1,16 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, it } from "vitest";
+import { describe, it } from "vitest";
 import { noGrad, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { gpt2 } from "../../src/models/gpt2/index.ts";
 import { type CausalLmModel, exportOnnx, type Family, type PreTrainedModel } from "../../src/models/index.ts";
 import { llama, mistral, qwen2 } from "../../src/models/llama/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { runFile } from "../onnx/run.ts";
 import { fill, near, recorded } from "./pretrained/recorded.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-onnx-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const FAMILIES: [string, Family][] = [
   ["llama", llama],

@@ -1,16 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { noGrad, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { exportOnnx, type Family, onnxParts, type PreTrainedModel, type Seq2SeqModel } from "../../src/models/index.ts";
 import { marian } from "../../src/models/marian/index.ts";
 import { mt5, t5 } from "../../src/models/t5/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { runFile } from "../onnx/run.ts";
 import { attentionMask, fill, inputIds, near, recorded, shown } from "./pretrained/recorded.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-onnx-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const T5 = recorded("t5").config;
 const MARIAN = recorded("marian").config;

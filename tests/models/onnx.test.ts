@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { OnnxError, OnnxGraph } from "../../src/formats/index.ts";
 import { noGrad, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { bert } from "../../src/models/bert/index.ts";
@@ -17,11 +15,11 @@ import {
 } from "../../src/models/index.ts";
 import { llama, mistral, qwen2 } from "../../src/models/llama/index.ts";
 import { roberta, xlmRoberta } from "../../src/models/roberta/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { runFile } from "../onnx/run.ts";
 import { attentionMask, encoderInputs, fill, inputIds, near, recorded, shown } from "./pretrained/recorded.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-onnx-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const HEADS: Head[] = ["base", "sequenceClassification", "tokenClassification", "questionAnswering", "maskedLm"];
 const make = (family: Family, head: Head, json: Record<string, unknown>) => {

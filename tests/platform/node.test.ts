@@ -1,12 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { mkdirSync, processRuns } from "../../src/platform/node.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 test("folders are made with those above them; what cannot be is refused at once", () => {
   const deep = join(folder, "a", "b", "c");
@@ -24,13 +23,12 @@ test("folders are made with those above them; what cannot be is refused at once"
 test.skipIf(process.platform !== "linux")(
   "a process that was killed runs no longer, though nobody has taken note of it",
   async () => {
-    // The shell's child ends at once; the program that takes the shell's place never asks for it.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    // The shell's child ends soon; the program that takes the shell's place before that never asks for it.
+    const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       const id = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await vi.waitFor(() => expect(processRuns(id)).toBe(false), { timeout: 10_000 });
       expect(process.kill(id, 0)).toBe(true);
-      expect(processRuns(id)).toBe(false);
       expect(processRuns(process.pid)).toBe(true);
     } finally {
       parent.kill();

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { temporaryFolder } from "../folder.ts";
 import { odd, openOdd, writeOdd } from "../models/pretrained/odd.ts";
 
 const python = process.env.SHOSHIN_PYTHON;
@@ -18,8 +18,7 @@ const hasTransformers = (() => {
 if (!hasTransformers)
   console.log("skipped: the way back into Python (SHOSHIN_PYTHON names no Python with torch and transformers)");
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-python-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 it.skipIf(!hasTransformers)(
   "what savePretrained writes, Transformers opens: nothing is missing or left over, and the numbers are the same",

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
+import { temporaryFolder } from "../folder.ts";
 
+const folder = temporaryFolder();
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** A Symbol without the two; Node's own cannot be deleted. */
@@ -38,13 +39,8 @@ it.skipIf(!existsSync(join(dist, "backend/dispose.js")))(
   "an engine without Symbol.dispose opens checkpoints",
   { timeout: 60_000 },
   () => {
-    const folder = mkdtempSync(join(tmpdir(), "shoshin-dispose-"));
-    try {
-      const args = ["--input-type=module", "-e", SCRIPT, pathToFileURL(dist).href, folder];
-      const printed = execFileSync(process.execPath, args, { encoding: "utf8" });
-      expect(JSON.parse(printed)).toEqual(["undefined", "symbol", "UseAfterFreeError", 16]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const args = ["--input-type=module", "-e", SCRIPT, pathToFileURL(dist).href, folder];
+    const printed = execFileSync(process.execPath, args, { encoding: "utf8" });
+    expect(JSON.parse(printed)).toEqual(["undefined", "symbol", "UseAfterFreeError", 16]);
   },
 );

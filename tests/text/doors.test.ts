@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ShoshinError } from "../../src/backend/errors.ts";
 import {
   AutoTokenizer,
@@ -14,12 +13,12 @@ import {
   Tokenizer,
   trainTokenizer,
 } from "../../src/text/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import recorded from "./pretrained/recorded.json" with { type: "json" };
 import models from "./pretrained/sentencepiece.json" with { type: "json" };
 import { MARIAN } from "./pretrained/spm.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript forbids and JavaScript allows
 const any = (value: unknown): any => value;

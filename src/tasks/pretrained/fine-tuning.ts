@@ -17,11 +17,10 @@ import { crossEntropy } from "../../nn/index.ts";
 import { manualSeed } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
-import { DEFAULTS, type Metrics, type TrainResult } from "../../train/index.ts";
+import { DEFAULTS, type Metrics } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { ModelConfig } from "../folder.ts";
-import { saveModel } from "../save.ts";
-import type { TaskOptions, TaskReport } from "../settings.ts";
+import type { TaskOptions } from "../settings.ts";
 import { parseClassWeights, refuseClassOptions, weightOf } from "../shared/classes.ts";
 import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Plan } from "../task.ts";
@@ -124,21 +123,6 @@ export function savedAs(model: PreTrainedModel, tokenizer: PreTrainedTokenizer):
       tokenizer.savePretrained(folder);
     },
   };
-}
-
-/** Writes the folder of a fine-tuned model. */
-export function saveFineTuned(
-  task: string,
-  options: TaskOptions & { model: string },
-  model: PreTrainedModel,
-  tokenizer: PreTrainedTokenizer,
-  result: TrainResult,
-): TaskReport {
-  const { labels, save } = savedAs(model, tokenizer);
-  return saveModel(options.output, model, undefined, {
-    ...{ task, labels, preset: options.model, data: options.data, options, result },
-    save: () => save?.(options.output),
-  });
 }
 
 /**

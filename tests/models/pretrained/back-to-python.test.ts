@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { noGrad, tensor } from "../../../src/index.ts";
 import { autoModels, type HeadOutput, type PreTrainedModel } from "../../../src/models/index.ts";
+import { temporaryFolder } from "../../folder.ts";
 import { fill, near, recorded } from "./recorded.ts";
 
 const PYTHON = process.env.SHOSHIN_PYTHON;
@@ -12,8 +11,7 @@ const SCRIPT = join(import.meta.dirname, "../../../scripts/record/reopen_decoder
 const there =
   PYTHON !== undefined && spawnSync(PYTHON, ["-c", "import torch, transformers"], { stdio: "ignore" }).status === 0;
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 type Json = Record<string, unknown>;
 

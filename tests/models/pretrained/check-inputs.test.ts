@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/backend/options.ts";
 import { noGrad, tensor } from "../../../src/index.ts";
 import { bert } from "../../../src/models/bert/index.ts";
@@ -15,10 +14,10 @@ import type { ModelClass } from "../../../src/models/pretrained/auto.ts";
 import { roberta } from "../../../src/models/roberta/index.ts";
 import { t5 } from "../../../src/models/t5/index.ts";
 import type { Module } from "../../../src/nn/index.ts";
+import { temporaryFolder } from "../../folder.ts";
 
 type Called = Module & { forward(inputs: object): unknown };
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const [layers, heads] = [{ numHiddenLayers: 1 }, { numAttentionHeads: 2 }];
 const encoder = { vocabSize: 9, hiddenSize: 4, intermediateSize: 4, maxPositionEmbeddings: 12, ...layers, ...heads };

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { manualSeed, noGrad, type Tensor, tensor, zeros } from "../../../src/index.ts";
@@ -18,6 +15,9 @@ import {
   mistralConfig,
   qwen2Config,
 } from "../../../src/models/index.ts";
+import { folderIn, temporaryFolder } from "../../folder.ts";
+
+const root = temporaryFolder();
 
 const VOCAB = 13;
 const SHAPE = { vocabSize: VOCAB, padTokenId: 0 };
@@ -116,17 +116,13 @@ describe.each(MODELS)("%s", (_name, make) => {
     }
   });
   it("comes back from a folder with the same logits, the shared table once in the file", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-    try {
-      const model = loud(make(2, 2, 3));
-      model.savePretrained(folder);
-      const again = await AutoModelForCausalLM.fromPretrained(folder);
-      expect(again.constructor).toBe(model.constructor);
-      const inputIds = tensor(Int32Array.of(1, 5, 9, 2), [1, 4]);
-      noGrad(() => close(again.forward({ inputIds }).logits, model.forward({ inputIds }).logits));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const folder = folderIn(root);
+    const model = loud(make(2, 2, 3));
+    model.savePretrained(folder);
+    const again = await AutoModelForCausalLM.fromPretrained(folder);
+    expect(again.constructor).toBe(model.constructor);
+    const inputIds = tensor(Int32Array.of(1, 5, 9, 2), [1, 4]);
+    noGrad(() => close(again.forward({ inputIds }).logits, model.forward({ inputIds }).logits));
   });
 });
 

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openWeights, type TensorSource, writePyTorch, writeSafetensors } from "../../../src/formats/index.ts";
 import { noGrad, type Tensor, tensor } from "../../../src/index.ts";
 import {
@@ -28,10 +27,10 @@ import {
   t5Config,
 } from "../../../src/models/index.ts";
 import { Seq2SeqModel } from "../../../src/models/pretrained/seq2seq.ts";
+import { temporaryFolder } from "../../folder.ts";
 import { fill } from "./recorded.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-loading-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 let made = 0;
 const newFolder = () => {
   const folder = join(root, String(made++));

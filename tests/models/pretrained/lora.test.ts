@@ -1,18 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { SafetensorsFile, writeSafetensors } from "../../../src/formats/index.ts";
 import { manualSeed, noGrad, type Tensor, tensor } from "../../../src/index.ts";
 import { autoModels, newModules, PeftModel, type PreTrainedModel } from "../../../src/models/index.ts";
 import { AdamW } from "../../../src/optim/index.ts";
+import { folderIn, temporaryFolder } from "../../folder.ts";
 import { fill, fingerprint, inputIds, near, recorded } from "./recorded.ts";
 
+const root = temporaryFolder();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "lora-"));
+  folder = folderIn(root);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const HEADS = { bert: "sequenceClassification", gpt2: "causalLm" } as const;
 type Name = keyof typeof HEADS;

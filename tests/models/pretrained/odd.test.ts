@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../../folder.ts";
 import { expectOutputs, expectSteps, headOf, odd, openOdd, writeOdd } from "./odd.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-odd-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 it("are at least a dozen configurations of each of eight families, in both layouts", () => {
   expect(odd.map(([name]) => name).sort()).toEqual(

@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DataError } from "../../../src/data/index.ts";
 import {
   AutoTokenizer,
@@ -11,12 +10,12 @@ import {
   Tokenizer,
   trainTokenizer,
 } from "../../../src/text/index.ts";
+import { folderIn, temporaryFolder } from "../../folder.ts";
 import recorded from "./recorded.json" with { type: "json" };
 import { MARIAN, spm } from "./spm.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-const folder = () => mkdtempSync(join(root, "t-"));
+const root = temporaryFolder();
+const folder = () => folderIn(root);
 const write = (to: string, name: string, value: unknown) =>
   writeFileSync(
     join(to, name),

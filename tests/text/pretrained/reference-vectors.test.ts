@@ -1,14 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { AutoTokenizer } from "../../../src/text/index.ts";
+import { temporaryFolder } from "../../folder.ts";
 
 const data = process.env.SHOSHIN_DATA ?? fileURLToPath(new URL("../../../../shared/data", import.meta.url));
 const there = existsSync(join(data, "tokenizer_reference_vectors"));
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 if (!there) console.warn("skipped, no data: tokenizer_reference_vectors (SHOSHIN_DATA)");
 

@@ -1,17 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../../src/text/index.ts";
+import { folderIn, temporaryFolder } from "../../folder.ts";
 import recorded from "./sentencepiece.json" with { type: "json" };
 import { MARIAN } from "./spm.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 const bytesOf = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 function open(model: Uint8Array, config: object = {}, name = "tokenizer.model"): Promise<PreTrainedTokenizer> {
-  const folder = mkdtempSync(join(root, "t-"));
+  const folder = folderIn(root);
   writeFileSync(join(folder, name), model);
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(config));
   return AutoTokenizer.fromPretrained(folder);
@@ -32,7 +31,7 @@ describe("SentencePiece models with flags of their own", () => {
       const back = ids.map((one, i) => decoded[i] !== null && tokenizer.decode(one));
       expect(back).toEqual(decoded.map((text) => text ?? false));
       // What is saved reads the same, without the model.
-      const saved = mkdtempSync(join(root, "s-"));
+      const saved = folderIn(root);
       tokenizer.savePretrained(saved);
       rmSync(join(saved, "tokenizer.model"));
       expect(all(await AutoTokenizer.fromPretrained(saved))).toEqual(expected(ids));
@@ -67,7 +66,7 @@ describe("SentencePiece models with flags of their own", () => {
   });
 
   it("MarianMT's two keep theirs", async () => {
-    const folder = mkdtempSync(join(root, "m-"));
+    const folder = folderIn(root);
     const find = (prefix: boolean, extra: boolean) =>
       recorded.models.find(
         ({ options: o }) =>

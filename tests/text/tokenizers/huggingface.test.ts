@@ -1,13 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { TOKENIZER_KINDS, Tokenizer, trainTokenizer } from "../../../src/text/index.ts";
+import { temporaryFolder } from "../../folder.ts";
 import { CORPUS, TEXTS } from "./cases.ts";
 import expected from "./huggingface.json" with { type: "json" };
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const SIZES = { bpe: 320, wordpiece: 150, unigram: 160, word: 60, character: 80 } as const;
 
