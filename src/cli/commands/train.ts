@@ -40,8 +40,9 @@ function modelOf(flags: Flags, file: object): string | undefined {
 /** Refuses an option that this task or model does not hear; one of Transformers' that asks for nothing is left out. */
 const refuse = (heard: Hearing) => (written: string, value: unknown) => {
   if (asksNothing(written, value)) return true;
-  const name = ownName(EVERY, written);
-  if (name !== undefined && EVERY[name].kind.type !== "handed") throw notFor(heard, name);
+  const table: Table = { ...ALL, ...TRAINING };
+  const name = ownName(table, written);
+  if (name !== undefined && table[name].kind.type !== "handed") throw notFor(heard, name);
   if (Object.hasOwn(NOT_HERE, written)) throw new OptionError(`${written} is not supported`, NOT_HERE[written]);
   return undefined;
 };
