@@ -50,8 +50,11 @@ export const shownOptions = (table: Table, group?: string): Option[] =>
  * by {@link readFlags}, for what an option takes may depend on others.
  */
 export function addTable(command: Command, table: Table): Command {
+  const there = new Set(command.options.map(({ long }) => long));
   const add = (flags: string, help: string, hidden: boolean) => {
-    if (command.options.some(({ long }) => long === flags.split(" ")[0])) return;
+    const [long] = flags.split(" ");
+    if (there.has(long)) return;
+    there.add(long);
     command.addOption(new Option(flags, help).hideHelp(hidden));
   };
   for (const [name, option] of Object.entries(table)) {
