@@ -26,15 +26,16 @@ export const knownOptions = <T>(given: object, known: Known<T>): T =>
   Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(known, name))) as T;
 
 /** The usual case, without making anything: layers and operations ask at every call. */
-function allKnown(given: unknown, known: Readonly<Record<string, true>>, refused: object): boolean {
+function allKnown(given: unknown, known: Readonly<Record<string, unknown>>, refused: object): boolean {
   if (given === null || typeof given !== "object" || Array.isArray(given)) return false;
-  for (const name in given) if (known[name] !== true || name in refused) return false;
+  for (const name in given) if ((known[name] !== true && !Object.hasOwn(known, name)) || name in refused) return false;
   return true;
 }
 
 /**
  * Refuses what is not known: every public door calls this once with what it was given. `undefined` counts as not given.
  * @param where the door, as the user called it: `Linear`, `Trainer: args`.
+ * @param known its keys: a {@link Known}, or a table of options
  * @param refused names of the field that are not done here, with what to do instead; wins over `known`.
  * @param what they are called: `option`, `input`
  * @throws OptionError that names the option, the nearest known one, and all that there are.
@@ -42,7 +43,7 @@ function allKnown(given: unknown, known: Readonly<Record<string, true>>, refused
 export function checkOptions(
   where: string,
   given: unknown,
-  known: Readonly<Record<string, true>>,
+  known: Readonly<Record<string, unknown>>,
   refused: Readonly<Record<string, string>> = {},
   what = "option",
 ): void {

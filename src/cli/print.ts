@@ -1,4 +1,5 @@
 import type { EvaluateReport, TaskReport } from "../tasks/index.ts";
+import type { CommonOptions } from "./common.ts";
 
 const metrics = (values: Record<string, number>): string =>
   Object.entries(values)
@@ -48,3 +49,12 @@ export function line(result: unknown): string {
   if (score !== undefined) return score.toFixed(4);
   return JSON.stringify(result);
 }
+
+/** The result: one JSON object with `--json`, else the text. */
+export function print(options: CommonOptions, json: unknown, text: () => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(json) : text()}\n`);
+}
+/** Lines for the reader, beside the result. */
+export const say = (options: CommonOptions) => (text: string) => {
+  if (!options.quiet) process.stderr.write(`${text}\n`);
+};

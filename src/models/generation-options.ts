@@ -1,4 +1,4 @@
-import type { Known } from "../backend/options.ts";
+import { either, flag, handed, list, nothing, oneOf, real, type TableOf, text, whole } from "../options/index.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import type { WritingRules } from "./writing-rules.ts";
 
@@ -59,53 +59,91 @@ export interface Seq2SeqGenerationOptions extends WritingOptions {
   decoderStartTokenId?: number;
 }
 
+const id = whole({ from: 0, argument: "id", help: "the id of a token" });
+const ids = list(id, { help: "ids of tokens" });
+
 /** Only of drawing. */
-export const SAMPLING: Known<Omit<SamplingOptions, "repetitionPenalty" | "suppressTokens">> = {
-  temperature: true,
-  topK: true,
-  topP: true,
-  minP: true,
-  topH: true,
-  typicalP: true,
-  epsilonCutoff: true,
-  etaCutoff: true,
+export const SAMPLING: TableOf<Omit<SamplingOptions, "repetitionPenalty" | "suppressTokens">> = {
+  temperature: real({
+    from: 0,
+    below: 1e6,
+    help: "draw tokens, likelier ones more the lower it is; 0 takes the likeliest always",
+  }),
+  topK: whole({ from: 0, help: "draw, only from the k likeliest tokens", argument: "k" }),
+  topP: real({ above: 0, to: 1, argument: "p", help: "draw, only from the likeliest tokens that make up this share" }),
+  minP: real({
+    from: 0,
+    to: 1,
+    argument: "p",
+    help: "draw, only from tokens at least so likely as this share of the likeliest",
+  }),
+  topH: real({
+    above: 0,
+    to: 1,
+    hidden: true,
+    help: "draw, only from the likeliest that make up this share of entropy",
+  }),
+  typicalP: real({
+    above: 0,
+    to: 1,
+    hidden: true,
+    help: "draw, only from the tokens of about the expected information",
+  }),
+  epsilonCutoff: real({ from: 0, below: 1, hidden: true, help: "draw, only from tokens at least so likely" }),
+  etaCutoff: real({ from: 0, below: 1, hidden: true, help: "the same, less where the entropy is high" }),
 };
 
-export const WRITING: Known<WritingOptions> = {
+/** Every option of writing; to add one, add it here and to {@link WritingOptions}. */
+export const WRITING: TableOf<WritingOptions> = {
+  maxNewTokens: whole({ from: 0, help: "tokens that are written at most" }),
+  maxLength: whole({ from: 1, hidden: true, help: "the same, with the prompt counted" }),
   ...SAMPLING,
-  repetitionPenalty: true,
-  suppressTokens: true,
-  beginSuppressTokens: true,
-  encoderRepetitionPenalty: true,
-  noRepeatNgramSize: true,
-  encoderNoRepeatNgramSize: true,
-  badWordsIds: true,
-  sequenceBias: true,
-  minNewTokens: true,
-  minLength: true,
-  forcedBosTokenId: true,
-  forcedEosTokenId: true,
-  exponentialDecayLengthPenalty: true,
-  removeInvalidValues: true,
-  maxNewTokens: true,
-  maxLength: true,
-  doSample: true,
-  numBeams: true,
-  lengthPenalty: true,
-  earlyStopping: true,
-  numReturnSequences: true,
-  renormalizeLogits: true,
-  eosTokenId: true,
-  eosTokenIds: true,
-  stopStrings: true,
-  tokenizer: true,
-  seed: true,
-  padTokenId: true,
-  bosTokenId: true,
-  useCache: true,
+  doSample: flag({ hidden: true, help: "draw tokens instead of taking the likeliest" }),
+  repetitionPenalty: real({ above: 0, below: 1e6, help: "above 1: tokens that occurred are less likely" }),
+  encoderRepetitionPenalty: real({ above: 0, below: 1e6, hidden: true, help: "above 1: the prompt's are likelier" }),
+  noRepeatNgramSize: whole({ from: 0, help: "no run of so many tokens occurs twice" }),
+  encoderNoRepeatNgramSize: whole({ from: 0, hidden: true, help: "no run of so many tokens of the prompt is written" }),
+  minNewTokens: whole({ from: 0, help: "no text ends before" }),
+  minLength: whole({ from: 0, hidden: true, help: "the same, with the prompt counted" }),
+  numBeams: whole({ from: 1, help: "beam search for the likeliest text, in place of drawing" }),
+  lengthPenalty: real({ help: "of beam search: above 0 favours long texts" }),
+  earlyStopping: either([flag({ help: "" }), oneOf(["never"], { help: "" })], {
+    hidden: true,
+    argument: "true|false|never",
+    help: "of beam search: when it ends",
+  }),
+  numReturnSequences: whole({ from: 1, hidden: true, help: "texts for each prompt" }),
+  renormalizeLogits: flag({ hidden: true, help: "of beam search: scores are made likelihoods again" }),
+  seed: whole({ from: 0, help: "the same seed gives the same text" }),
+  stopStrings: either([text({ help: "" }), list(text({ help: "" }), { help: "" })], {
+    hidden: true,
+    argument: "text,…",
+    help: "a text ends with any of these",
+  }),
+  suppressTokens: either([ids, nothing], { hidden: true, help: "never written" }),
+  beginSuppressTokens: either([ids, nothing], { hidden: true, help: "not written first" }),
+  badWordsIds: handed({ help: "texts of tokens that are never written" }),
+  sequenceBias: handed({ help: "texts of tokens, and what is added to their scores" }),
+  forcedBosTokenId: either([id, nothing], { hidden: true, help: "the first token: the language, for models of many" }),
+  forcedEosTokenId: either([id, ids, nothing], { hidden: true, help: "the last token of the longest texts" }),
+  exponentialDecayLengthPenalty: handed({ help: "the end becomes likelier after so many tokens, by this factor" }),
+  removeInvalidValues: flag({ hidden: true, help: "NaN counts as 0, infinity as the greatest number" }),
+  eosTokenId: either([id, ids, nothing], { hidden: true, help: "a text ends with one of these" }),
+  eosTokenIds: handed({ help: "eosTokenId" }),
+  padTokenId: either([id, nothing], { hidden: true, help: "without effect" }),
+  bosTokenId: either([id, nothing], { hidden: true, help: "without effect" }),
+  useCache: handed({ help: "keys and values are always kept" }),
+  tokenizer: handed({ help: "reads the text for stopStrings" }),
 };
-export const GENERATION: Known<GenerationOptions> = { ...WRITING, batchSize: true, onToken: true };
-export const SEQ2SEQ: Known<Seq2SeqGenerationOptions> = { ...WRITING, decoderStartTokenId: true };
+export const GENERATION: TableOf<GenerationOptions> = {
+  ...WRITING,
+  batchSize: whole({ from: 1, help: "texts that are continued together" }),
+  onToken: handed({ help: "called with every new token" }),
+};
+export const SEQ2SEQ: TableOf<Seq2SeqGenerationOptions> = {
+  ...WRITING,
+  decoderStartTokenId: either([id], { hidden: true, help: "begins every text" }),
+};
 
 const LISTS = "The result is lists of token ids and nothing else; a forward pass gives the rest.";
 const ASSISTED = "Models write alone here, every token in a pass of its own.";

@@ -1,5 +1,6 @@
 import { checkOptions } from "../backend/options.ts";
-import { checkIds, checkWhole, GenerationError } from "./generation-checks.ts";
+import { expected, fits, type Table } from "../options/index.ts";
+import { checkIds, GenerationError } from "./generation-checks.ts";
 import type { GenerationConfig, GenerationDefaults } from "./generation-config.ts";
 import {
   asksNothing,
@@ -37,47 +38,14 @@ function fromConfig(config: PretrainedConfig | undefined): GenerationDefaults {
 }
 
 const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
-/** Options with limits, and what these are. */
-const LIMITS: Partial<Record<keyof WritingSettings, [(x: number) => boolean, string]>> = {
-  temperature: [(x) => x >= 0 && x < 1e6, "a number above 0"],
-  topP: [(x) => x > 0 && x <= 1, "a number above 0, at most 1"],
-  minP: [(x) => x >= 0 && x <= 1, "a number from 0 to 1"],
-  topH: [(x) => x > 0 && x <= 1, "a number above 0, at most 1"],
-  typicalP: [(x) => x > 0 && x <= 1, "a number above 0, at most 1"],
-  epsilonCutoff: [(x) => x >= 0 && x < 1, "a number from 0, below 1"],
-  etaCutoff: [(x) => x >= 0 && x < 1, "a number from 0, below 1"],
-  repetitionPenalty: [(x) => x > 0 && x < 1e6, "a number above 0"],
-  encoderRepetitionPenalty: [(x) => x > 0 && x < 1e6, "a number above 0"],
-  lengthPenalty: [() => true, "a number"],
-};
-const WHOLE: [keyof WritingSettings | "maxLength" | "batchSize", number][] = [
-  ["maxNewTokens", 0],
-  ["maxLength", 1],
-  ["minNewTokens", 0],
-  ["minLength", 0],
-  ["topK", 0],
-  ["numBeams", 1],
-  ["numReturnSequences", 1],
-  ["noRepeatNgramSize", 0],
-  ["encoderNoRepeatNgramSize", 0],
-  ["seed", 0],
-  ["batchSize", 1],
-];
 
-function checkRanges(o: Record<string, unknown>): void {
-  for (const [name, [ok, want]] of Object.entries(LIMITS)) {
-    const value = o[name];
-    if (value !== undefined && !(isNumber(value) && ok(value)))
-      throw new GenerationError(`${name} is ${value}; expected ${want}`);
+/** Throws {@link GenerationError} for numbers out of range, and what is neither true nor false where that is meant. */
+function checkRanges(o: Record<string, unknown>, known: Table): void {
+  for (const [name, value] of Object.entries(o)) {
+    const option = known[name];
+    const plain = ["number", "boolean"].includes(option.kind.type) || name === "earlyStopping";
+    if (plain && !fits(option, value)) throw new GenerationError(`${name} is ${value}; expected ${expected(option)}`);
   }
-  for (const [name, least] of WHOLE) if (o[name] !== undefined) checkWhole(name, o[name] as number, least);
-  for (const name of ["doSample", "renormalizeLogits", "removeInvalidValues"]) {
-    if (o[name] !== undefined && typeof o[name] !== "boolean")
-      throw new GenerationError(`${name} is ${o[name]}; expected true or false`);
-  }
-  const { earlyStopping: early } = o;
-  if (early !== undefined && typeof early !== "boolean" && early !== "never")
-    throw new GenerationError(`earlyStopping is ${early}; expected true, false or "never"`);
 }
 
 /** Ids that the caller gave must be tokens. */
@@ -152,7 +120,7 @@ export function writingSettings<O extends WritingOptions & Seq2SeqGenerationOpti
   where: string,
   model: Writes,
   all: O,
-  known: Readonly<Record<string, true>>,
+  known: Table,
   beams = false,
 ): WritingSettings & O {
   if (all === null || typeof all !== "object" || Array.isArray(all)) checkOptions(where, all, known);
@@ -161,7 +129,7 @@ export function writingSettings<O extends WritingOptions & Seq2SeqGenerationOpti
   );
   checkOptions(where, Object.fromEntries(asked), known, REFUSED);
   const given = Object.fromEntries(asked.filter(([, value]) => value !== undefined)) as O;
-  checkRanges(given as Record<string, unknown>);
+  checkRanges(given as Record<string, unknown>, known);
   checkGivenIds(given, model);
   const { generationConfig, config } = model;
   generationConfig?.check();

@@ -1,4 +1,4 @@
-import { checkPredict } from "./predict-options.ts";
+import { checkOptions } from "../backend/options.ts";
 import { readToMeasure } from "./reading.ts";
 import type { EvaluateOptions } from "./settings.ts";
 import type { Declaration, Opened, Predictor, TaskCode } from "./task.ts";
@@ -28,17 +28,18 @@ async function evaluate(task: Declaration, { reader }: TaskCode, opened: Opened,
 export async function openTask(task: Declaration, folder: string): Promise<Predictor> {
   const code = await task.code();
   const opened = await code.open(folder);
+  const checkPredict = (given: object) => checkOptions(`predict: ${task.name}`, given, task.predict, task.unpredicted);
   return {
     ...opened.more,
     task: task.name,
     model: opened.model,
     evaluate: (options) => evaluate(task, code, opened, options),
     async predict(inputs, options = {}) {
-      checkPredict(task.name, options);
+      checkPredict(options);
       return opened.predict(inputs, options);
     },
     async predictFile(path, { textColumn, ...options }) {
-      checkPredict(task.name, options);
+      checkPredict(options);
       return opened.predictFile(path, options, { textColumn });
     },
   };

@@ -1,18 +1,17 @@
 import { checkOptions, knownOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
+import { declarationOf } from "./declarations.ts";
 import { TaskError } from "./error.ts";
 import type { FilledMask } from "./fill-mask/filling.ts";
-import type { PredictOptions } from "./predict-options.ts";
-import {
-  type FeatureExtractionOptions,
-  type FillMaskOptions,
-  NOT_PREDICTED,
-  PREDICT,
-  type TextClassificationOptions,
-  type TextGenerationOptions,
-  type TokenClassificationOptions,
-  type TranslationOptions,
+import type {
+  FeatureExtractionOptions,
+  FillMaskOptions,
+  PredictOptions,
+  TextClassificationOptions,
+  TextGenerationOptions,
+  TokenClassificationOptions,
+  TranslationOptions,
 } from "./predict-options.ts";
 import { getTask } from "./registry.ts";
 import type { ClassScore } from "./shared/classes.ts";
@@ -123,7 +122,7 @@ function nested(task: string, single: boolean, results: unknown[], call: Predict
   return single && lists ? results[0] : results;
 }
 
-const pick = (from: object, known: Readonly<Record<string, true>>) =>
+const pick = (from: object, known: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(from).filter(([name, value]) => Object.hasOwn(known, name) && value !== undefined));
 
 /**
@@ -152,17 +151,17 @@ export function pipeline<T extends PipelineTask>(
 ): Promise<Pipelines[TaskNamed<T>]["pipeline"]>;
 export async function pipeline(task: string, model: string, options: object = {}): Promise<unknown> {
   const { name, load } = getTask(task);
-  const known = PREDICT[name] ?? {};
+  const { predict: known = {}, unpredicted } = declarationOf(name) ?? {};
   checkOptions(
     `pipeline("${task}")`,
     options,
     { ...known, ...HUB_OPTIONS },
-    { ...NOT_PREDICTED[name], ...HUB_REFUSED, ...NOT_OPENED },
+    { ...unpredicted, ...HUB_REFUSED, ...NOT_OPENED },
   );
   const always = pick(options, known);
   const predictor: Predictor = await load(await resolveModel(model, knownOptions(options, HUB_OPTIONS)));
   return async (input: string | Texts, call: PredictOptions = {}) => {
-    checkOptions(name, call, known, NOT_PREDICTED[name]);
+    checkOptions(name, call, known, unpredicted);
     const single = typeof input === "string";
     if (!single && !(Array.isArray(input) && input.every((text) => typeof text === "string"))) {
       throw new TaskError(

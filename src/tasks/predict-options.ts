@@ -1,47 +1,76 @@
-import { checkOptions, type Known } from "../backend/options.ts";
+import { checkOptions } from "../backend/options.ts";
 import { GENERATION, REFUSED as NOT_WRITTEN, SEQ2SEQ } from "../models/generation-options.ts";
 import type { GenerationOptions, Seq2SeqGenerationOptions } from "../models/index.ts";
+import {
+  either,
+  flag,
+  list,
+  nothing,
+  omit,
+  oneOf,
+  type Table,
+  text,
+  truth,
+  type Values,
+  whole,
+} from "../options/index.ts";
 import { TaskError } from "./error.ts";
 
 /** What makes scores of a classifier's outputs. */
 export const SCORE_FUNCTIONS = ["softmax", "sigmoid", "none"] as const;
 export type ScoreFunction = (typeof SCORE_FUNCTIONS)[number];
 
-export interface TextClassificationOptions {
+const PASS = {
+  /** Texts in a pass; 32. */
+  batchSize: whole({ from: 1, help: "texts in a pass; 32" }),
+};
+const CLASSIFICATION = {
   /** So many classes of each text, best first, in a list; `null`: all. Left out: the best one alone. */
-  topK?: number | null;
+  topK: either([whole({ from: 1, help: "" }), nothing], {
+    argument: "n",
+    help: "so many classes of each text, best first; null: all",
+  }),
   /** softmax; sigmoid where there is one class or each is decided by itself; none for numbers. */
-  functionToApply?: ScoreFunction;
-  /** Texts in a pass; 32. */
-  batchSize?: number;
-}
-export interface TokenClassificationOptions {
+  functionToApply: oneOf(SCORE_FUNCTIONS, { help: "what makes scores of a classifier's outputs" }),
+  ...PASS,
+};
+const TAGGING = {
   /** Labels that are left out; `["O"]`. */
-  ignoreLabels?: readonly string[];
-}
-export interface FillMaskOptions {
+  ignoreLabels: list(text({ help: "" }), { argument: "label,…", help: "labels that are left out; O" }),
+};
+const FILLING = {
   /** Tokens for each mask; 5. */
-  topK?: number;
+  topK: whole({ from: 1, help: "tokens for each mask; 5" }),
   /** Only these words (or tokens) are judged. */
-  targets?: string | readonly string[];
-  /** Texts in a pass; 32. */
-  batchSize?: number;
-}
-export interface FeatureExtractionOptions {
+  targets: either([text({ help: "" }), list(text({ help: "" }), { help: "" })], {
+    argument: "word,…",
+    help: "only these words are judged",
+  }),
+  ...PASS,
+};
+const FEATURES = {
   /** How a text's vector is made: its tokens' mean, the first token's, or each token's own (`none`). */
-  pooling?: "mean" | "cls" | "none";
+  pooling: oneOf(["mean", "cls", "none"], {
+    argument: "how",
+    help: "a vector for each text, or (none) for each token",
+  }),
   /** Vectors of length 1; false. */
-  normalize?: boolean;
-  /** Texts in a pass; 32. */
-  batchSize?: number;
-}
-/** What of a text is given back, besides how it is written. */
-export interface WritingResult {
+  normalize: flag({ help: "vectors of length 1" }),
+  ...PASS,
+};
+const WRITING_RESULT = {
   /** The prompt with what was written behind it; true. */
-  returnFullText?: boolean;
+  returnFullText: truth({ help: "the prompt with what was written behind it; true" }),
   /** Stands before every prompt, and is not given back. */
-  prefix?: string;
-}
+  prefix: text({ empty: true, help: "stands before every prompt, and is not given back" }),
+};
+
+export interface TextClassificationOptions extends Values<typeof CLASSIFICATION> {}
+export interface TokenClassificationOptions extends Values<typeof TAGGING> {}
+export interface FillMaskOptions extends Values<typeof FILLING> {}
+export interface FeatureExtractionOptions extends Values<typeof FEATURES> {}
+/** What of a text is given back, besides how it is written. */
+export interface WritingResult extends Values<typeof WRITING_RESULT> {}
 export interface TextGenerationOptions
   extends WritingResult,
     Omit<GenerationOptions, "tokenizer" | "onToken" | "eosTokenIds"> {}
@@ -61,22 +90,14 @@ export type PredictOptions = Omit<TextClassificationOptions, "topK"> &
     topK?: number | null;
   };
 
-const WRITING_RESULT: Known<WritingResult> = { returnFullText: true, prefix: true };
-const CLASSIFICATION: Known<TextClassificationOptions> = { topK: true, functionToApply: true, batchSize: true };
-const TAGGING: Known<TokenClassificationOptions> = { ignoreLabels: true };
-const FILLING: Known<FillMaskOptions> = { topK: true, targets: true, batchSize: true };
-const FEATURES: Known<FeatureExtractionOptions> = { pooling: true, normalize: true, batchSize: true };
-const without = <K extends string>(known: Readonly<Record<K, true>>, ...names: K[]) =>
-  Object.fromEntries(Object.entries(known).filter(([name]) => !names.includes(name as K))) as Record<string, true>;
-
 /** The options of each task's predictions. */
-export const PREDICT: Readonly<Record<string, Readonly<Record<string, true>>>> = {
+export const PREDICT: Readonly<Record<string, Table>> = {
   "text-classification": CLASSIFICATION,
   "token-classification": TAGGING,
   "fill-mask": FILLING,
   "feature-extraction": FEATURES,
-  "text-generation": { ...without(GENERATION, "tokenizer", "onToken", "eosTokenIds"), ...WRITING_RESULT },
-  translation: { ...without(SEQ2SEQ, "tokenizer", "eosTokenIds"), batchSize: true },
+  "text-generation": { ...omit(GENERATION, "tokenizer", "onToken", "eosTokenIds"), ...WRITING_RESULT },
+  translation: { ...omit(SEQ2SEQ, "tokenizer", "eosTokenIds"), ...PASS },
   "sentence-similarity": {},
   "tabular-classification": {},
   "tabular-regression": {},

@@ -38,8 +38,9 @@ async function learn(course: Course, { callbacks, output, data }: TaskOptions, a
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
   const code = await task.code();
   if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
-  const model = options.model ?? task.presets[0];
-  const pretrained = model !== undefined && namesModel(model, task.presets);
+  const presets = Object.keys(task.presets);
+  const model = options.model ?? presets[0];
+  const pretrained = model !== undefined && namesModel(model, presets);
   const { plan, tune } = code;
   if (!pretrained && plan === undefined && tune !== undefined) {
     throw new TaskError(

@@ -2,6 +2,7 @@ import type { AnyDataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { GivenArguments, Metrics, TrainerOptions, TrainResult } from "../train/index.ts";
 import type { ModelConfig } from "./folder.ts";
+import type { TaskAbout } from "./options/declare.ts";
 import type { PredictOptions } from "./predict-options.ts";
 import type { Found, Lessons, Reader } from "./reading.ts";
 import type { EvaluateOptions, EvaluateReport, TaskOptions, TaskReport } from "./settings.ts";
@@ -28,10 +29,7 @@ export interface Task {
 }
 
 /** A task whose settings are checked, with what is shared by all tasks; see ARCHITECTURE.md, "A task". */
-export interface Declaration {
-  readonly name: string;
-  /** Models that are made here, the first by default. */
-  readonly presets: readonly string[];
+export interface Declaration extends TaskAbout {
   /** What the task does, loaded when it is first used. */
   code(): Promise<TaskCode>;
 }

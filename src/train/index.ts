@@ -2,13 +2,11 @@ export {
   ARGUMENT_NAMES,
   DEFAULTS,
   type GivenArguments,
-  type IntervalStrategy,
-  OPTIMIZERS,
-  type OptimizerName,
   resolveArguments,
   type TrainingArguments,
 } from "./arguments/arguments.ts";
 export { makeOptimizer } from "./arguments/make-optimizer.ts";
+export { type IntervalStrategy, OPTIMIZERS, type OptimizerName } from "./arguments/table.ts";
 export { clock, Progress } from "./hooks/progress.ts";
 export { accuracy } from "./metrics/accuracy.ts";
 export { pearson, ranks, spearman } from "./metrics/correlation.ts";

@@ -53,7 +53,7 @@ test("generate says what is wrong before it prints anything; a prompt comes with
   const shape = ["--max-steps", "1", "--hidden-size", "16", "--block-size", "16"];
   expect(run(["train", "text-generation", "--data", "book.txt", "--output", "book", ...shape]).status).toBe(0);
   const wrong = run(["generate", "book", "--prompt", "so", "--temperature", "-1"]);
-  expect([wrong.status, wrong.stdout]).toEqual([1, ""]);
+  expect([wrong.status, wrong.stdout]).toEqual([2, ""]);
   expect(wrong.stderr).toContain("temperature is -1");
   expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "0"]).stdout).toBe("so\n");
   expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "4"]).stdout).toMatch(/^so[\s\S]{4}\n$/);

@@ -95,7 +95,7 @@ describe("--lora", () => {
   it("wants a rank, and layers that are there", async () => {
     await expect(train("bad", { loraTarget: "query" })).rejects.toThrow("need --lora RANK");
     await expect(train("bad", { lora: 2, loraTarget: "q_proj" })).rejects.toThrow("no linear layer");
-    await expect(train("bad", { lora: 0 })).rejects.toThrow("rank of 0");
+    await expect(train("bad", { lora: 0 })).rejects.toThrow("lora is 0");
   });
 });
 
@@ -110,7 +110,9 @@ describe("the command line", () => {
     try {
       const command = ["train", "text-classification", "--data", data, "--output", join(folder, "preset")];
       expect(await main([...command, "--lora", "4"])).toBe(2);
-      expect(err).toMatch(/--lora is for pretrained models[\s\S]*hint:.*--model/);
+      expect(err).toMatch(
+        /--lora \(lora\) is not for its presets\nhint: It is for pretrained models\. Name one: --model/,
+      );
     } finally {
       process.stderr.write = write;
     }

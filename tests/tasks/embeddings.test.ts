@@ -86,7 +86,12 @@ describe("--embeddings", () => {
   });
 
   it.each<[string, string, Record<string, unknown>, string]>([
-    ["a preset without embedding", "text-classification", { data: reviews, model: "bag-of-words" }, "has no embedding"],
+    [
+      "a preset without embedding",
+      "text-classification",
+      { data: reviews, model: "bag-of-words" },
+      "is not for its preset bag-of-words",
+    ],
     ["another size", "text-classification", { data: reviews, model: "lstm", embeddingSize: 16 }, "--embedding-size 16"],
     [
       "another width",

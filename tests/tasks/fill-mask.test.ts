@@ -439,7 +439,7 @@ describe("training", () => {
     );
     for (const mlmProbability of [0, 1.1, Number.NaN])
       await expect(train("bad", { mlmProbability })).rejects.toThrow(
-        /--mlm-probability is .*expected a number above 0/,
+        /mlmProbability is .*expected a number above 0, at most 1/,
       );
     await expect(train("bad", { maxLength: 0 })).rejects.toThrow("--max-length is 0; expected a whole number above 0");
     const bare = await learner("bare", "base", ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]);

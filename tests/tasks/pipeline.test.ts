@@ -261,9 +261,12 @@ describe("shoshin generate", () => {
     };
     await fails(2, /--num-beams goes without --temperature/, "--num-beams", "2", "--temperature", "1");
     await fails(2, /--length-penalty is of beam search/, "--length-penalty", "2");
-    await fails(1, /topP is 0/, "--top-p", "0");
-    await fails(1, /minP is 3/, "--min-p", "3");
-    await fails(1, /temperature is -1/, "--temperature", "-1");
+    await fails(2, /--top-p is 0; expected a number above 0, at most 1/, "--top-p", "0");
+    await fails(2, /--min-p is 3/, "--min-p", "3");
+    await fails(2, /--temperature is -1/, "--temperature", "-1");
+    await fails(2, /--num-beams goes without --seed/, "--num-beams", "2", "--seed", "1");
+    await fails(2, /--batch-size is of several prompts/, "--batch-size", "2");
+    await fails(2, /--system is of conversations/, "--system", "be brief");
     await fails(2, /Did you mean --temperature\?/, "--temprature", "1");
   });
 });

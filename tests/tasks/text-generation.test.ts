@@ -18,12 +18,13 @@ const lines = Array.from({ length: 400 }, (_, i) => `${words[(i * 7) % 4]} ${wor
 const file = join(folder, "text.txt");
 writeFileSync(file, `${lines.join("\n")}\n`);
 const train = (output: string, more: object = {}) => {
-  const { args, ...rest } = more as { args?: object };
+  const { args, ...rest } = more as { args?: object; model?: string };
   return getTask("text-generation").train({
     data: file,
     output: join(folder, output),
     hiddenSize: 32,
-    embeddingSize: 16,
+    // A GPT is as wide as its embedding.
+    ...(rest.model === "gpt" ? {} : { embeddingSize: 16 }),
     blockSize: 16,
     ...rest,
     args: { numTrainEpochs: 4, quiet: true, seed: 3, ...args },
@@ -313,7 +314,7 @@ describe("text-generation", () => {
     ["less text than a block", { data: "ab\n" }, /fewer than one block of 16/],
     ["no text", { data: "\n\n" }, /no text/],
     ["rows that are not there", { range: "9000:9010" }, /no texts in the range 9000:9010; there are 400/],
-    ["blocks of nothing", { blockSize: 0 }, /--block-size 0: expected at least 1/],
+    ["blocks of nothing", { blockSize: 0 }, /blockSize is 0; expected a whole number from 1/],
     ["heads that do not divide the width", { model: "gpt", heads: 3 }, /n_head 3 does not divide n_embd 32/],
     ["a tokenizer that is not there", { tokenizer: "/none" }, /\/none: no such file/],
   ])("refuses %s", async (name, options, message) => {

@@ -178,9 +178,9 @@ describe("translation", () => {
 
   it("says what is wrong with what it is asked to translate", async () => {
     await untrained("asked");
-    expect((await run("predict", at("asked"), "a dog", "--num-beams", "0")).err).toMatch(/numBeams is 0/);
-    expect((await run("predict", at("asked"), "a dog", "--top-k", "3")).err).toMatch(
-      /of fill-mask, not of translation/,
+    expect((await run("predict", at("asked"), "a dog", "--num-beams", "0")).err).toMatch(/--num-beams is 0/);
+    expect((await run("predict", at("asked"), "a dog", "--pooling", "cls")).err).toMatch(
+      /--pooling is not for translation\nhint: It is for feature-extraction/,
     );
     writeFileSync(at("one.tsv"), "text\nonly one column\n");
     expect((await run("evaluate", at("asked"), "--data", at("one.tsv"))).status).toBe(1);

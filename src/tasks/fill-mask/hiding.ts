@@ -4,13 +4,12 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
 import type { Metrics } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
-import { lengthFor, MAX_LENGTH } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/fine-tuning.ts";
 import type { TaskOptions } from "../settings.ts";
 import { fixedBlocks, type Masking } from "./blocks.ts";
 import { maskOf } from "./filling.ts";
+import { PRETRAINED } from "./options.ts";
 
-/** Share of the tokens that are hidden, unless --mlm-probability says otherwise. */
-const PROBABILITY = 0.15;
 /** Tokens in a batch of evaluation, at most. */
 const TOKENS = 2048;
 
@@ -25,7 +24,10 @@ export interface Hiding {
 export function hidingFor(
   config: PretrainedConfig,
   tokenizer: PreTrainedTokenizer,
-  { maxLength = MAX_LENGTH, mlmProbability: probability = PROBABILITY }: Partial<TaskOptions>,
+  {
+    maxLength = PRETRAINED.defaults.maxLength,
+    mlmProbability: probability = PRETRAINED.defaults.mlmProbability,
+  }: Partial<TaskOptions>,
 ): Hiding {
   if (!(probability > 0 && probability <= 1))
     throw new TaskError(`--mlm-probability is ${probability}; expected a number above 0, at most 1`);

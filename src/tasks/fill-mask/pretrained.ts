@@ -8,15 +8,16 @@ import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { FillMaskOptions } from "../predict-options.ts";
 import { loraRate } from "../pretrained/adapting.ts";
-import { LM_RECIPE, modelFor, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
+import { modelFor, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
 import type { Lessons } from "../reading.ts";
 import { refuseClassOptions } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { readInputs, readPartTexts } from "../shared/texts.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { encodeTexts, type MaskedBatch, MaskedBlocks } from "./blocks.ts";
 import { fillMask } from "./filling.ts";
 import { hidingFor, scoreGuesses } from "./hiding.ts";
+import { PRETRAINED } from "./options.ts";
 
 /**
  * Goes on with a checkpoint's pretraining: texts joined and cut into blocks, a share of the tokens hidden and guessed. Options as
@@ -25,7 +26,7 @@ import { hidingFor, scoreGuesses } from "./hiding.ts";
 export async function tune(options: ModelOptions, data: Lessons<string>, folder: string): Promise<Plan> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   refuseClassOptions("fill-mask", options, false);
-  const args = trainingArgs(options, { ...LM_RECIPE, ...loraRate(options) }, "loss");
+  const args = trainingArgs(options, { ...recipeOf(PRETRAINED.defaults), ...loraRate(options) }, "loss");
   const hiding = hidingFor(modelFor(folder, "maskedLm").config, tokenizer, options);
   const { block, masking } = hiding;
   const [ids, held] = [data.train, data.validation].map(({ examples }) => encodeTexts(tokenizer, examples));

@@ -19,9 +19,10 @@ import {
   parseClassWeights,
   weightOf,
 } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { type ImagesAbout, imageReader, type LabelledImage } from "./data.ts";
+import { PRESETS } from "./options.ts";
 
 interface Encoded {
   pixels: Uint8Array;
@@ -73,8 +74,6 @@ function encodeAll(images: readonly LabelledImage[], names: readonly string[], p
   return images.map(({ pixels }, i) => ({ pixels, label: ids[i] }));
 }
 
-const RECIPE = { numTrainEpochs: 12, learningRate: 1e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 64 };
-
 /** A model that is made here. */
 export async function plan(options: ModelOptions, data: Lessons<LabelledImage, ImagesAbout>): Promise<Plan> {
   const { train, validation, files } = data;
@@ -99,9 +98,9 @@ export async function plan(options: ModelOptions, data: Lessons<LabelledImage, I
     ...labelMaps(names),
     ...(options.model === "mlp"
       ? {
-          hidden_size: options.hiddenSize ?? 256,
-          num_hidden_layers: options.layers ?? 2,
-          dropout: options.dropout ?? 0.2,
+          hidden_size: options.hiddenSize ?? PRESETS.mlp.defaults.hiddenSize,
+          num_hidden_layers: options.layers ?? PRESETS.mlp.defaults.layers,
+          dropout: options.dropout ?? PRESETS.mlp.defaults.dropout,
         }
       : {}),
   };
@@ -120,7 +119,7 @@ export async function plan(options: ModelOptions, data: Lessons<LabelledImage, I
     };
     return { model, config, lessons, identity: config };
   };
-  return { args: trainingArgs(options, RECIPE, "accuracy"), begin };
+  return { args: trainingArgs(options, recipeOf(PRESETS.linear.defaults), "accuracy"), begin };
 }
 
 /** Opens a model that was made here. */

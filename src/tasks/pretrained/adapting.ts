@@ -2,6 +2,7 @@ import { join } from "#platform";
 import { newModules, PeftModel, type PreTrainedModel } from "../../models/index.ts";
 import { TaskError } from "../error.ts";
 import type { TaskOptions } from "../settings.ts";
+import { ADAPTER_DEFAULTS } from "./options.ts";
 
 /** Which of a pretrained model's parameters learn, and how. */
 export interface Adapting {
@@ -66,4 +67,4 @@ export function adapt(model: PreTrainedModel, isNew: readonly string[], options:
 
 /** The rate that an adapter learns with where none is given; the weights themselves take less. */
 export const loraRate = (options: TaskOptions): { learningRate?: number } =>
-  options.lora === undefined ? {} : { learningRate: 3e-4 };
+  options.lora === undefined ? {} : ADAPTER_DEFAULTS;

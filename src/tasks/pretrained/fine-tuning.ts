@@ -22,27 +22,13 @@ import { TaskError } from "../error.ts";
 import type { ModelConfig } from "../folder.ts";
 import type { TaskOptions } from "../settings.ts";
 import { parseClassWeights, refuseClassOptions, weightOf } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Plan } from "../task.ts";
 import { type Adapting, adapt, loraRate } from "./adapting.ts";
+import { FINE_TUNING } from "./options.ts";
 
-/** Transformers' defaults for GLUE. */
-const RECIPE = {
-  numTrainEpochs: 3,
-  learningRate: 5e-5,
-  weightDecay: 0.01,
-  perDeviceTrainBatchSize: 32,
-  maxGradNorm: 1,
-};
-/** Transformers' defaults for language models (run_clm, run_mlm). */
-export const LM_RECIPE = {
-  numTrainEpochs: 3,
-  learningRate: 5e-5,
-  perDeviceTrainBatchSize: 8,
-  maxGradNorm: 1,
-};
 /** Tokens of a text, unless --max-length says otherwise. */
-export const MAX_LENGTH = 128;
+export const MAX_LENGTH = FINE_TUNING.defaults.maxLength;
 
 /** The longest text that model and tokenizer take, `wanted` at most. */
 export function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
@@ -151,7 +137,7 @@ export function planFineTuning<E extends { readonly inputIds: readonly number[] 
 ): Plan {
   const maxLength = lengthFor(autoModels.config(folder), tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
   return {
-    args: trainingArgs(options, { ...RECIPE, ...loraRate(options) }, metric),
+    args: trainingArgs(options, { ...recipeOf(FINE_TUNING.defaults), ...loraRate(options) }, metric),
     settings: { maxLength },
     begin(): Course {
       // Another set of labels needs a new head, even one of the same size.

@@ -1,17 +1,18 @@
+import { ARGUMENTS } from "../../train/arguments/table.ts";
 import type { GivenArguments } from "../../train/index.ts";
+import { TASK_DEFAULTS } from "../options/training.ts";
 import type { TaskOptions } from "../settings.ts";
-
-/** Settings of every task for which neither a preset nor the user says something else. */
-const DEFAULTS = {
-  perDeviceTrainBatchSize: 32,
-  learningRate: 1e-3,
-  momentum: 0.9,
-  maxGradNorm: 0,
-  loadBestModelAtEnd: true,
-} satisfies GivenArguments;
 
 /** Metrics of tasks that are better the lower they are, besides losses. */
 const LOWER = new Set(["perplexity", "tokenPerplexity", "bitsPerCharacter", "rmse", "mae"]);
+
+/** What of a model's defaults is about its training; smoothing is an option of the task. */
+export function recipeOf<D extends object>(
+  defaults: D,
+): Omit<Pick<D, keyof D & keyof GivenArguments>, "labelSmoothingFactor"> {
+  const own = Object.entries(defaults).filter(([name]) => name in ARGUMENTS && name !== "labelSmoothingFactor");
+  return Object.fromEntries(own) as never;
+}
 
 /** What the user set for training; the smoothing of labels is the task's own. */
 export function givenArgs({ args = {} }: Pick<TaskOptions, "args">): GivenArguments {
@@ -31,11 +32,11 @@ export function trainingArgs<R extends GivenArguments>(
   options: TaskOptions,
   recipe: R,
   metric: string,
-): typeof DEFAULTS & R & GivenArguments {
+): typeof TASK_DEFAULTS & R & GivenArguments {
   const given = givenArgs(options);
   const metricForBestModel = given.metricForBestModel ?? metric;
   const lower = LOWER.has(metricForBestModel.replace(/^eval_/, "")) ? { greaterIsBetter: false } : {};
-  const all = { ...DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
+  const all = { ...TASK_DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
   // What belongs to a recipe's own optimizer or schedule goes with it.
   if ((all.optim ?? "adamw") !== "sgd" && given.momentum === undefined) all.momentum = 0;
   if (all.lrSchedulerType !== recipe.lrSchedulerType && given.lrSchedulerKwargs === undefined)

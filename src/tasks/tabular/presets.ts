@@ -3,33 +3,34 @@ import { ArrayDataset, DataError, TabularEncoder } from "../../data/index.ts";
 import { Mlp } from "../../models/index.ts";
 import { type Module, Perceptron } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
+import type { GivenArguments } from "../../train/index.ts";
 import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
 import { checkPredictFile } from "../predict-options.ts";
 import { type Found, type Lessons, type Reader, readToPredict } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { collectLabels } from "../shared/classes.ts";
-import { trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import type { Row, TableAbout } from "./data.ts";
+import { OF_CLASSES } from "./options.ts";
 import { checkRule, learnPerceptron, Sides } from "./perceptron.ts";
 import { type Batch, Classes, type Encoded, Numbers, type Target } from "./targets.ts";
 
 export type TableKind = "classes" | "numbers";
 
-const RECIPES = {
-  mlp: { numTrainEpochs: 40, learningRate: 3e-3, weightDecay: 0.01, perDeviceTrainBatchSize: 128 },
-  linear: { numTrainEpochs: 40, learningRate: 1e-2, perDeviceTrainBatchSize: 128 },
-};
-
 /** What config.json says of a preset's shape. */
 const shapeOf = (preset: string, options: TaskOptions): Record<string, unknown> =>
   preset === "mlp"
     ? {
-        hidden_size: options.hiddenSize ?? 128,
-        num_hidden_layers: options.layers ?? 2,
-        dropout: options.dropout ?? 0,
+        hidden_size: options.hiddenSize ?? OF_CLASSES.mlp.defaults.hiddenSize,
+        num_hidden_layers: options.layers ?? OF_CLASSES.mlp.defaults.layers,
+        dropout: options.dropout ?? OF_CLASSES.mlp.defaults.dropout,
       }
     : {};
+
+/** Both kinds of tables have the same recipes. */
+const recipeFor = (preset: string): Args => recipeOf(OF_CLASSES[preset as keyof typeof OF_CLASSES].defaults);
+type Args = GivenArguments & { numTrainEpochs: number };
 
 const buildModel = (config: ModelConfig, { outputs }: Target): Module =>
   config.model_type === "perceptron"
@@ -98,7 +99,7 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
     ...shapeOf(preset, options),
     ...target.config,
   };
-  const args = trainingArgs(options, preset === "mlp" ? RECIPES.mlp : RECIPES.linear, target.metric);
+  const args = trainingArgs(options, recipeFor(preset), target.metric);
   const begin = (): Course => {
     const model = buildModel(config, target);
     const evaluate = heldSet.length > 0 ? () => target.score(model, heldSet) : undefined;

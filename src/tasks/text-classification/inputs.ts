@@ -4,6 +4,7 @@ import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { BagOfWordsVectorizer, type SparseVector, Tokenizer, trainTokenizer } from "../../text/index.ts";
 import { readJson } from "../folder.ts";
+import { VOCABULARY } from "./options.ts";
 
 /** How texts become what a model takes; learned from the training texts and saved with the model. */
 export interface TextInputs<E = unknown> {
@@ -24,7 +25,7 @@ export class VectorInputs implements TextInputs<SparseVector> {
   private constructor(vectorizer: BagOfWordsVectorizer) {
     this.#vectorizer = vectorizer;
   }
-  static fit(texts: readonly string[], maxFeatures = 200_000): VectorInputs {
+  static fit(texts: readonly string[], maxFeatures: number = VOCABULARY.counted): VectorInputs {
     // Larger data can spare the words that occur only once.
     const vectorizer = new BagOfWordsVectorizer({ minCount: texts.length < 10_000 ? 1 : 2, maxFeatures });
     vectorizer.fit(texts);
@@ -67,8 +68,8 @@ export class SequenceInputs implements TextInputs<Int32Array> {
     { vocabSize, words = false }: { vocabSize?: number; words?: boolean } = {},
   ): Promise<SequenceInputs> {
     const tokenizer = words
-      ? await trainTokenizer("word", texts, { vocabSize: vocabSize ?? 50_000, lowercase: true })
-      : await trainTokenizer("wordpiece", texts, { vocabSize: vocabSize ?? 20_000 });
+      ? await trainTokenizer("word", texts, { vocabSize: vocabSize ?? VOCABULARY.words, lowercase: true })
+      : await trainTokenizer("wordpiece", texts, { vocabSize: vocabSize ?? VOCABULARY.tokens });
     return new SequenceInputs(tokenizer, maxLength);
   }
   static load(folder: string, maxLength: number): SequenceInputs {

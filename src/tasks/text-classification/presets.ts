@@ -26,14 +26,14 @@ import {
   topClasses,
   weightOf,
 } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { readVectors, type WordVectors, widthOf } from "../shared/word-vectors.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { readTexts, type TextsAbout } from "./data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./inputs.ts";
+import { PRESETS } from "./options.ts";
 
-export const PRESETS = ["mlp", "bag-of-words", ...RNN_CELLS, "transformer"] as const;
-type Preset = (typeof PRESETS)[number];
+type Preset = keyof typeof PRESETS;
 const cellOf = (type: unknown) => RNN_CELLS.find((cell) => cell === type);
 
 interface Encoded {
@@ -53,7 +53,7 @@ function buildModel(config: ModelConfig): Module {
   if (modelType !== undefined) return new RnnForSequenceClassification({ modelType, ...sizes });
   if (config.model_type === "transformer") return new TransformerForSequenceClassification(sizes);
   if (config.model_type === "mlp") return new MlpForSequenceClassification(sizes);
-  throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
+  throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${Object.keys(PRESETS).join(", ")}.`);
 }
 
 async function score(model: Module, inputs: TextInputs, data: readonly Encoded[], classes: number) {
@@ -80,42 +80,36 @@ function encodeAll(
 
 /** How a preset reads texts: those that read in order take tokens, the others counts of words. */
 async function inputsFor(options: ModelOptions, texts: readonly string[], inOrder: boolean): Promise<TextInputs> {
-  const { vocabSize, embeddings, model } = options;
+  const { vocabSize, embeddings } = options;
   if (inOrder) return SequenceInputs.fit(texts, maxLengthOf(options), { vocabSize, words: embeddings !== undefined });
-  if (model === "bag-of-words" && embeddings !== undefined) {
-    throw new TaskError(
-      "bag-of-words has no embedding that word vectors could initialise",
-      "Take mlp, lstm or another.",
-    );
-  }
   return VectorInputs.fit(texts, vocabSize);
 }
-const maxLengthOf = ({ maxLength = 256 }: TaskOptions) => maxLength;
+const maxLengthOf = ({ maxLength = PRESETS.lstm.defaults.maxLength }: TaskOptions) => maxLength;
 
 /** What config.json says of a preset's shape. */
 function shapeOf(preset: Preset, options: TaskOptions, vectors: WordVectors | undefined): Record<string, unknown> {
-  const { kind, ...shape } = SHAPES[preset];
-  if (kind === "linear") return {};
-  const common = { num_hidden_layers: options.layers ?? shape.layers, dropout: options.dropout ?? shape.dropout };
-  if (kind === "attention") {
-    const width = widthOf(options, vectors, shape.hidden);
+  if (preset === "bag-of-words") return {};
+  const { defaults } = PRESETS[preset];
+  const common = { num_hidden_layers: options.layers ?? defaults.layers, dropout: options.dropout ?? defaults.dropout };
+  if ("embeddingSize" in defaults) {
     return {
-      hidden_size: width,
-      num_attention_heads: options.heads ?? [4, 2, 1].find((heads) => width % heads === 0),
-      intermediate_size: options.intermediateSize ?? 4 * width,
+      embedding_size: vectors?.size ?? options.embeddingSize ?? defaults.embeddingSize,
+      hidden_size: options.hiddenSize ?? defaults.hiddenSize,
       ...common,
     };
   }
+  const width = widthOf(options, vectors, defaults.hiddenSize);
   return {
-    embedding_size: vectors?.size ?? options.embeddingSize ?? shape.embedding,
-    hidden_size: options.hiddenSize ?? shape.hidden,
+    hidden_size: width,
+    num_attention_heads: options.heads ?? [4, 2, 1].find((heads) => width % heads === 0),
+    intermediate_size: options.intermediateSize ?? 4 * width,
     ...common,
   };
 }
 
 /** Settings of a run: the recipe's, batches and epochs for so many examples. */
 function argsFor(preset: Preset, options: TaskOptions, examples: number) {
-  const recipe = RECIPES[preset];
+  const recipe = recipeOf(PRESETS[preset].defaults);
   const inOrder = isInOrder(preset);
   const batch = options.args?.perDeviceTrainBatchSize ?? (inOrder ? batchFor(examples) : 32);
   const perEpoch = Math.ceil(examples / batch);
@@ -142,7 +136,7 @@ export async function plan(options: ModelOptions, data: Lessons<TextExample, Tex
   const heldSet = encodeAll(inputs, validation.examples, names, options.validation ?? options.data);
   const config: ModelConfig = {
     model_type: preset,
-    architectures: [ARCHITECTURES[SHAPES[preset].kind]],
+    architectures: [ARCHITECTURES[preset]],
     vocab_size: inputs.size,
     ...labelMaps(names),
     ...shapeOf(preset, options, vectors),
@@ -172,25 +166,15 @@ export async function plan(options: ModelOptions, data: Lessons<TextExample, Tex
   return { args: argsFor(preset, options, trainSet.length), begin };
 }
 
-const ARCHITECTURES = {
-  vector: "MlpForSequenceClassification",
-  linear: "BagOfWordsForSequenceClassification",
-  recurrent: "RnnForSequenceClassification",
-  attention: "TransformerForSequenceClassification",
+const ARCHITECTURES: Readonly<Record<Preset, string>> = {
+  mlp: "MlpForSequenceClassification",
+  "bag-of-words": "BagOfWordsForSequenceClassification",
+  rnn: "RnnForSequenceClassification",
+  gru: "RnnForSequenceClassification",
+  lstm: "RnnForSequenceClassification",
+  transformer: "TransformerForSequenceClassification",
 };
-type Kind = keyof typeof ARCHITECTURES;
-
-/** Sizes for which nothing else is said. */
-const RECURRENT = { kind: "recurrent", embedding: 256, hidden: 128, layers: 1, dropout: 0.5 } as const;
-const SHAPES: Record<Preset, { kind: Kind; embedding: number; hidden: number; layers: number; dropout: number }> = {
-  mlp: { kind: "vector", embedding: 64, hidden: 64, layers: 1, dropout: 0.5 },
-  "bag-of-words": { kind: "linear", embedding: 0, hidden: 0, layers: 0, dropout: 0 },
-  rnn: RECURRENT,
-  gru: RECURRENT,
-  lstm: RECURRENT,
-  transformer: { kind: "attention", embedding: 128, hidden: 128, layers: 2, dropout: 0.2 },
-};
-const isInOrder = (preset: Preset) => ["recurrent", "attention"].includes(SHAPES[preset].kind);
+const isInOrder = (preset: Preset) => "maxLength" in PRESETS[preset].defaults;
 
 /** Small data is passed over until so many steps are done (40 epochs at most). */
 const MIN_STEPS = 500;
@@ -200,21 +184,6 @@ const ENOUGH_EXAMPLES = 150_000;
 
 /** Large data is read in larger batches: 32 examples, from 32,000 on 64, from 64,000 on 128. */
 const batchFor = (examples: number): number => (examples < 32_000 ? 32 : examples < 64_000 ? 64 : 128);
-
-/** One recipe for each preset, whatever the data. */
-const RECIPES = {
-  mlp: { numTrainEpochs: 6, learningRate: 2e-3, weightDecay: 0.01 },
-  rnn: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
-  gru: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
-  lstm: { numTrainEpochs: 5, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 },
-  transformer: {
-    numTrainEpochs: 5,
-    learningRate: 5e-4,
-    weightDecay: 0.01,
-    maxGradNorm: 1,
-  },
-  "bag-of-words": { numTrainEpochs: 8, learningRate: 0.03, weightDecay: 0.01 },
-};
 
 /** Opens a model that was made here. */
 export function openPreset(folder: string, config: ModelConfig): Opened<TextExample, TextsAbout> {

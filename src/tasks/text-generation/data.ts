@@ -4,7 +4,7 @@ import { namesModel } from "../folder.ts";
 import type { How, Reader } from "../reading.ts";
 import { areBlank, cutEnd, readPartLines } from "../shared/texts.ts";
 import { type ChatExample, readChats } from "./chats.ts";
-import { PRESETS } from "./recipes.ts";
+import { PRESETS } from "./options.ts";
 
 /** A line of text, or a conversation. */
 export type Sample = string | ChatExample;
@@ -32,7 +32,8 @@ export const languageReader: Reader<Sample, LanguageAbout> = {
     const source = await fetchSource(name, "rows", downloads(options));
     const files = Object.values(source.parts).flat();
     const words = /(^|[/\\:])(ptb|wikitext)/i.test(name) || files.some((file) => WORD_CORPORA.test(file));
-    const preset = "model" in options && options.model !== undefined && !namesModel(options.model, PRESETS);
+    const preset =
+      "model" in options && options.model !== undefined && !namesModel(options.model, Object.keys(PRESETS));
     const reads =
       (part: Part) =>
       async ({ like }: How<LanguageAbout>): Promise<{ examples: Sample[]; about: LanguageAbout }> => {

@@ -3,7 +3,7 @@ import { TaskError } from "../error.ts";
 import { type ModelConfig, sizesOf } from "../folder.ts";
 import type { TaskOptions } from "../settings.ts";
 import { type WordVectors, widthOf } from "../shared/word-vectors.ts";
-import { PRESETS, type Preset, type Recipe } from "./recipes.ts";
+import { PRESETS, type Preset, type Recipe } from "./options.ts";
 
 export type Model = RnnForCausalLM | GPT2LMHeadModel;
 
@@ -13,7 +13,7 @@ export function buildModel(config: ModelConfig): Model {
   }
   const modelType = RNN_CELLS.find((cell) => cell === config.model_type);
   if (modelType === undefined) {
-    throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${PRESETS.join(", ")}.`);
+    throw new TaskError(`unknown model type ${config.model_type}`, `Known: ${Object.keys(PRESETS).join(", ")}.`);
   }
   const { vocabSize, embeddingSize, hiddenSize, numHiddenLayers, dropout } = sizesOf(config);
   return new RnnForCausalLM({
@@ -33,13 +33,14 @@ export function buildModel(config: ModelConfig): Model {
 }
 
 /** The AWD-LSTM's dropouts, by the names that its authors' code gives them. */
-function dropouts({ regularization: r }: Recipe, o: TaskOptions): Record<string, number> {
-  if (r === undefined) return {};
+function dropouts(preset: Preset, o: TaskOptions): Record<string, number> {
+  if (preset !== "awd-lstm") return {};
+  const { defaults: d } = PRESETS[preset];
   return {
-    dropouti: o.inputDropout ?? r.inputDropout,
-    dropouth: o.hiddenDropout ?? r.hiddenDropout,
-    dropoute: o.embeddingDropout ?? r.embeddingDropout,
-    wdrop: o.weightDropout ?? r.weightDropout,
+    dropouti: o.inputDropout ?? d.inputDropout,
+    dropouth: o.hiddenDropout ?? d.hiddenDropout,
+    dropoute: o.embeddingDropout ?? d.embeddingDropout,
+    wdrop: o.weightDropout ?? d.weightDropout,
   };
 }
 
@@ -56,11 +57,11 @@ export interface Shape {
 /** What config.json says of a preset. */
 export function configOf(preset: Preset, options: TaskOptions, shape: Shape): ModelConfig {
   const { recipe, vocabSize, start, block, vectors } = shape;
-  const tied = options.tieWeights ?? recipe.tied ?? false;
+  const tied = options.tieWeights ?? recipe.tieWeights ?? false;
   const layers = options.layers ?? recipe.layers;
   const dropout = options.dropout ?? recipe.dropout;
   if (preset === "gpt") {
-    const width = widthOf(options, vectors, recipe.hidden);
+    const width = widthOf(options, vectors, recipe.hiddenSize);
     return {
       model_type: "gpt2",
       architectures: ["GPT2LMHeadModel"],
@@ -81,16 +82,16 @@ export function configOf(preset: Preset, options: TaskOptions, shape: Shape): Mo
     };
   }
   // A shared table is as wide as the layer that it reads from.
-  const hidden = tied ? widthOf(options, vectors, recipe.hidden) : (options.hiddenSize ?? recipe.hidden);
+  const hidden = tied ? widthOf(options, vectors, recipe.hiddenSize) : (options.hiddenSize ?? recipe.hiddenSize);
   return {
     model_type: preset === "awd-lstm" ? "lstm" : preset,
     architectures: ["RnnForCausalLM"],
     vocab_size: vocabSize,
-    embedding_size: vectors?.size ?? options.embeddingSize ?? (tied ? hidden : recipe.embedding),
+    embedding_size: vectors?.size ?? options.embeddingSize ?? (tied ? hidden : recipe.embeddingSize),
     hidden_size: hidden,
     num_hidden_layers: layers,
     dropout,
-    ...dropouts(recipe, options),
+    ...dropouts(preset, options),
     tie_word_embeddings: tied,
     block_size: block,
   };

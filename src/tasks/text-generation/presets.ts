@@ -8,16 +8,16 @@ import { TaskError } from "../error.ts";
 import { type ModelConfig, withWeights } from "../folder.ts";
 import type { Lessons } from "../reading.ts";
 import { refuseClassOptions } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { areBlank, readInputs, readPartLines } from "../shared/texts.ts";
 import { readVectors } from "../shared/word-vectors.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { CarriedState } from "./carried-state.ts";
 import { type LanguageAbout, linesOf, type Sample } from "./data.ts";
 import { buildModel, configOf, type Model, tableOf } from "./models.ts";
-import { type Preset, type Recipe, recipeOf } from "./recipes.ts";
+import { defaultsOf, type Preset, type Recipe, VOCABULARY } from "./options.ts";
 import { scoreStream, unitsOf } from "./scoring.ts";
-import { encodeStream, MOST_WORDS, makeTokenizer, startToken } from "./tokens.ts";
+import { encodeStream, makeTokenizer, startToken } from "./tokens.ts";
 import { BlockWindows, type StreamBatch, StreamWindows } from "./windows.ts";
 import { writing } from "./writing.ts";
 
@@ -28,7 +28,7 @@ const VALIDATION_STREAMS = 16;
 async function tokenizerFor(options: ModelOptions, lines: readonly string[], words: boolean) {
   const kind = options.tokenizer ?? (words ? "word" : "character");
   const tokenizer = await makeTokenizer(kind, lines, options.vocabSize);
-  if (tokenizer.kind === "word" && tokenizer.vocabSize === (options.vocabSize ?? MOST_WORDS)) {
+  if (tokenizer.kind === "word" && tokenizer.vocabSize === (options.vocabSize ?? VOCABULARY.word)) {
     options.say?.(
       `only the ${tokenizer.vocabSize.toLocaleString("en-US")} most frequent words are known: perplexity cannot be held against that of a full vocabulary (--vocab-size)`,
     );
@@ -36,15 +36,20 @@ async function tokenizerFor(options: ModelOptions, lines: readonly string[], wor
   return { kind, tokenizer };
 }
 
+/** The recipe's settings; batches and epochs are among them. */
+const counted = (recipe: Recipe) => {
+  const { numTrainEpochs, perDeviceTrainBatchSize } = recipe;
+  return { ...recipeOf(recipe), numTrainEpochs, perDeviceTrainBatchSize };
+};
+
 /** Settings of a run, with no more side by side in a step than `tokens` have blocks. */
 function argsFor(recipe: Recipe, options: ModelOptions, tokens: number, block: number) {
-  const args = trainingArgs(options, recipe.args, "loss");
+  const args = trainingArgs(options, counted(recipe), "loss");
   // A rate is meant for its optimizer.
   const { optim, learningRate } = options.args ?? {};
-  const meant = recipe.args.optim ?? DEFAULTS.optim;
+  const meant = recipe.optim ?? DEFAULTS.optim;
   if (optim !== undefined && optim !== meant && learningRate === undefined)
     args.learningRate = optim === "sgd" ? 1 : 1e-3;
-  if (block < 1) throw new TaskError(`--block-size ${block}: expected at least 1`);
   const most = Math.floor(tokens / block);
   const accumulate = Math.max(1, Math.min(args.gradientAccumulationSteps ?? 1, most));
   // Blocks come in any number; streams lie side by side, as many in every batch of a step.
@@ -72,8 +77,8 @@ export async function plan(options: ModelOptions, data: Lessons<Sample, Language
   const [ids, held] = [lines, heldLines].map((list) => encodeStream(tokenizer, list));
   const gpt = preset === "gpt";
   const characters = tokenizer.kind === "character";
-  const recipe = recipeOf(preset, characters);
-  const block = options.blockSize ?? recipe.block;
+  const { defaults: recipe, steps } = defaultsOf(preset, characters);
+  const block = options.blockSize ?? recipe.blockSize;
   const args = argsFor(recipe, options, ids.length, block);
   options.say?.(
     `${tokenizer.kind} tokenizer, ${tokenizer.vocabSize} tokens; ${ids.length.toLocaleString("en-US")} tokens to train on, ${held.length.toLocaleString("en-US")} to validate`,
@@ -92,7 +97,7 @@ export async function plan(options: ModelOptions, data: Lessons<Sample, Language
     : new StreamWindows(ids, { streams, block, start });
   if (options.args?.numTrainEpochs === undefined) {
     const perEpoch = Math.ceil(windows.length / streams);
-    args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(40, Math.ceil(recipe.steps / perEpoch)));
+    args.numTrainEpochs = Math.max(recipe.numTrainEpochs, Math.min(40, Math.ceil(steps / perEpoch)));
   }
   const units = unitsOf(heldLines);
   const measure = { streams: Math.min(VALIDATION_STREAMS, held.length), block, start, characters };

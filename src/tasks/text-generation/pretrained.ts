@@ -5,21 +5,21 @@ import { AutoTokenizer, type PreTrainedTokenizer } from "../../text/index.ts";
 import { DEFAULTS } from "../../train/index.ts";
 import { settingsOf } from "../folder.ts";
 import { loraRate } from "../pretrained/adapting.ts";
-import { LM_RECIPE, modelFor, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
+import { modelFor, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
 import type { Lessons } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { refuseClassOptions } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { readInputs, readPartLines } from "../shared/texts.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { type ChatBatch, type ChatTokens, encodeChats } from "./chats.ts";
 import { chatsOf, type LanguageAbout, linesOf, type Sample } from "./data.ts";
+import { PRETRAINED } from "./options.ts";
 import { encodeText, Tuned } from "./tuned.ts";
 import { BlockWindows, type StreamBatch } from "./windows.ts";
 import { writing } from "./writing.ts";
 
 /** Tokens that a step sees of a text, unless --block-size says otherwise. */
-const BLOCK = 256;
 
 /** Tokens of a block, no more than the model of a folder has positions. */
 function blockFor(folder: string, wanted: number): number {
@@ -84,11 +84,11 @@ function plainText(
 export async function tune(options: ModelOptions, data: Lessons<Sample, LanguageAbout>, folder: string): Promise<Plan> {
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   refuseClassOptions("text-generation", options, false);
-  const block = blockFor(folder, options.blockSize ?? options.maxLength ?? BLOCK);
+  const block = blockFor(folder, options.blockSize ?? options.maxLength ?? PRETRAINED.defaults.blockSize);
   const read = data.train.about.kind === "conversations" ? conversations : plainText;
   const lessonsOf = read(tokenizer, data, options, block);
   return {
-    args: trainingArgs(options, { ...LM_RECIPE, ...loraRate(options) }, "loss"),
+    args: trainingArgs(options, { ...recipeOf(PRETRAINED.defaults), ...loraRate(options) }, "loss"),
     settings: { blockSize: block },
     begin(): Course {
       const { model, adapting } = openToTune(folder, "causalLm", options);

@@ -1,31 +1,29 @@
 import { Tokenizer, type TokenizerKind, trainTokenizer } from "../../text/index.ts";
 import { joined } from "../shared/texts.ts";
+import { VOCABULARY } from "./options.ts";
 
 /** The end of a line as a token, in vocabularies of words. */
 const EOS = "<eos>";
-
-/** Words that are kept unless another number is asked for. */
-export const MOST_WORDS = 50_000;
 
 /** A tokenizer for a language model of these lines: trained, or read from a folder. */
 export async function makeTokenizer(kind: string, lines: readonly string[], vocabSize?: number): Promise<Tokenizer> {
   switch (kind) {
     case "character":
       return trainTokenizer("character", withEnds(lines), {
-        vocabSize: vocabSize ?? 10_000,
+        vocabSize: vocabSize ?? VOCABULARY.character,
         specialTokens: ["<unk>", EOS],
       });
     case "word":
       // The literature's corpora are cut into words already; their <unk> is ours.
       return trainTokenizer("word", lines, {
-        vocabSize: vocabSize ?? MOST_WORDS,
+        vocabSize: vocabSize ?? VOCABULARY.word,
         specialTokens: ["<unk>", EOS],
         splitPunctuation: false,
       });
     case "bpe":
     case "unigram":
     case "wordpiece":
-      return trainTokenizer(kind as TokenizerKind, withEnds(lines), { vocabSize: vocabSize ?? 8_000 });
+      return trainTokenizer(kind as TokenizerKind, withEnds(lines), { vocabSize: vocabSize ?? VOCABULARY.pieces });
     default:
       return Tokenizer.fromFile(kind);
   }

@@ -43,7 +43,7 @@ export class TaggerInputs {
   static async fit(
     sentences: readonly (readonly string[])[],
     featureBuckets: number,
-    vocabSize = 50_000,
+    vocabSize: number,
   ): Promise<TaggerInputs> {
     const specialTokens = ["<pad>", "<unk>"];
     const options = { vocabSize, lowercase: true, splitPunctuation: false, specialTokens };

@@ -8,7 +8,7 @@ import { TaskError } from "../error.ts";
 import { labelsOf, type ModelConfig, settingsOf, withWeights } from "../folder.ts";
 import type { Lessons } from "../reading.ts";
 import { parseClassWeights, weightOf } from "../shared/classes.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { readVectors } from "../shared/word-vectors.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import { type Sentence, type TagsAbout, tagIds, tagsOf } from "./data.ts";
@@ -92,14 +92,14 @@ async function tagAll(
 /** A model that is made here, and words of the training sentences. */
 export async function plan(options: ModelOptions, data: Lessons<Sentence, TagsAbout>): Promise<Plan> {
   const preset = presetOf(options.model);
-  const maxLength = options.maxLength ?? 256;
-  if (maxLength < 1) throw new TaskError(`--max-length ${maxLength}: expected at least 1`);
+  const { defaults } = preset;
+  const maxLength = options.maxLength ?? defaults.maxLength;
   const [train, validation] = [data.train.examples, data.validation.examples];
   const { names, entities } = tagsOf(data, options);
   const inputs = await TaggerInputs.fit(
     train.map((s) => s.tokens),
     FEATURE_BUCKETS,
-    options.vocabSize,
+    options.vocabSize ?? defaults.vocabSize,
   );
   const vectors = await readVectors(options, inputs.vocabulary);
   const trainIds = tagIds(train, names);
@@ -115,7 +115,7 @@ export async function plan(options: ModelOptions, data: Lessons<Sentence, TagsAb
     max_length: maxLength,
     ...preset.shape({ ...options, embeddingSize: vectors?.size ?? options.embeddingSize }),
   };
-  const { recipe } = preset;
+  const recipe = recipeOf(defaults);
   const batch = options.args?.perDeviceTrainBatchSize ?? recipe.perDeviceTrainBatchSize;
   const enough = Math.ceil(MIN_STEPS / Math.ceil(pieces.length / batch));
   const numTrainEpochs = Math.max(recipe.numTrainEpochs, Math.min(40, enough));

@@ -8,74 +8,26 @@ import type { PreTrainedTokenizer } from "../../text/index.ts";
 import type { GivenArguments } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { TaskOptions } from "../settings.ts";
-import { givenArgs } from "../shared/recipes.ts";
+import { givenArgs, recipeOf } from "../shared/recipes.ts";
+import { PRESETS } from "./options.ts";
 import type { LearnedTranslator } from "./translator.ts";
 
-export type Args = GivenArguments & { numTrainEpochs: number; perDeviceTrainBatchSize: number };
+export type Preset = keyof typeof PRESETS;
 
-interface Recipe {
-  hidden: number;
-  layers: number;
-  dropout: number;
-  labelSmoothing: number;
-  /** Epochs are added until there are so many steps, up to 60. */
-  steps: number;
-  args: Args;
-}
-
-/** Sizes and settings for which nothing else is said: for tens of thousands of sentences on two cores. */
-export const RECIPES = {
-  /** Bahdanau et al. (2015) with Luong et al.'s order (2015). */
-  "lstm-attention": {
-    hidden: 256,
-    layers: 1,
-    dropout: 0.3,
-    labelSmoothing: 0.1,
-    steps: 3000,
-    args: {
-      numTrainEpochs: 8,
-      perDeviceTrainBatchSize: 64,
-      learningRate: 2e-3,
-      lrSchedulerType: "linear",
-      maxGradNorm: 1,
-      emaDecay: 0.998,
-      groupByLength: true,
-    },
-  },
-  /** Vaswani et al. (2017), small. */
-  transformer: {
-    hidden: 256,
-    layers: 3,
-    dropout: 0.1,
-    labelSmoothing: 0.1,
-    steps: 2500,
-    args: {
-      numTrainEpochs: 8,
-      perDeviceTrainBatchSize: 128,
-      learningRate: 1e-3,
-      warmupSteps: 200,
-      lrSchedulerType: "inverse_sqrt",
-      adamBeta2: 0.98,
-      maxGradNorm: 1,
-      emaDecay: 0.998,
-      groupByLength: true,
-    },
-  },
-} satisfies Record<string, Recipe>;
-
-export type Preset = keyof typeof RECIPES;
-export const PRESETS = Object.keys(RECIPES) as readonly Preset[];
+/** Epochs are added until there are so many steps, up to 60. */
+const STEPS: Readonly<Record<Preset, number>> = { "lstm-attention": 3000, transformer: 2500 };
 
 /** Settings of training, epochs counted for so many pairs. */
-export function argsFor(preset: Preset, options: TaskOptions, pairs: number): Args {
-  const recipe: Recipe = RECIPES[preset];
-  const args: Args = { ...recipe.args, ...givenArgs(options) };
+export function argsFor(preset: Preset, options: TaskOptions, pairs: number) {
+  const recipe: GivenArguments & Counted = recipeOf(PRESETS[preset].defaults);
+  const args = { ...recipe, ...givenArgs(options) } as GivenArguments & Counted;
   if (options.args?.numTrainEpochs === undefined) {
     const perEpoch = Math.ceil(pairs / args.perDeviceTrainBatchSize);
-    args.numTrainEpochs = Math.max(recipe.args.numTrainEpochs, Math.min(60, Math.ceil(recipe.steps / perEpoch)));
+    args.numTrainEpochs = Math.max(recipe.numTrainEpochs, Math.min(60, Math.ceil(STEPS[preset] / perEpoch)));
   }
   return args;
 }
+type Counted = { numTrainEpochs: number; perDeviceTrainBatchSize: number };
 
 /**
  * A model that has learned nothing yet.
@@ -89,16 +41,16 @@ export function freshModel(
 ): LearnedTranslator {
   if (padTokenId === undefined || eosTokenId === undefined)
     throw new TaskError(`--tokenizer ${options.tokenizer}: it has no padding or no end of text`);
-  const recipe = RECIPES[preset];
-  const [hidden, layers] = [options.hiddenSize ?? recipe.hidden, options.layers ?? recipe.layers];
-  const dropout = options.dropout ?? recipe.dropout;
+  const { defaults } = PRESETS[preset];
+  const [hidden, layers] = [options.hiddenSize ?? defaults.hiddenSize, options.layers ?? defaults.layers];
+  const dropout = options.dropout ?? defaults.dropout;
   const tokens = {
     vocab_size: vocabSize,
     ...{ pad_token_id: padTokenId, decoder_start_token_id: padTokenId, bad_words_ids: [[padTokenId]] },
     ...{ eos_token_id: eosTokenId, forced_eos_token_id: eosTokenId },
   };
   if (preset === "lstm-attention") {
-    const embedding_size = options.embeddingSize ?? 256;
+    const embedding_size = options.embeddingSize ?? PRESETS[preset].defaults.embeddingSize;
     const shape = { embedding_size, hidden_size: hidden, num_hidden_layers: layers, dropout };
     return new LstmAttentionForConditionalGeneration(lstmAttentionConfig.parse({ ...tokens, ...shape }));
   }

@@ -1,12 +1,12 @@
 import type { SentencePair } from "../../data/index.ts";
 import { GenerationConfig, type MarianConfig, type PreTrainedModel } from "../../models/index.ts";
-import { TaskError } from "../error.ts";
-import { MAX_LENGTH, savedAs } from "../pretrained/fine-tuning.ts";
+import { savedAs } from "../pretrained/fine-tuning.ts";
 import type { Lessons } from "../reading.ts";
 import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, ModelOptions, Plan } from "../task.ts";
 import { type PairsAbout, sayPairs } from "./data.ts";
-import { argsFor, freshModel, PRESETS, RECIPES } from "./models.ts";
+import { argsFor, freshModel, type Preset } from "./models.ts";
+import { PRESETS } from "./options.ts";
 import { makePairTokenizer } from "./tokenizer.ts";
 import { lessonsOf, Translator } from "./translator.ts";
 
@@ -22,16 +22,19 @@ function writingFor({ config }: PreTrainedModel): GenerationConfig {
 
 /** A model that is made here, and a tokenizer of its own. */
 export async function plan(options: ModelOptions, data: Lessons<SentencePair, PairsAbout>): Promise<Plan> {
-  const preset = PRESETS.find((name) => name === options.model);
-  if (preset === undefined)
-    throw new TaskError(`translation has no preset ${options.model}`, `There are: ${PRESETS.join(", ")}.`);
+  const preset = options.model as Preset;
+  const { defaults } = PRESETS[preset];
   sayPairs(data, options);
   const { sourceLanguage, targetLanguage } = data.train.about;
   const { examples: pairs } = data.train;
   const texts = pairs.flatMap(({ source, target }) => [source, target]);
-  const tokenizer = await makePairTokenizer(options.tokenizer ?? "unigram", texts, options.vocabSize);
-  const maxLength = options.maxLength ?? MAX_LENGTH;
-  const labelSmoothing = smoothingOf(options) ?? RECIPES[preset].labelSmoothing;
+  const tokenizer = await makePairTokenizer(
+    options.tokenizer ?? defaults.tokenizer,
+    texts,
+    options.vocabSize ?? defaults.vocabSize,
+  );
+  const maxLength = options.maxLength ?? defaults.maxLength;
+  const labelSmoothing = smoothingOf(options) ?? defaults.labelSmoothingFactor;
   const settings = { sourceLanguage, targetLanguage, maxLength };
   return {
     args: trainingArgs(options, argsFor(preset, options, pairs.length), "bleu"),

@@ -3,15 +3,12 @@ import { autoModels } from "../../models/index.ts";
 import { AutoTokenizer } from "../../text/index.ts";
 import { loraRate } from "../pretrained/adapting.ts";
 import { lengthFor, MAX_LENGTH, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
+import { WRITER_TUNING } from "../pretrained/options.ts";
 import type { Lessons } from "../reading.ts";
-import { smoothingOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, ModelOptions, Plan } from "../task.ts";
 import { type PairsAbout, sayPairs } from "./data.ts";
-import type { Args } from "./models.ts";
 import { type LearnedTranslator, lessonsOf, Translator } from "./translator.ts";
-
-/** Transformers' defaults for translation (run_translation), with its scheduler. */
-const RECIPE: Args = { numTrainEpochs: 3, learningRate: 5e-5, perDeviceTrainBatchSize: 8, maxGradNorm: 1 };
 
 /** A checkpoint that goes on learning to translate. */
 export async function tune(
@@ -26,7 +23,7 @@ export async function tune(
   const labelSmoothing = smoothingOf(options) ?? 0;
   const settings = { sourceLanguage, targetLanguage, maxLength };
   return {
-    args: trainingArgs(options, { ...RECIPE, ...loraRate(options) }, "bleu"),
+    args: trainingArgs(options, { ...recipeOf(WRITER_TUNING.defaults), ...loraRate(options) }, "bleu"),
     settings,
     begin(): Course {
       const opened = openToTune(folder, "seq2seqLm", options);

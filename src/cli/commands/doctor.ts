@@ -1,9 +1,13 @@
 import { cpus, freemem, totalmem } from "node:os";
-import { backend, nativeProblem } from "../backend/index.ts";
-import { KernelBackend } from "../backend/kernels.ts";
-import { formatBytes } from "../nn/index.ts";
+import type { Command } from "commander";
+import { backend, nativeProblem } from "../../backend/index.ts";
+import { KernelBackend } from "../../backend/kernels.ts";
+import { formatBytes } from "../../nn/index.ts";
+import { addCommand, given } from "../command.ts";
+import { applyCommon } from "../common.ts";
+import { print } from "../print.ts";
 
-export interface DoctorReport {
+interface DoctorReport {
   node: string;
   platform: string;
   cpu: string;
@@ -24,7 +28,7 @@ const DOORS: Record<string, string> = {
 };
 
 /** What this machine offers, with measured limits, and what is missing. */
-export function examine(): DoctorReport {
+function examine(): DoctorReport {
   const b = backend();
   const problems: DoctorReport["problems"] = [];
   if (Number(process.versions.node.split(".")[0]) < 20) {
@@ -57,7 +61,7 @@ export function examine(): DoctorReport {
   };
 }
 
-export function describe(r: DoctorReport): string {
+function describe(r: DoctorReport): string {
   const lines = [
     ["Node", r.node],
     ["platform", `${r.platform}, ${r.cpu}`],
@@ -75,4 +79,18 @@ export function describe(r: DoctorReport): string {
   for (const { what, hint } of r.problems) lines.push(`\nmissing: ${what}\nhint: ${hint}`);
   if (r.problems.length === 0) lines.push("\nAll is well.");
   return lines.join("\n");
+}
+
+export function addDoctor(cli: Command): void {
+  const command = addCommand(cli, "doctor", {
+    description: "what this machine offers and what is missing",
+    table: {},
+    examples: ["shoshin doctor --json"],
+  });
+  command.action(() => {
+    const options = given(command, {});
+    applyCommon(options);
+    const report = examine();
+    print(options, report, () => describe(report));
+  });
 }
