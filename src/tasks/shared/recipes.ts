@@ -1,4 +1,4 @@
-import type { GivenArguments } from "../../train/index.ts";
+import { type GivenArguments, lowerIsBetter } from "../../train/index.ts";
 import type { TaskOptions } from "../settings.ts";
 
 /** Settings of every task for which neither a preset nor the user says something else. */
@@ -9,9 +9,6 @@ const DEFAULTS = {
   maxGradNorm: 0,
   loadBestModelAtEnd: true,
 } satisfies GivenArguments;
-
-/** Metrics of tasks that are better the lower they are, besides losses. */
-const LOWER = new Set(["perplexity", "tokenPerplexity", "bitsPerCharacter", "rmse", "mae"]);
 
 /** What the user set for training; the smoothing of labels is the task's own. */
 export function givenArgs({ args = {} }: Pick<TaskOptions, "args">): GivenArguments {
@@ -34,7 +31,9 @@ export function trainingArgs<R extends GivenArguments>(
 ): typeof DEFAULTS & R & GivenArguments {
   const given = givenArgs(options);
   const metricForBestModel = given.metricForBestModel ?? metric;
-  const lower = LOWER.has(metricForBestModel.replace(/^eval_/, "")) ? { greaterIsBetter: false } : {};
+  // The trainer itself knows it of losses only.
+  const lower =
+    lowerIsBetter(metricForBestModel) && !metricForBestModel.endsWith("loss") ? { greaterIsBetter: false } : {};
   const all = { ...DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
   // What belongs to a recipe's own optimizer or schedule goes with it.
   if ((all.optim ?? "adamw") !== "sgd" && given.momentum === undefined) all.momentum = 0;
