@@ -195,7 +195,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       if (folder === undefined) return;
       // A run cut short by early stopping must find, on resume, that it was.
       const state = {
-        ...{ ...run, finished: stop && !asked },
+        ...{ ...run, finished: stop && !asked, savesModel: parts.savesModel },
         ...{ fingerprint: JSON.stringify(about), instructionSet: backend().instructionSet },
       };
       isolation.within(() =>

@@ -20,45 +20,50 @@ const MAY_DIFFER = new Set([
 ]);
 const ARGUMENTS = new Set<string>(ARGUMENT_NAMES);
 
-const shown = (value: unknown): string =>
-  value === undefined ? "not given" : typeof value === "string" ? value || '""' : JSON.stringify(value);
+function shown(value: unknown): string {
+  if (value === undefined) return "not given";
+  const text = typeof value === "string" ? value || '""' : JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
 const say = (field: string, was: unknown, now: unknown): Difference => ({
   ...{ field, was, now },
   text: `${field} was ${shown(was)}, is now ${shown(now)}`,
 });
 
+/** Two lists of as many things, objects among them. */
+function bothLists(was: unknown, now: unknown): Record<string, unknown>[] | undefined {
+  if (!Array.isArray(was) || !Array.isArray(now) || was.length !== now.length) return undefined;
+  return was.some((each) => each !== null && typeof each === "object") ? [{ ...was }, { ...now }] : undefined;
+}
+
 /** Where two values differ, down to the fields of objects. */
 function* compare(field: string, was: unknown, now: unknown): Generator<Difference> {
   if (JSON.stringify(was) === JSON.stringify(now)) return;
-  if (isObject(was) && isObject(now)) {
-    for (const key of new Set([...Object.keys(was), ...Object.keys(now)]))
-      yield* compare(`${field}.${key}`, was[key], now[key]);
-  } else yield say(field, was, now);
+  const nested = isObject(was) && isObject(now) ? [was, now] : bothLists(was, now);
+  if (nested === undefined) yield say(field, was, now);
+  else {
+    const [a, b] = nested;
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
+      yield* compare(`${field}.${key}`, a[key], b[key]);
+  }
 }
 
-/** Texts that are JSON are compared by what they hold. */
-function* compareTexts(field: string, was: string, now: string): Generator<Difference> {
-  if (was === now) return;
-  let both: unknown[];
+/** Texts that are JSON are compared by what they hold: a model's configuration tells by its own names where it differs. */
+function compareTexts(field: string, was: string, now: string): Difference[] {
+  if (was === now) return [];
   try {
-    both = [JSON.parse(was), JSON.parse(now)];
+    const both = [JSON.parse(was), JSON.parse(now)];
+    return [...compare(field, both[0], both[1])].map((each) => {
+      const inside = each.field
+        .slice(field.length)
+        .replace(/^(\.\d+)+\./, "")
+        .replace(/^\./, "");
+      return say(/[a-z]/i.test(inside) ? inside : each.field, each.was, each.now);
+    });
   } catch {
-    yield say(field, was, now);
-    return;
+    // A text as any other.
   }
-  if (!both.every(Array.isArray)) {
-    yield* compare(field, both[0], both[1]);
-    return;
-  }
-  const [a, b] = both as unknown[][];
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    // A model's configuration comes as an object: its fields say what they are.
-    const name = isObject(a[i]) && isObject(b[i]) ? "" : `${field}[${i}]`;
-    for (const found of compare(name, a[i], b[i])) {
-      const plain = found.field.replace(/^\./, "");
-      yield say(plain, found.was, found.now);
-    }
-  }
+  return [say(field, was, now)];
 }
 
 function* compareSettings(record: RunRecord, about: RunAbout): Generator<Difference> {
@@ -145,9 +150,11 @@ export function differencesOf(record: RunRecord, about: RunAbout): Difference[] 
         text: `${CALLED[role] ?? `${role} data`}: there was ${was === undefined ? "none" : "some"}, now there is ${now === undefined ? "none" : "some"}`,
       });
   }
-  const [was, now] = [record.fingerprint, about.fingerprint];
-  // A run of an older version told its model and data in a text that is not made any more.
-  if (was !== undefined && now !== undefined) found.push(...compareTexts("fingerprint", was, now));
-  else if (record.version === VERSION && (was ?? "") !== (now ?? "")) found.push(say("fingerprint", was, now));
+  const { fingerprint: was } = record;
+  const { fingerprint: now } = about;
+  // What the caller's own text tells follows from settings and data where these have changed. Older versions told more in it.
+  if (found.length > 0) return found;
+  if (was !== undefined && now !== undefined) return [...compareTexts("fingerprint", was, now)];
+  if (record.version === VERSION && (was ?? "") !== (now ?? "")) return [say("fingerprint", was, now)];
   return found;
 }

@@ -1,5 +1,5 @@
 import { join, readFileSync } from "#platform";
-import { OptionError } from "../../backend/options.ts";
+import { checkOptions, type Known, OptionError } from "../../backend/options.ts";
 import {
   checkpointFiles,
   contentsOf,
@@ -56,9 +56,11 @@ export function aboutOfFingerprint(text: unknown): RunAbout {
   };
 }
 
+export const ABOUT_RUN: Known<RunAbout> = { task: true, model: true, settings: true, data: true, fingerprint: true };
 /** What a run is made of, by whatever was given. Throws OptionError. */
 export function aboutFrom(about: RunAbout | string): RunAbout {
   if (typeof about === "string") return aboutOfFingerprint(about);
+  checkOptions("a run's about", about, ABOUT_RUN);
   if (isObject(about) && isObject(about.settings) && isObject(about.data)) return about;
   throw new OptionError("about is no description of a run", "{ task, model, settings: { … }, data: { train: { … } } }");
 }
@@ -96,7 +98,10 @@ export function filesOfOldRun(folder: string): string[] | undefined {
   const run = parsed(join(folder, "run.json"));
   const about = parsed(join(folder, ABOUT));
   const finished = typeof run?.fingerprint === "string" && typeof run.result === "object";
-  const saved = typeof about?.version === "string" && typeof about.task === "string";
+  const saving = checkpoints.some(
+    (name) => name.endsWith("/trainer_state.json") && parsed(join(folder, name))?.savesModel === true,
+  );
+  const saved = saving || (typeof about?.version === "string" && typeof about.task === "string");
   if (!finished && !saved && checkpoints.length === 0) return undefined;
   const card = (name: string) => /^---\nlibrary_name: shoshin\n/.test(readFileSync(join(folder, name), "utf8"));
   const ours = names.filter(

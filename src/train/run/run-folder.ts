@@ -3,10 +3,11 @@ import { checkOptions, type Known } from "../../backend/options.ts";
 import { writeError } from "../../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../../formats/index.ts";
 import { type Difference, differencesOf } from "./differences.ts";
-import { aboutFrom, filesOfOldRun } from "./old-runs.ts";
+import { ABOUT_RUN, aboutFrom, filesOfOldRun } from "./old-runs.ts";
 import { findRecord } from "./read-run.ts";
 import { refuse, refuseBusy, refuseModel } from "./refuse.ts";
 import {
+  adopted,
   checkpointFiles,
   claim,
   contentsOf,
@@ -43,6 +44,7 @@ export interface RunFolderOptions {
 
 const KNOWN: Known<RunFolderOptions> = { resume: true, overwrite: true, about: true, fingerprint: true, model: true };
 const BEST = "best.safetensors";
+const BEST_KEYS: Known<RunBest> = { step: true, metric: true, value: true, weights: true };
 /** What an older version wrote beside its model, and the record says now. */
 const OLD_ABOUT = "shoshin.json";
 
@@ -119,16 +121,14 @@ export class RunFolder {
   get result(): RunRecord["results"] {
     return this.#record.results;
   }
-  get best(): RunBest | undefined {
-    return this.#record.best;
-  }
   /** Whether a model's files are there, whole. */
   get saved(): boolean {
     return this.#record.modelFiles === "saved";
   }
 
   /** Where what shall go on here differs from the run that is here; what may differ (epochs, saving, threads …) is left out. */
-  differences(about: RunAbout | string): Difference[] {
+  differences(about: RunAbout): Difference[] {
+    checkOptions("RunFolder.differences", about, ABOUT_RUN);
     return differencesOf(this.#record, aboutFrom(about));
   }
 
@@ -176,22 +176,13 @@ export class RunFolder {
     this.#save();
   }
 
-  /** Takes over what a run is made of where that has not changed: an older version said it in another way, or said less. */
-  #adopt({ settings, data, fingerprint }: RunAbout): void {
-    const { settings: before, data: had } = this.#record;
-    const merged = Object.entries(data).map(([role, found]) => [role, { ...had[role], ...found }]);
-    const next = {
-      settings: { ...before, ...plainSettings(settings) },
-      data: { ...had, ...Object.fromEntries(merged) },
-    };
-    this.#record = { ...this.#record, ...next, fingerprint };
-  }
-
   /** Says more of the run than was known when it began; what is given takes the place of what was there. */
-  describe({ settings, data, ...more }: Partial<RunAbout>): void {
+  describe(about: Partial<RunAbout>): void {
+    checkOptions("RunFolder.describe", about, ABOUT_RUN);
+    const { settings, data, ...more } = about;
     const { fingerprint } = this.#record;
     this.#record = { ...this.#record, ...more };
-    this.#adopt({ settings: settings ?? {}, data: data ?? {}, fingerprint });
+    this.#record = adopted(this.#record, { settings: settings ?? {}, data: data ?? {}, fingerprint });
     this.#save();
   }
 
@@ -200,6 +191,7 @@ export class RunFolder {
    * @param fill writes its weights; until they are there, those of the best before it are what the record speaks of
    */
   noteBest(best: RunBest, fill?: (path: string) => void): void {
+    checkOptions("RunFolder.noteBest", best, BEST_KEYS);
     if (fill === undefined) this.#record.best = best;
     else
       this.write(BEST, fill, () => {
@@ -331,7 +323,7 @@ export class RunFolder {
    * @param status `interrupted` where it was stopped before its end, and may go on
    */
   finish(about: RunAbout | string, result: object, status: "finished" | "interrupted" = "finished"): void {
-    this.#adopt(aboutFrom(about));
+    this.#record = adopted(this.#record, aboutFrom(about));
     this.#end(status, { results: { ...result } });
   }
   /** Training has failed; what it has reached stays, and can be gone on with. Nothing happens where it is not under way. */

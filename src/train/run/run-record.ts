@@ -257,3 +257,14 @@ export const shown = (names: readonly string[]): string =>
     .join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""}`;
 
 export const isThere = (path: string): boolean => existsSync(path) || kindOf(path) !== undefined;
+
+/** A record that says what a run is made of as it is told now; what is told no more stays. */
+export function adopted(record: RunRecord, { settings, data, fingerprint }: RunAbout): RunRecord {
+  const merged = Object.entries(data).map(([role, found]) => [role, { ...record.data[role], ...found }]);
+  return {
+    ...record,
+    settings: { ...record.settings, ...plainSettings(settings) },
+    data: { ...record.data, ...Object.fromEntries(merged) },
+    fingerprint,
+  };
+}
