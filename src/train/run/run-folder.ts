@@ -18,7 +18,6 @@ import {
   modelFilesIn,
   newRecord,
   numbered,
-  plainSettings,
   type RunAbout,
   type RunBest,
   type RunRecord,
