@@ -95,8 +95,8 @@ describe("fine-tuning to classify texts", () => {
       label: string;
     }[];
     expect([a.label, b.label]).toEqual(["yes", "no"]);
-    // Without shoshin.json it is any folder of the hub.
-    rmSync(join(folder, "yes-no", "shoshin.json"));
+    // Without run.json it is any folder of the hub.
+    rmSync(join(folder, "yes-no", "run.json"));
     const again = await loadModel(join(folder, "yes-no"));
     expect(again.task).toBe("text-classification");
     expect(await again.predict(["the play was lovely"])).toEqual([
