@@ -9,6 +9,7 @@ export {
   type ExampleOf,
   TensorDataset,
 } from "./dataset.ts";
+export { type DataFile, type DataRecord, type DataRecordOptions, dataRecord } from "./digest.ts";
 export { fetchSource } from "./fetch.ts";
 export { type GlueExample, readGlue, writeGlueSubmission } from "./glue.ts";
 export { GLUE_TASKS, type GluePart, type GlueTask, glueTask } from "./glue-tasks.ts";

@@ -70,7 +70,7 @@ export function matcher(patterns: readonly string[]): (path: string) => boolean 
   };
 }
 
-const CONFIG = ["config.json", "generation_config.json", "adapter_config.json", "shoshin.json"];
+const CONFIG = ["config.json", "generation_config.json", "adapter_config.json", "run.json", "shoshin.json"];
 const TOKENIZER =
   /^((tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|(vocab|merges)\.txt|chat_template\.jinja|[\w.-]+\.model|(source|target)\.spm)$/;
 /** Sentence encoders say here how they pool. */

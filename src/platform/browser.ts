@@ -115,4 +115,5 @@ export const homedir: Platform["homedir"] = () => "/";
 export const hostname: Platform["hostname"] = () => "browser";
 export const processId: Platform["processId"] = () => 1;
 export const processRuns: Platform["processRuns"] = (id) => id === 1;
+export const runtime: Platform["runtime"] = { platform: "browser", arch: "wasm32" };
 export const terminal: Platform["terminal"] = { isTTY: false, write: () => true };

@@ -154,4 +154,5 @@ export const processRuns: Platform["processRuns"] = (id) => {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 };
+export const runtime: Platform["runtime"] = { node: process.version, platform: process.platform, arch: process.arch };
 export const terminal: Platform["terminal"] = process.stderr;

@@ -26,7 +26,8 @@ export interface Platform {
   readSync(fd: number, into: Uint8Array, offset: number, length: number, position: number): number;
   renameSync(from: string, to: string): void;
   rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void;
-  statSync(path: string): { size: number; isFile(): boolean; isDirectory(): boolean };
+  /** `mtimeMs`: when it was last written, where that is known. */
+  statSync(path: string): { size: number; mtimeMs?: number; isFile(): boolean; isDirectory(): boolean };
   /** Throws where there are no links. */
   symlinkSync(target: string, path: string): void;
   writeFileSync(path: string, data: string | Uint8Array): void;
@@ -63,6 +64,8 @@ export interface Platform {
   homedir(): string;
   hostname(): string;
   processId(): number;
+  /** What the library runs in. */
+  readonly runtime: { node?: string; platform: string; arch: string };
   /** Whether a process of this machine runs. */
   processRuns(id: number): boolean;
   /** Where progress goes. */

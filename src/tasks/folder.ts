@@ -1,6 +1,6 @@
 import { existsSync, join, readFileSync } from "#platform";
 import type { Module } from "../nn/index.ts";
-import { loadWeights } from "../train/index.ts";
+import { loadWeights, modelAbout } from "../train/index.ts";
 import { TaskError } from "./error.ts";
 import type { TaskOptions } from "./settings.ts";
 
@@ -26,11 +26,7 @@ export function readJson(path: string): unknown {
 }
 
 /** What the options were that the model of a folder was trained with; nothing where it wasn't trained here. */
-export function settingsOf(folder: string): Partial<TaskOptions> {
-  const path = join(folder, "shoshin.json");
-  const { settings = {} } = (existsSync(path) ? readJson(path) : {}) as { settings?: Partial<TaskOptions> };
-  return settings;
-}
+export const settingsOf = (folder: string): Partial<TaskOptions> => modelAbout(folder)?.settings ?? {};
 
 /** A model with the weights of a folder, ready to be used. */
 export function withWeights<M extends Module>(model: M, folder: string): M {

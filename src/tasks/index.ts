@@ -1,9 +1,10 @@
-import { existsSync, join } from "#platform";
+import { join } from "#platform";
 import { checkOptions } from "../backend/options.ts";
 import { type HubOptions, resolveModel } from "../hub/index.ts";
 import { HUB_OPTIONS, HUB_REFUSED } from "../hub/settings.ts";
 import type { Head } from "../models/index.ts";
 import { headOfArchitecture } from "../models/pretrained/head-of.ts";
+import { modelAbout } from "../train/index.ts";
 import { TaskError } from "./error.ts";
 import { readJson } from "./folder.ts";
 import { getTask, TASKS } from "./registry.ts";
@@ -83,11 +84,7 @@ export async function loadModel(model: string, task?: string, options: HubOption
   checkOptions("loadModel", options, HUB_OPTIONS, HUB_REFUSED);
   const folder = model.startsWith("hub:") ? await resolveModel(model, options) : model;
   if (task !== undefined) return getTask(task).load(folder);
-  const path = join(folder, "shoshin.json");
-  if (!existsSync(path) && existsSync(join(folder, "config.json"))) return getTask(taskOf(folder)).load(folder);
-  const about = readJson(path) as { task?: string };
-  if (typeof about.task !== "string") throw new TaskError(`${path} names no task`);
-  return getTask(about.task).load(folder);
+  return getTask(modelAbout(folder)?.task ?? taskOf(folder)).load(folder);
 }
 
 /** Opens the folder of a trained language model. Throws {@link TaskError} for a model of another task. */

@@ -1,4 +1,6 @@
+import { existsSync, join } from "#platform";
 import { DataError, type Part, parseRange, stratifiedSplit } from "../data/index.ts";
+import { shuffled } from "../data/split.ts";
 import { DEFAULTS } from "../train/index.ts";
 import type { EvaluateOptions, TaskOptions } from "./settings.ts";
 
@@ -55,6 +57,9 @@ const TO_MEASURE: readonly Part[] = ["test", "validation", "train"];
 const firstOf = <E, A>({ parts }: Corpus<E, A>, order: readonly Part[]): Part =>
   order.find((part) => parts[part] !== undefined) ?? order[0];
 
+const sameFiles = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
+  a.length > 0 && a.length === b.length && a.every((path, i) => join(path) === join(b[i]));
+
 async function read<E, A>(corpus: Corpus<E, A>, part: Part, how: How<A>, reader: Reader<E, A>, source: string) {
   const found = await corpus.parts[part]?.(how);
   if (found === undefined || found.examples.length === 0) throw new DataError(`${source}: no ${reader.called}`);
@@ -74,20 +79,52 @@ export const areScores = (labels: readonly (string | undefined)[]): boolean =>
   labels.every((label) => label !== undefined && label.trim() !== "" && Number.isFinite(Number(label))) &&
   labels.some((label) => !Number.isInteger(Number(label)));
 
-/**
- * Whether values come so often that a share of each can be held out: classes that some examples share, scores (numbers, not all
- * whole) that are on ten examples each on average.
- */
-function recur(values: readonly string[]): boolean {
-  const different = new Set(values).size;
-  return different < (areScores(values) ? values.length / 10 : values.length);
+/** Whether scores (numbers, not all whole) come so often that a share of each can be held out: on ten examples on average. */
+const recur = (scores: readonly string[]): boolean => new Set(scores).size < scores.length / 10;
+
+/** Holds out a share at random, but of no class the last example: what training never shows cannot be measured. */
+function sparing(classes: readonly string[], share: number, seed: number): ReturnType<typeof stratifiedSplit> {
+  const left = new Map<string, number>();
+  for (const name of classes) left.set(name, (left.get(name) ?? 0) + 1);
+  const room = Math.max(1, Math.round(classes.length * share));
+  const held = new Set<number>();
+  for (const i of shuffled(classes.length, seed)) {
+    const others = (left.get(classes[i]) ?? 0) - 1;
+    if (held.size === room || others === 0) continue;
+    left.set(classes[i], others);
+    held.add(i);
+  }
+  const side = (out: boolean) => [...classes.keys()].filter((i) => held.has(i) === out);
+  return { train: side(false), held: side(true) };
+}
+
+function cut(values: readonly string[], share: number, seed: number): ReturnType<typeof stratifiedSplit> {
+  const n = values.length;
+  if (areScores(values)) return stratifiedSplit(n, share, seed, recur(values) ? values : undefined);
+  const byClass = stratifiedSplit(n, share, seed, values);
+  // One of each of many small classes is far more than the share: half of the examples where there are two of each.
+  const held = byClass.held.length;
+  return held <= 2 * share * n || 3 * held <= n ? byClass : sparing(values, share, seed);
 }
 
 function split<E, A>({ split: own, stratum }: Reader<E, A>, examples: readonly E[], share: number, seed: number) {
   if (own !== undefined) return own(examples, share, seed);
-  const values = stratum && examples.map(stratum);
-  const cut = stratifiedSplit(examples.length, share, seed, values && recur(values) ? values : undefined);
-  return { train: cut.train.map((i) => examples[i]), held: cut.held.map((i) => examples[i]) };
+  const { train, held } = stratum
+    ? cut(examples.map(stratum), share, seed)
+    : stratifiedSplit(examples.length, share, seed);
+  return { train: train.map((i) => examples[i]), held: held.map((i) => examples[i]) };
+}
+
+/** The share that `validation` says; undefined for a source. Throws DataError for a number that is no share. */
+function shareOf(validation: string | undefined): number | undefined {
+  if (validation === undefined) return 0.1;
+  const share = Number(validation);
+  if (share > 0 && share < 1) return share;
+  if (validation.trim() !== "" && (Number.isNaN(share) || existsSync(validation))) return undefined;
+  throw new DataError(
+    `--validation ${validation}: expected a share above 0 and below 1, a source, or none`,
+    "A tenth: --validation 0.1. Nothing: --validation none.",
+  );
 }
 
 /**
@@ -95,7 +132,8 @@ function split<E, A>({ split: own, stratum }: Reader<E, A>, examples: readonly E
  * - learned from is the training part; of a source without one, its only part, or the first of validation and test
  * - `validation` none: nothing is held out; a share: so much of it; a source: its validation part, else test, else all
  * - nothing said: the source's own validation part where it has a training part too, else a tenth
- * - a share is cut by class where classes recur, so that each has its part; by the seed, always the same
+ * - a share is cut by class, so that each has its part, or by score where scores recur; by the seed, always the same
+ * - no class loses its last example to the share: of classes that come once nothing is held out
  * - `range` cuts what is learned from, before anything is held out of it
  * @throws DataError where there is nothing to learn from
  */
@@ -110,6 +148,7 @@ export async function readToLearn<E, A>(reader: Reader<E, A>, options: TaskOptio
   if (ranged.length === 0)
     throw new DataError(`${data}: no ${reader.called} in the range ${options.range}; there are ${all.examples.length}`);
   const train = { ...all, examples: taken(reader, ranged) };
+  if (train.examples.length === 0) throw new DataError(`${data}: no ${reader.called} that can be learned from`);
   const files = { train: corpus.files[part] ?? [] };
   const how = { labels: true, like: all.about };
   if (validation === "none") return { train, validation: { ...train, examples: [] }, files };
@@ -117,13 +156,16 @@ export async function readToLearn<E, A>(reader: Reader<E, A>, options: TaskOptio
     const held = await readHeld(corpus, "validation", how, reader, data);
     return { train, validation: held, files: { ...files, validation: corpus.files.validation } };
   }
-  const share = validation === undefined ? 0.1 : Number(validation);
-  if (share > 0 && share < 1) {
+  const share = shareOf(validation);
+  if (share !== undefined) {
     const { train: left, held } = split(reader, train.examples, share, options.args?.seed ?? DEFAULTS.seed);
+    if (held.length === 0) say?.(`${data}: nothing can be held out; there is no validation`);
     return { train: { ...train, examples: left }, validation: { ...train, examples: held }, files };
   }
   const other = await reader.find(validation as string, options);
   const own = firstOf(other, TO_VALIDATE);
+  if (own === part && sameFiles(other.files[own], corpus.files[part]))
+    say?.(`${validation}: what is trained on is validated on too; the results will flatter`);
   const held = await readHeld(other, own, how, reader, validation as string);
   return { train, validation: held, files: { ...files, validation: other.files[own] } };
 }

@@ -1,12 +1,11 @@
 import { join } from "#platform";
-import { backend, getPrecision } from "../backend/index.ts";
+import { backend } from "../backend/index.ts";
+import { VERSION } from "../backend/version.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import { RunFolder, saveWeights, type TrainResult } from "../train/index.ts";
 import type { ModelConfig } from "./folder.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
-
-const VERSION = "0.1.0";
 
 /** Writes the folder that holds a finished model: weights, configuration, how it was made, and a model card. */
 export function saveModel(
@@ -52,10 +51,7 @@ export function saveModel(
     saveWeights(model, join(folder, "model.safetensors"));
     writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   }
-  writeFileAtomic(
-    join(folder, "shoshin.json"),
-    `${JSON.stringify({ version: VERSION, task, preset, data: about.data, settings, precision: about.options.args?.bf16 ? "bf16" : (about.options.args?.precision ?? getPrecision()), instructionSet: backend().instructionSet, metrics: report.validation }, null, 2)}\n`,
-  );
+  run?.describe({ task, model: preset, settings: { ...settings }, data: { train: { source: about.data } } });
   const labels = about.labels ?? Object.values(config?.id2label ?? {});
   const text = card(report, about.data, settings, labels, about.baseline);
   if (run === undefined) writeFileAtomic(join(folder, "README.md"), text);

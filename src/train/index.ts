@@ -40,8 +40,12 @@ export {
   saveWeights,
   type TrainerState,
 } from "./run/checkpoint.ts";
-export { readLog } from "./run/log.ts";
-export { RunFolder, RunFolderError } from "./run/run-folder.ts";
+export type { Difference } from "./run/differences.ts";
+export { type RunEvent, readHistory, readLog } from "./run/log.ts";
+export { type ModelAbout, modelAbout, type Run, readRun } from "./run/read-run.ts";
+export { RunFolderError } from "./run/refuse.ts";
+export { RunFolder } from "./run/run-folder.ts";
+export type { RunAbout, RunBest, RunEnvironment, RunStatus } from "./run/run-record.ts";
 export { Trainer, TrainingError } from "./trainer.ts";
 export type {
   LossInfo,

@@ -8,6 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { GivenArguments, TrainingArguments } from "./arguments/arguments.ts";
 import type { Metrics } from "./metrics/metric.ts";
 import type { Carry } from "./run/checkpoint.ts";
+import { aboutFrom } from "./run/old-runs.ts";
+import type { RunAbout } from "./run/run-record.ts";
 
 /** What a callback may return. */
 export type CallbackAnswer = void | "stop";
@@ -73,7 +75,9 @@ export interface TrainerOptions<D extends AnyDataset, B> {
   /** Settings, with the names of Transformers' TrainingArguments in camelCase. */
   args?: GivenArguments;
   callbacks?: TrainerCallbacks[];
-  /** Describes data and model; a resume with another one is refused. */
+  /** What is trained, on what: it stands in the run's record, and a resume with another is refused, which says what differs. */
+  run?: RunAbout;
+  /** @deprecated Describes data and model in a text: give `run`. */
   fingerprint?: string;
   /** The files of a model will be written into outputDir after training: what is in their way is said before it. */
   savesModel?: boolean;
@@ -108,6 +112,7 @@ const KNOWN: Known<TrainerOptions<AnyDataset, unknown>> = {
   greaterIsBetter: true,
   args: true,
   callbacks: true,
+  run: true,
   fingerprint: true,
   savesModel: true,
 };
@@ -157,6 +162,7 @@ export function checkTrainerOptions<D extends AnyDataset, B>(options: TrainerOpt
   for (const name of ["shuffle", "savesModel"] as const)
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       throw new OptionError(`${where}: ${name} is ${String(options[name])}; expected true or false`);
+  if (options.run !== undefined) aboutFrom(options.run);
   if (options.fingerprint !== undefined && typeof options.fingerprint !== "string")
     throw new OptionError(`${where}: fingerprint is ${String(options.fingerprint)}; expected a text`);
   if (options.carry !== undefined && typeof options.carry?.reset !== "function")

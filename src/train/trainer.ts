@@ -3,7 +3,6 @@ import { backend, getPrecision } from "../backend/index.ts";
 import { named, shownAs } from "../backend/inspect.ts";
 import { OptionError } from "../backend/options.ts";
 import type { AnyDataset, BatchOf } from "../data/index.ts";
-import { StateDictError } from "../nn/index.ts";
 import { clipFactor } from "../optim/clip.ts";
 import { AveragedWeights, getScheduler, type LRScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
@@ -17,17 +16,12 @@ import { tellAll } from "./hooks/callbacks.ts";
 import { Progress } from "./hooks/progress.ts";
 import type { Metrics } from "./metrics/metric.ts";
 import { Objective } from "./objective.ts";
-import {
-  beyondLimit,
-  CheckpointError,
-  loadCheckpoint,
-  loadWeights,
-  saveWeights,
-  writeCheckpoint,
-} from "./run/checkpoint.ts";
+import { beyondLimit, loadWeights, saveWeights, writeCheckpoint } from "./run/checkpoint.ts";
 import { Isolation } from "./run/isolation.ts";
 import { RunLog } from "./run/log.ts";
-import { RunFolder } from "./run/run-folder.ts";
+import { aboutRun, beginRun, type RunParts, restore, stepsOf } from "./run/resume.ts";
+import type { RunFolder } from "./run/run-folder.ts";
+import type { RunBest } from "./run/run-record.ts";
 import { evaluates, logs, saves, standingOf } from "./run/standing.ts";
 import { disposeStep, type StepBatches, stepLoader } from "./steps.ts";
 import {
@@ -102,59 +96,6 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     return this.#o.evaluate !== undefined || (this.#o.evalDataset?.length ?? 0) > 0;
   }
 
-  #fingerprint(): string {
-    const { outputDir: _o, overwriteOutputDir: _w, resume: _r, quiet: _q, saveTotalLimit: _l, ...rest } = this.args;
-    const sorted = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1));
-    return JSON.stringify([Object.fromEntries(sorted), this.#o.trainDataset.length, this.#o.fingerprint ?? ""]);
-  }
-
-  /** Restores the newest checkpoint that is whole; undefined if there is none. */
-  #restore(folder: RunFolder | undefined, isolation: Isolation) {
-    if (!this.args.resume || folder === undefined) return undefined;
-    for (const { path, step } of folder.checkpoints().reverse()) {
-      try {
-        const state = isolation.within(() =>
-          loadCheckpoint(path, this.#o.model, this.optimizer, this.#o.carry, this.#average),
-        );
-        if (state.fingerprint !== this.#fingerprint()) {
-          throw new CheckpointError(
-            `${path} was written by a run with other settings or data`,
-            "Resume with the settings it was started with, or train into another folder.",
-          );
-        }
-        if (state.instructionSet !== backend().instructionSet) {
-          this.#progress.note(
-            `warning: the checkpoint was written on ${state.instructionSet}, this is ${backend().instructionSet}: results may differ in the last bits`,
-          );
-        }
-        this.#progress.note(`resuming from step ${step}`);
-        return state;
-      } catch (error) {
-        if (error instanceof CheckpointError && error.message.includes("other settings")) throw error;
-        // Whole, and of something else: beginning anew would write over somebody's run.
-        if (error instanceof StateDictError)
-          throw new CheckpointError(
-            `${path} is of another model: ${error.message}`,
-            "Resume with the model of that run.",
-          );
-        this.#progress.note(`warning: ${path} cannot be used: ${(error as Error).message}`);
-      }
-    }
-    this.#progress.note("nothing to resume from: starting anew");
-    return undefined;
-  }
-
-  #finishedRun(folder: RunFolder | undefined, isolation: Isolation): TrainResult | undefined {
-    if (!this.args.resume || folder?.status !== "finished" || folder.fingerprint !== this.#fingerprint())
-      return undefined;
-    const best = folder.fileOf("best.safetensors");
-    if (this.args.loadBestModelAtEnd && this.#measures && best !== undefined) loadWeights(this.#o.model, best);
-    else if (this.#restore(folder, isolation) === undefined) return undefined;
-    else this.#average?.swap();
-    this.#o.model.eval();
-    return { ...(folder.result as unknown as TrainResult), alreadyFinished: true };
-  }
-
   async #evaluate(isolation: Isolation): Promise<Metrics> {
     const { model, evaluate, evalDataset } = this.#o;
     model.eval();
@@ -204,6 +145,9 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     this.#training = true;
     try {
       return await this.#train();
+    } catch (error) {
+      this.#folder?.fail(error);
+      throw error;
     } finally {
       this.#training = false;
       this.#folder?.release();
@@ -215,30 +159,24 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const { model, carry } = this.#o;
     const isolation = new Isolation(args.seed, args.precision ?? getPrecision());
     const loader = stepLoader(this.#o, args, isolation);
-    const fingerprint = this.#fingerprint();
-    const { resume, overwriteOutputDir, outputDir } = args;
-    const folder =
-      outputDir === undefined
-        ? undefined
-        : RunFolder.open(outputDir, {
-            ...{ resume, fingerprint, model: this.#o.savesModel },
-            overwrite: overwriteOutputDir || this.#wrote,
-          });
-    this.#folder = folder;
-    const before = this.#finishedRun(folder, isolation);
-    if (before !== undefined) {
-      this.#progress.note("this run has finished: nothing to do");
-      return before;
-    }
+    const about = aboutRun(this.#o, args);
     const perEpoch = loader.length;
-    const total = args.maxSteps > 0 ? args.maxSteps : Math.ceil(perEpoch * args.numTrainEpochs);
+    const parts: RunParts = {
+      ...{ about, model, optimizer, carry, average: this.#average, args, isolation, measures: this.#measures },
+      savesModel: this.#o.savesModel === true,
+      note: (text) => this.#progress.note(text),
+    };
+    const { folder, finished, grown } = beginRun(parts, perEpoch, args.overwriteOutputDir || this.#wrote);
+    this.#folder = folder;
+    if (finished !== undefined) return finished;
+    const total = stepsOf(args, perEpoch);
     const epochs = Math.ceil(total / perEpoch);
     const scheduler = getScheduler(args.lrSchedulerType, optimizer, scheduleOptions(args, total));
-    const resumed = this.#restore(folder, isolation);
-    folder?.goOn(fingerprint, this.#o.savesModel === true);
+    const resumed = restore(folder, parts);
+    folder?.goOn(about, parts.savesModel, { anew: resumed === undefined });
     this.#wrote = true;
     const run = standingOf(resumed);
-    const lost = run.bestStep !== undefined && folder !== undefined && !folder.fileOf("best.safetensors");
+    const lost = run.bestStep !== undefined && folder !== undefined && folder.bestWeights() === undefined;
     if (args.loadBestModelAtEnd && lost)
       Object.assign(run, { bestMetric: undefined, bestLoss: undefined, bestStep: undefined });
     scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
@@ -247,19 +185,25 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
     const begin = performance.now();
     const beginStep = run.globalStep;
     let examples = 0;
-    let stop = run.globalStep >= total || resumed?.finished === true;
+    let stop = run.globalStep >= total || (resumed?.finished === true && !grown);
+    // Asked for by a callback: such a run has not finished, and can be gone on with.
+    let asked = false;
     let lastLoss = run.lossCount > 0 ? run.lossSum / run.lossCount : Number.NaN;
     let latest: Metrics | undefined;
 
     const save = () => {
       if (folder === undefined) return;
       // A run cut short by early stopping must find, on resume, that it was.
-      const state = { ...run, finished: stop, fingerprint, instructionSet: backend().instructionSet };
+      const state = {
+        ...{ ...run, finished: stop && !asked, savesModel: parts.savesModel },
+        ...{ fingerprint: JSON.stringify(about), instructionSet: backend().instructionSet },
+      };
       isolation.within(() =>
         folder.writeFolder(`checkpoint-${run.globalStep}`, (path) =>
           writeCheckpoint(path, model, optimizer, state, carry, this.#average),
         ),
       );
+      log?.event("checkpoint", run.globalStep);
       if (args.saveTotalLimit === undefined) return;
       for (const stale of beyondLimit(folder.checkpoints(), args.saveTotalLimit, run))
         folder.removeCheckpoint(stale.path);
@@ -272,12 +216,12 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       }
       const metrics = latest;
       if (await tellAll(this.#o.callbacks, isolation, (c) => c.onEvaluate?.({ step: run.globalStep, metrics })))
-        stop = true;
+        stop = asked = true;
       log?.write(run.globalStep, Object.fromEntries(Object.entries(latest).map(([name, v]) => [`eval/${name}`, v])));
       const facts = Object.entries(latest).map(([name, v]) => `${name} ${v.toFixed(4)}`);
       this.#progress.note(`epoch ${run.epoch}  step ${run.globalStep}  validation: ${facts.join("  ")}`);
       if (this.#best.update(run, latest, run.globalStep)) {
-        this.#keepBest(folder);
+        this.#keepBest(folder, { step: run.globalStep, metric: this.#best.name, value: run.bestMetric as number });
         return true;
       }
       if (args.earlyStoppingPatience > 0 && run.evaluationsSinceBest >= args.earlyStoppingPatience) {
@@ -338,7 +282,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         const done = { done: run.globalStep, total, epoch: run.epoch + 1, epochs };
         this.#progress.update({ ...done, loss: lastLoss, examplesPerSecond });
         const info = { step: run.globalStep, epoch: run.epoch, loss: lastLoss, learningRate };
-        if (await tellAll(this.#o.callbacks, isolation, (c) => c.onStepEnd?.({ ...info }))) stop = true;
+        if (await tellAll(this.#o.callbacks, isolation, (c) => c.onStepEnd?.({ ...info }))) stop = asked = true;
         if (!epochEnds && !stop) {
           if (this.#measures && evaluates(args, run.globalStep, false)) await evaluate();
           if (saves(args, run.globalStep, { ends: false, stops: stop })) save();
@@ -353,7 +297,7 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
         if (
           await tellAll(this.#o.callbacks, isolation, (c) => c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch }))
         )
-          stop = true;
+          stop = asked = true;
       }
       this.#progress.end();
       if (this.#measures && evaluates(args, run.globalStep, true)) await evaluate();
@@ -371,19 +315,19 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
       examplesPerSecond: run.globalStep > beginStep ? examples / seconds : 0,
       ...{ loss: lastLoss, metrics, alreadyFinished: false },
     };
-    folder?.finish(fingerprint, result);
+    folder?.finish(about, result, asked && run.globalStep < total ? "interrupted" : "finished");
     return result;
   }
 
-  #keepBest(folder: RunFolder | undefined): void {
-    if (!this.args.loadBestModelAtEnd) return;
+  #keepBest(folder: RunFolder | undefined, best: RunBest): void {
     const { model } = this.#o;
-    if (folder !== undefined) folder.write("best.safetensors", (path) => saveWeights(model, path));
+    if (!this.args.loadBestModelAtEnd) folder?.noteBest(best);
+    else if (folder !== undefined) folder.noteBest(best, (path) => saveWeights(model, path));
     else this.#bestWeights = new Map([...model.stateDict()].map(([name, t]) => [name, t.data() as Float32Array]));
   }
   #loadBest(folder: RunFolder | undefined): void {
     const { model } = this.#o;
-    const best = folder?.fileOf("best.safetensors");
+    const best = folder?.bestWeights();
     if (best !== undefined) loadWeights(model, best);
     else if (folder !== undefined)
       this.#progress.note("warning: the best weights were changed since: the last ones stay");

@@ -37,7 +37,7 @@ it("trains in a worker, with events, and hands the model over", async () => {
   const inputs = ["0.5,0.5,red", "-0.9,0.2,blue", "0.1,-0.7,blue"];
   const answers = await model.predict(inputs);
   const files = await model.files();
-  expect([...files.keys()]).toEqual(expect.arrayContaining(["config.json", "model.safetensors", "shoshin.json"]));
+  expect([...files.keys()]).toEqual(expect.arrayContaining(["config.json", "model.safetensors", "run.json"]));
   // The same folder in the page itself, and in a second worker.
   writeFiles("/here", files);
   expect(await (await loadModel("/here")).predict(inputs)).toEqual(answers);

@@ -5,5 +5,7 @@ export const NO_DOORS: Readonly<Record<string, string>> = {
   "hub.HubError": "an error's cause, as Error takes it",
   "tasks.downloads": "reads what it needs of any task's options",
   "train.makeOptimizer": "settings that resolveArguments has checked and completed",
+  "train.RunFolder#goOn": "what RunFolder#differences checks, or a text, as before",
+  "train.RunFolder#finish": "what RunFolder#differences checks, or a text, as before",
   "page.ModelWorker#train": "the task that the worker trains answers",
 };

@@ -4,6 +4,8 @@ import * as train from "../../src/train/index.ts";
 import { beside, type Entries } from "./entry.ts";
 
 const texts = ["a b c"];
+const ABOUT = { settings: {}, data: {} };
+const run = (folder: string) => train.RunFolder.open(`${folder}/new`, { about: ABOUT, overwrite: true });
 
 export const TRAIN_DOORS: Entries = {
   "train.Trainer": {
@@ -27,6 +29,9 @@ export const TRAIN_DOORS: Entries = {
     call: (o, { folder }) => train.saveWeights(new nn.Linear(1, 1), `${folder}/w.safetensors`, o),
   },
   "train.Progress": { call: (o) => new train.Progress(o) },
+  "train.RunFolder#differences": { call: (o, { folder }) => run(folder).differences(beside(ABOUT, o)) },
+  "train.RunFolder#describe": { call: (o, { folder }) => run(folder).describe(o) },
+  "train.RunFolder#noteBest": { call: (o, { folder }) => run(folder).noteBest(o) },
   "train.RunFolder.open": {
     call: (o, { folder }) => train.RunFolder.open(`${folder}/run`, beside({ fingerprint: "x" }, o)),
   },

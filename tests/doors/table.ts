@@ -91,6 +91,7 @@ export const DOORS: Entries = {
 
   "data.padSequences": { call: (o) => data.padSequences([[1]], o) },
   "data.textExamples": { call: (o) => data.textExamples({ path: "x", rows: [["a", "b"]], format: "csv" } as never, o) },
+  "data.dataRecord": { call: (o) => data.dataRecord({ name: "none", parts: {}, builtin: false }, o) },
   "data.fetchSource": { call: (o, { file }) => data.fetchSource(file, "rows", o) },
   "data.readGlue": { call: (o) => data.readGlue("sst2", "train", o) },
   "data.loadDataset": { call: (o, { file }) => data.loadDataset(file, undefined, o) },

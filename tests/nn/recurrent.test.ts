@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { manualSeed, memory, noGrad, ones, randn, setBackend, type Tensor, tensor } from "../../src/index.ts";
+import { manualSeed, memory, noGrad, ones, randn, type Tensor, tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 
@@ -141,6 +141,8 @@ const WANT: Record<string, Record<string, number[]>> = {
   },
 };
 
+import { itOn } from "../backends.ts";
+
 type Net = nn.RNN | nn.LSTM | nn.GRU;
 const NETS: Record<string, [make: () => Net, lengths?: number[]]> = {
   LSTM: [() => new nn.LSTM(2, 4)],
@@ -175,17 +177,9 @@ const run = (net: Net, x: Tensor, states: Tensor[], lengths?: number[]) => {
 };
 
 describe.each(["native", "reference"] as const)("recurrent modules on the %s backend", (name) => {
-  const use = () => {
-    try {
-      setBackend(name);
-      return true;
-    } catch {
-      return false;
-    }
-  };
+  const it = itOn(name);
 
   it.each(Object.entries(NETS))("%s: PyTorch's values", (title, [make, lengths]) => {
-    if (!use()) return;
     const net = make();
     const want = WANT[title];
     net.parameters().forEach((p, i) => {
@@ -221,7 +215,6 @@ describe.each(["native", "reference"] as const)("recurrent modules on the %s bac
     ["LSTM", nn.LSTM],
     ["GRU", nn.GRU],
   ] as const)("%s: pieces, padding, one sequence and single steps agree with the whole", (_name, Kind) => {
-    if (!use()) return;
     manualSeed(1);
     const net = new Kind(3, 5, { numLayers: 2, batchFirst: true }) as Net;
     const x = randn([2, 6, 3]);
@@ -255,7 +248,6 @@ describe.each(["native", "reference"] as const)("recurrent modules on the %s bac
   });
 
   it("keeps what leaves noGrad, the state as well", () => {
-    if (!use()) return;
     const net = new nn.LSTM(3, 4);
     const { output, state } = noGrad(() => net.forward(randn([2, 1, 3])));
     expect(output.data()).toHaveLength(8);
@@ -263,7 +255,6 @@ describe.each(["native", "reference"] as const)("recurrent modules on the %s bac
   });
 
   it("learns to remember the first of eight, with constant memory and a carried state", () => {
-    if (!use()) return;
     manualSeed(2);
     const net = new nn.LSTM(2, 12, { numLayers: 2, dropout: 0.1 });
     const head = new nn.Linear(12, 2);

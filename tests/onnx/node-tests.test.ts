@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { setBackend, type Tensor } from "../../src/index.ts";
+import type { Tensor } from "../../src/index.ts";
+import { BACKENDS, itOn } from "../backends.ts";
 import { readModel, readTar, readTensor } from "./model.ts";
 import { OPERATORS } from "./operators.ts";
 import { runNodes } from "./run.ts";
@@ -32,13 +33,9 @@ else {
   });
   const passed = { native: 0, wasm: 0, reference: 0 };
 
-  describe.each(["native", "wasm", "reference"] as const)("ONNX operator cases on %s", (backend) => {
+  describe.each(BACKENDS)("ONNX operator cases on %s", (backend) => {
+    const it = itOn(backend);
     it.each(runnable)("%s", (name) => {
-      try {
-        setBackend(backend);
-      } catch {
-        return;
-      }
       const model = readModel(files.get(`${name}/model.onnx`) as Uint8Array);
       const part = (kind: string, i: number) => files.get(`${name}/test_data_set_0/${kind}_${i}.pb`);
       try {

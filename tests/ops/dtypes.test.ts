@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 import type { BackendName, DType, Tensor } from "../../src/index.ts";
 import * as S from "../../src/index.ts";
+import { BACKENDS, itOn } from "../backends.ts";
 import recorded from "./recorded/dtypes.json" with { type: "json" };
 
 /** What PyTorch gave for every pair of dtypes (scripts/record/dtypes.py), on every backend. */
@@ -137,14 +138,10 @@ function check([op, left, right, dtype, result]: Row, backend: BackendName): voi
   });
 }
 
-describe.each(["native", "wasm", "reference"] as const)("dtypes on %s", (backend) => {
+describe.each(BACKENDS)("dtypes on %s", (backend) => {
+  const it = itOn(backend);
   const names = [...new Set(ROWS.map(([op]) => op))];
   it.each(names)("%s", (name) => {
-    try {
-      S.setBackend(backend);
-    } catch {
-      return;
-    }
     const wide = (x: Operand) => typeof x === "string" && x.startsWith("float64");
     for (const row of ROWS.filter((r) => r[0] === name && !wraps(r))) {
       const [, left, right, dtype] = row;

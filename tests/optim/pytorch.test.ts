@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { manualSeed, setBackend, type Tensor, tensor } from "../../src/index.ts";
+import { manualSeed, type Tensor, tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
+import { BACKENDS, itOn } from "../backends.ts";
 
 /*
 Ten optimizer steps of a small net, every loss and the schedules, as PyTorch 2.13 and Transformers compute them:
@@ -135,17 +136,9 @@ const make: Record<string, (p: nn.Parameter[]) => optim.Optimizer<optim.GroupOpt
   adagrad: (p) => new optim.Adagrad(p, { lr: 0.1, lrDecay: 0.01 }) as never,
 };
 
-describe.each(["native", "wasm", "reference"] as const)("%s", (name) => {
-  const use = () => {
-    try {
-      setBackend(name);
-      return true;
-    } catch {
-      return false;
-    }
-  };
+describe.each(BACKENDS)("%s", (name) => {
+  const it = itOn(name);
   it.each(Object.keys(STEPS))("ten steps of %s", (kind) => {
-    if (!use()) return;
     manualSeed(0);
     const net = new nn.Sequential(new nn.Linear(6, 5), new nn.GELU(), new nn.LayerNorm(5), new nn.Linear(5, 3));
     net.parameters().forEach((p, i) => {
@@ -176,7 +169,6 @@ describe.each(["native", "wasm", "reference"] as const)("%s", (name) => {
   });
 
   it("every loss", () => {
-    if (!use()) return;
     const [a, t] = [pattern([4, 3], 1.1), pattern([4, 3], 0.6)];
     const c = tensor(Int32Array.from([0, 2, 1, 2]), [4]);
     const weight = tensor([1, 2, 0.5]);

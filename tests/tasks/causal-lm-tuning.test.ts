@@ -169,7 +169,7 @@ describe("fine-tuning on plain text", () => {
       args: { numTrainEpochs: 20 },
     });
     expect(report.validation?.loss).toBeLessThan(1);
-    rmSync(join(folder, "prose", "shoshin.json"));
+    rmSync(join(folder, "prose", "run.json"));
     const model = await loadGenerator(join(folder, "prose"));
     expect((await model.evaluate({ data })).metrics.loss).toBeLessThan(1);
     expect(model.generate("The capital of France:", { temperature: 0, maxNewTokens: 8 })).toMatch(

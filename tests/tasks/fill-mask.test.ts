@@ -365,7 +365,7 @@ describe("training", () => {
     const held = file("held.txt", `${prose.slice(-20).join("\n")}\n`);
     const again = await model.evaluate({ data: held });
     expect(again).toEqual({ ...(await model.evaluate({ data: held })), seconds: expect.any(Number) });
-    rmSync(join(folder, "capitals", "shoshin.json"));
+    rmSync(join(folder, "capitals", "run.json"));
     const plain = await loadModel(join(folder, "capitals"));
     expect(plain.task).toBe("fill-mask");
     expect(tokens).toBeGreaterThan(0);

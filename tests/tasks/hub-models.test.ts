@@ -28,7 +28,7 @@ it("a model of the hub predicts as its folder does, by pipeline and by name", as
   expect(await (await loadModel("hub:someone/reviews")).predict(["good film"])).toEqual(want);
   await expect(loadModel("hub:someone/nothing")).rejects.toThrow("someone/nothing");
   await expect(pipeline("text-classification", "runs/none")).rejects.toThrow("no such folder here");
-  await expect(loadModel("runs/none")).rejects.toThrow("runs/none/shoshin.json: no such file");
+  await expect(loadModel("runs/none")).rejects.toThrow("runs/none/config.json: no such file");
 });
 
 it("a tokenizer of the hub is had by name, without the weights", async () => {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, test } from "vitest";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
+import { metricsOf } from "../../src/train/index.ts";
 
 const root = mkdtempSync(join(tmpdir(), "shoshin-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -171,7 +172,9 @@ describe("a model of a table", () => {
       ...{ data: one, output, labelColumn: "price", validation: "0.2" },
       args: { numTrainEpochs: 60, quiet: true },
     });
-    expect(Object.keys(reports.validation ?? {}).slice(0, 4)).toEqual(["loss", "rmse", "mae", "r2"]);
+    const reported = Object.keys(reports.validation ?? {});
+    expect(reported.slice(0, 4)).toEqual(["loss", "rmse", "mae", "r2"]);
+    expect(reported).toEqual(expect.arrayContaining(metricsOf("numbers").flatMap(({ names }) => names)));
     const model = await regression.load(output);
     const straight = await model.evaluate({ data: one });
     const turned = write(

@@ -133,7 +133,7 @@ describe("translation", () => {
     const tuned = await tune("tuned", "--source-prefix", "translate : ", "--learning-rate", "1e-2");
     expect(tuned.status).toBe(0);
     expect(JSON.parse(tuned.out)).toMatchObject({ steps: 6, model: at("t5") });
-    expect(JSON.parse(readFileSync(at("tuned/shoshin.json"), "utf8")).settings).toMatchObject({
+    expect(JSON.parse(readFileSync(at("tuned/run.json"), "utf8")).settings).toMatchObject({
       ...{ sourcePrefix: "translate : ", sourceLanguage: "en", targetLanguage: "de" },
     });
     expect(await (await loadModel(at("tuned"))).predict(["a dog"])).toHaveLength(1);

@@ -1,17 +1,9 @@
-import { expect, it } from "vitest";
-import {
-  checkpoint,
-  noGrad,
-  randn,
-  scope,
-  setBackend,
-  Tensor,
-  tensor,
-  type UseAfterFreeError,
-} from "../../src/index.ts";
+import { describe, expect, it } from "vitest";
+import { checkpoint, noGrad, randn, scope, Tensor, tensor, type UseAfterFreeError } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { concat, where } from "../../src/ops/index.ts";
 import { AdamW, clipGradNorm, SGD } from "../../src/optim/index.ts";
+import { BACKENDS, itOn } from "../backends.ts";
 
 const ids = (...values: number[]) => tensor(Int32Array.from(values));
 const freed = <T extends Tensor>(t: T): T => {
@@ -140,10 +132,8 @@ function thrown(fn: () => unknown): Error | undefined {
   }
 }
 
-it.each(["native", "wasm", "reference"] as const)(
-  "use after free is one error, with its hint, on the %s backend",
-  (name) => {
-    if (thrown(() => setBackend(name)) !== undefined) return;
+describe.each(BACKENDS)("on the %s backend", (name) => {
+  itOn(name)("use after free is one error, with its hint", () => {
     for (const [what, door] of DOORS) {
       const error = thrown(door);
       expect([what, error?.name]).toEqual([what, "UseAfterFreeError"]);
@@ -161,8 +151,8 @@ it.each(["native", "wasm", "reference"] as const)(
       }
     }
     expect(methods).toBeGreaterThan(60);
-  },
-);
+  });
+});
 
 it("a loss stays readable for as long as it is kept", () => {
   const w = tensor([1, 2], { requiresGrad: true });

@@ -16,6 +16,7 @@ import {
 } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
+import { BACKENDS, hasBackend, itOn } from "../backends.ts";
 
 function network() {
   manualSeed(0);
@@ -35,18 +36,10 @@ function network() {
   return { net, optimizer, x, y };
 }
 
-describe.each(["native", "wasm", "reference"] as const)("memory on the %s backend", (name) => {
-  const use = () => {
-    try {
-      setBackend(name);
-      return true;
-    } catch {
-      return false;
-    }
-  };
+describe.each(BACKENDS)("memory on the %s backend", (name) => {
+  const it = itOn(name);
 
   it("stays constant over 1,000 training steps, with losses kept as numbers", () => {
-    if (!use()) return;
     const { net, optimizer, x, y } = network();
     const step = () => {
       const loss = nn.crossEntropy(net.forward(x), y);
@@ -65,9 +58,7 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
     expect(losses[1000]).toBeLessThan(losses[0]);
   });
 
-  it("keeps no more unused than was ever in use, whatever the sizes", () => {
-    if (!use()) return;
-    if (name === "reference") return;
+  it.skipIf(name === "reference")("keeps no more unused than was ever in use, whatever the sizes", () => {
     // Batches of texts have a new length at almost every step.
     for (let step = 0; step < 60; step++) {
       const rows = 16384 - ((step * 3701) % 15000);
@@ -78,7 +69,6 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 
   it("stays constant when evaluating and when accumulating gradients", () => {
-    if (!use()) return;
     const { net, optimizer, x, y } = network();
     const round = () => {
       for (let micro = 0; micro < 3; micro++) nn.crossEntropy(net.forward(x), y).div(3).backward();
@@ -97,7 +87,6 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 
   it("frees what a scope made, and nothing that was kept", () => {
-    if (!use()) return;
     const before = memory().liveTensors;
     let kept: ReturnType<typeof randn>;
     let lost: ReturnType<typeof randn>;
@@ -116,7 +105,6 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 
   it("keeps results readable after backward, until the next graph begins", () => {
-    if (!use()) return;
     const w = tensor([1, 2, 3], { requiresGrad: true });
     const y = w.mul(2);
     const kept = y.detach();
@@ -130,7 +118,6 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 
   it("refuses a second backward and edits of what the graph saved, by name", () => {
-    if (!use()) return;
     const w = tensor([1, 2], { requiresGrad: true });
     const loss = w.mul(w).sum();
     loss.backward({ retainGraph: true });
@@ -146,7 +133,6 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 
   it("gives gradients of shared parts and retained ones", () => {
-    if (!use()) return;
     const a = tensor([2], { requiresGrad: true });
     const b = a.mul(3).retainGrad();
     b.mul(b).add(b).sum().backward();
@@ -155,12 +141,8 @@ describe.each(["native", "wasm", "reference"] as const)("memory on the %s backen
   });
 });
 
-it("frees dropped tensors when the garbage collector finds them", async () => {
-  try {
-    setBackend("native");
-  } catch {
-    return;
-  }
+it.skipIf(!hasBackend("native"))("frees dropped tensors when the garbage collector finds them", async () => {
+  setBackend("native");
   const { setFlagsFromString } = await import("node:v8");
   const { runInNewContext } = await import("node:vm");
   setFlagsFromString("--expose-gc");

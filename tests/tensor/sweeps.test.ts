@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 import { canSweep, collect, sweep } from "../../src/backend/watch.ts";
 import {
   checkpoint,
@@ -9,13 +9,13 @@ import {
   reclaim,
   ShoshinError,
   scope,
-  setBackend,
   type Tensor,
   tidy,
 } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { concat } from "../../src/ops/index.ts";
 import { SGD } from "../../src/optim/index.ts";
+import { BACKENDS, itOn } from "../backends.ts";
 
 /** xorshift: the program must not depend on the random numbers that the tensors take. */
 function dice(seed: number): (n: number) => number {
@@ -100,18 +100,10 @@ function program(seed: number, between: (roll: number) => void): (number | strin
   return trace;
 }
 
-describe.each(["native", "wasm", "reference"] as const)("what nothing reaches on the %s backend", (name) => {
-  const use = () => {
-    try {
-      setBackend(name);
-      return true;
-    } catch {
-      return false;
-    }
-  };
+describe.each(BACKENDS)("what nothing reaches on the %s backend", (name) => {
+  const it = itOn(name);
 
   it("can go at any moment: random programs with and without sweeps read the same", { timeout: 120_000 }, () => {
-    if (!use()) return;
     let errors = 0;
     let numbers = 0;
     for (let seed = 1; seed <= 15; seed++) {
@@ -129,8 +121,7 @@ describe.each(["native", "wasm", "reference"] as const)("what nothing reaches on
     expect(numbers).toBeGreaterThan(500);
   });
 
-  it("goes: tensors, views, graphs without a backward pass and the chains they hang on", () => {
-    if (!use() || !canSweep()) return;
+  it.skipIf(!canSweep())("goes: tensors, views, graphs without a backward pass and the chains they hang on", () => {
     collect(true);
     const before = memory().liveTensors;
     const held = (() => {

@@ -109,7 +109,9 @@ describe("a run's own folder", () => {
   it("that has not finished is gone on with, or overwritten", async () => {
     const folder = await stopped();
     await expect(trainer(folder).train()).rejects.toThrow(/has not finished/);
-    expect(JSON.parse(readFileSync(join(folder, "run.json"), "utf8")).status).toBe("running");
+    expect(JSON.parse(readFileSync(join(folder, "run.json"), "utf8"))).toMatchObject({
+      ...{ status: "failed", error: "the power failed", started: expect.any(String), finished: expect.any(String) },
+    });
     expect((await trainer(folder, { resume: true }).train()).steps).toBe(6);
     const again = await stopped();
     await trainer(again, { overwriteOutputDir: true }).train();

@@ -2,7 +2,7 @@ import { existsSync, join } from "#platform";
 import { DataError, type TextExample } from "../../data/index.ts";
 import { autoModels, type Encoder } from "../../models/index.ts";
 import { AutoTokenizer } from "../../text/index.ts";
-import { pearson, spearman } from "../../train/index.ts";
+import { measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { readJson } from "../folder.ts";
 import { checkBatchSize, type PredictOptions } from "../predict-options.ts";
@@ -41,8 +41,8 @@ async function openEncoder(folder: string) {
     const wrong = labels.findIndex((label) => !Number.isFinite(label));
     if (wrong >= 0)
       throw new DataError(`${source}: example ${wrong + 1}: expected a number, found ${examples[wrong].label}`);
-    const scores = similarity(...pairsOf(examples, source));
-    return { metrics: { pearson: pearson(scores, labels), spearmanr: spearman(scores, labels) } };
+    const predicted = similarity(...pairsOf(examples, source));
+    return { metrics: measure("similarities", { predicted, targets: labels }) };
   };
   return { model, texts, similarity, measures: { task: "sentence-similarity", evaluate } };
 }

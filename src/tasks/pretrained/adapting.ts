@@ -1,5 +1,6 @@
 import { join } from "#platform";
 import { newModules, PeftModel, type PreTrainedModel } from "../../models/index.ts";
+import { RunFolder } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { TaskOptions } from "../settings.ts";
 import { ADAPTER_DEFAULTS } from "./options.ts";
@@ -8,7 +9,7 @@ import { ADAPTER_DEFAULTS } from "./options.ts";
 export interface Adapting {
   /** Of the run: what `--lora` and `--freeze` say. */
   identity: unknown;
-  /** Once it is trained: writes the adapter into `OUTPUT/adapter` and adds it to the weights. */
+  /** Once it is trained: writes the adapter into `OUTPUT/adapter`, unless the run had finished before, and adds it to the weights. */
   finish(): void;
 }
 
@@ -59,7 +60,7 @@ export function adapt(model: PreTrainedModel, isNew: readonly string[], options:
   return {
     identity: [r, loraAlpha, loraTarget, options.freeze],
     finish() {
-      peft?.savePretrained(join(options.output, "adapter"));
+      if (!RunFolder.existing(options.output)?.saved) peft?.savePretrained(join(options.output, "adapter"));
       peft?.mergeAndUnload();
     },
   };

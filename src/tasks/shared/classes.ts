@@ -4,7 +4,7 @@ import { crossEntropy } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { accuracy, f1Score, type Metrics, matthewsCorrelation } from "../../train/index.ts";
+import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { checkBatchSize, type PredictOptions, SCORE_FUNCTIONS, type ScoreFunction } from "../predict-options.ts";
 import type { TaskOptions } from "../settings.ts";
@@ -102,15 +102,10 @@ export class ClassificationScorer {
   get examples(): number {
     return this.#targets.length;
   }
-  /** F1 is of class 1 where there are two classes, else the mean over classes. */
+  /** The loss, and all that classes are measured by. */
   metrics(): Metrics {
-    const [p, t, n] = [this.#predicted, this.#targets, this.#classes];
-    return {
-      loss: this.#loss / t.length,
-      accuracy: accuracy(p, t),
-      f1: f1Score(p, t, n, n === 2 ? "binary" : "macro").f1,
-      matthews_correlation: matthewsCorrelation(p, t, n),
-    };
+    const [predicted, targets, classes] = [this.#predicted, this.#targets, this.#classes];
+    return { loss: this.#loss / targets.length, ...measure("classes", { predicted, targets, classes }) };
   }
 }
 

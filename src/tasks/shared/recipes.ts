@@ -1,10 +1,7 @@
 import { ARGUMENTS } from "../../train/arguments/table.ts";
-import type { GivenArguments } from "../../train/index.ts";
+import { type GivenArguments, lowerIsBetter } from "../../train/index.ts";
 import { TASK_DEFAULTS } from "../options/training.ts";
 import type { TaskOptions } from "../settings.ts";
-
-/** Metrics of tasks that are better the lower they are, besides losses. */
-const LOWER = new Set(["perplexity", "tokenPerplexity", "bitsPerCharacter", "rmse", "mae"]);
 
 /** What of a model's defaults is about its training; smoothing is an option of the task. */
 export function recipeOf<D extends object>(
@@ -35,7 +32,9 @@ export function trainingArgs<R extends GivenArguments>(
 ): typeof TASK_DEFAULTS & R & GivenArguments {
   const given = givenArgs(options);
   const metricForBestModel = given.metricForBestModel ?? metric;
-  const lower = LOWER.has(metricForBestModel.replace(/^eval_/, "")) ? { greaterIsBetter: false } : {};
+  // The trainer itself knows it of losses only.
+  const lower =
+    lowerIsBetter(metricForBestModel) && !metricForBestModel.endsWith("loss") ? { greaterIsBetter: false } : {};
   const all = { ...TASK_DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
   // What belongs to a recipe's own optimizer or schedule goes with it.
   if ((all.optim ?? "adamw") !== "sgd" && given.momentum === undefined) all.momentum = 0;

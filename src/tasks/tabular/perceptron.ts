@@ -1,6 +1,6 @@
 import type { Module, Perceptron } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { accuracy, f1Score, type Metrics, type TrainResult } from "../../train/index.ts";
+import { type Metrics, measure, type TrainResult } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { TaskOptions } from "../settings.ts";
 import { refuseClassOptions } from "../shared/classes.ts";
@@ -24,8 +24,8 @@ export class Sides extends Classes {
     const targets = y.data();
     x.dispose();
     y.dispose();
-    const share = accuracy(predicted, targets);
-    return { loss: 1 - share, accuracy: share, f1: f1Score(predicted, targets, 2, "binary").f1 };
+    const metrics = measure("classes", { predicted, targets, classes: 2 });
+    return { loss: 1 - metrics.accuracy, ...metrics };
   }
   override predict(model: Module, x: Tensor): unknown[] {
     const sides = valuesOf(() => model.forward(x) as Tensor);

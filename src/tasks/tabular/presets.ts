@@ -80,7 +80,7 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
   const { names, at, path } = train.about;
   const preset = options.model;
   const rows = train.examples.length + (files.validation === undefined ? validation.examples.length : 0);
-  if (rows < 2) throw new DataError(`${path}: ${rows} rows with a value of ${names[at]}`);
+  if (rows < 2) throw new DataError(`${path}: ${rows} ${rows === 1 ? "row" : "rows"} with a value of ${names[at]}`);
   const encoder = TabularEncoder.fit(
     names,
     train.examples.map((row) => row.cells),

@@ -6,7 +6,7 @@ import { crossEntropy, type Module, mseLoss } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Metrics, mae, r2Score, rmse } from "../../train/index.ts";
+import { type Metrics, measure, rmse } from "../../train/index.ts";
 import type { ModelConfig } from "../folder.ts";
 import type { TaskOptions } from "../settings.ts";
 import {
@@ -160,8 +160,9 @@ export class Numbers implements Target {
         valuesOf(() => model.forward(x) as Tensor),
       );
     const targets = data.map((e) => e.y);
-    const [p, t] = [predicted, targets].map((list) => list.map((v) => this.#own(v)));
-    return { loss: rmse(predicted, targets) ** 2, rmse: rmse(p, t), mae: mae(p, t), r2: r2Score(p, t) };
+    const own = (list: readonly number[]) => list.map((v) => this.#own(v));
+    const input = { predicted: own(predicted), targets: own(targets) };
+    return { loss: rmse(predicted, targets) ** 2, ...measure("numbers", input, { first: ["rmse", "mae", "r2"] }) };
   }
   predict(model: Module, x: Tensor): unknown[] {
     return Array.from(

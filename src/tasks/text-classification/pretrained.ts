@@ -13,7 +13,7 @@ import { mseLoss } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import { AutoTokenizer } from "../../text/index.ts";
-import { type Metrics, pearson, rmse, spearman } from "../../train/index.ts";
+import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { PredictOptions, ScoreFunction } from "../predict-options.ts";
@@ -94,12 +94,7 @@ class Classifier {
       scores.dispose();
       error.dispose();
     }
-    return {
-      loss: loss / targets.length,
-      pearson: pearson(predicted, targets),
-      spearmanr: spearman(predicted, targets),
-      rmse: rmse(predicted, targets),
-    };
+    return { loss: loss / targets.length, ...measure("numbers", { predicted, targets }) };
   }
 
   /** Logits of each input, [labels] long. */

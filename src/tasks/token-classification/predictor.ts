@@ -9,7 +9,7 @@ import {
 } from "../../data/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { splitWords, type WordSpan } from "../../text/index.ts";
-import { areEntityTags, entitiesOf, entityScores, type Metrics } from "../../train/index.ts";
+import { areEntityTags, entitiesOf, type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { PredictOptions } from "../predict-options.ts";
 import type { TaskOptions } from "../settings.ts";
@@ -39,15 +39,9 @@ export async function scoreTags(
   names: readonly string[],
 ): Promise<Metrics> {
   const { best, loss } = await tag(sentences, targets);
-  let [words, hits] = [0, 0];
-  targets.forEach((ids, s) => {
-    words += ids.length;
-    for (let w = 0; w < ids.length; w++) if (ids[w] === best[s][w]) hits++;
-  });
-  const metrics = { loss: loss / words, accuracy: hits / words };
-  if (!areEntityTags(names)) return metrics;
   const named = (list: readonly ArrayLike<number>[]) => list.map((ids) => Array.from(ids, (id) => names[id]));
-  return { ...metrics, ...entityScores(named(best), named(targets)) };
+  const words = targets.reduce((n, ids) => n + ids.length, 0);
+  return { loss: loss / words, ...measure("tags", { predicted: named(best), targets: named(targets), names }) };
 }
 
 /** A whole entity of a text. */

@@ -12,7 +12,7 @@ import { crossEntropy } from "../../nn/index.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../../text/index.ts";
-import { type BleuTokenizer, corpusBleu, corpusChrf, type Metrics } from "../../train/index.ts";
+import { type BleuTokenizer, type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { TranslationOptions } from "../predict-options.ts";
 import { checkBatchSize } from "../predict-options.ts";
@@ -129,9 +129,9 @@ export class Translator {
     }
     for (const { labels } of encoded) tokens += labels.length;
     const written = this.#write(encoded, options);
-    const targets = pairs.map((pair) => pair.target);
-    const { score: bleu } = corpusBleu(written, targets, { tokenize: cutOf(this.#o.targetLanguage, targets) });
-    return { loss: total / tokens, bleu, chrf: corpusChrf(written, targets).score };
+    const references = pairs.map((pair) => pair.target);
+    const tokenize = cutOf(this.#o.targetLanguage, references);
+    return { loss: total / tokens, ...measure("texts", { written, references, tokenize }) };
   }
 
   /**

@@ -49,8 +49,10 @@ export interface TrainerState {
   finished: boolean;
   rng: RngState;
   optimizer: unknown;
-  /** What the run was started with; a resume must match it. */
+  /** What the run was started with, as JSON: it stands in the run's record too, and here should that be lost. */
   fingerprint: string;
+  /** The run's folder takes the files of a model: what there is of such is the run's. */
+  savesModel?: boolean;
   /** Results are bit-identical only on the same one. */
   instructionSet: string;
 }

@@ -1,42 +1,51 @@
 import { basename, join, mkdirSync, readdirSync, rmSync } from "#platform";
-import { ShoshinError } from "../../backend/errors.ts";
 import { checkOptions, type Known } from "../../backend/options.ts";
 import { writeError } from "../../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../../formats/index.ts";
+import { type Difference, differencesOf } from "./differences.ts";
+import { ABOUT_RUN, aboutFrom, filesOfOldRun } from "./old-runs.ts";
+import { findRecord } from "./read-run.ts";
+import { refuse, refuseBusy, refuseModel } from "./refuse.ts";
 import {
-  busyWith,
+  adopted,
   checkpointFiles,
   claim,
   contentsOf,
   entryOf,
-  filesOfOldRun,
-  findRecord,
   isModelFile,
   isThere,
   kindOf,
+  modelFilesIn,
   newRecord,
   numbered,
+  type RunAbout,
+  type RunBest,
   type RunRecord,
-  shown,
+  type RunStatus,
+  sameContent,
   unchanged,
   unclaim,
+  VERSION,
 } from "./run-record.ts";
-
-/** A folder cannot take a run: something of the user's, or another run, is in it. Nothing was changed. */
-export class RunFolderError extends ShoshinError {}
 
 export interface RunFolderOptions {
   /** Go on with the run that is there. */
   resume?: boolean;
   /** Begin anew although there is something; only what a run wrote is removed. */
   overwrite?: boolean;
-  fingerprint: string;
+  /** What the run is made of. */
+  about?: RunAbout;
+  /** @deprecated Give `about`. */
+  fingerprint?: string;
   /** The files of a model will be written here afterwards. */
   model?: boolean;
 }
 
-const KNOWN: Known<RunFolderOptions> = { resume: true, overwrite: true, fingerprint: true, model: true };
-const OVERWRITE = "To train here all the same: overwriteOutputDir (--overwrite); your own files stay.";
+const KNOWN: Known<RunFolderOptions> = { resume: true, overwrite: true, about: true, fingerprint: true, model: true };
+const BEST = "best.safetensors";
+const BEST_KEYS: Known<RunBest> = { step: true, metric: true, value: true, weights: true };
+/** What an older version wrote beside its model, and the record says now. */
+const OLD_ABOUT = "shoshin.json";
 
 /**
  * The folder of a run. Whatever is written in it stands in the run's record, and only that is ever replaced or removed, as long
@@ -44,8 +53,11 @@ const OVERWRITE = "To train here all the same: overwriteOutputDir (--overwrite);
  */
 export class RunFolder {
   readonly path: string;
+  /** Whether nothing of an older run is taken up. */
+  isNew = false;
   readonly #recordName: string;
   #record: RunRecord;
+  #ended: ((status: RunStatus, error: string | undefined) => void) | undefined;
 
   private constructor(path: string, recordName: string, record: RunRecord) {
     this.path = path;
@@ -66,7 +78,8 @@ export class RunFolder {
    */
   static open(path: string, options: RunFolderOptions): RunFolder {
     checkOptions("RunFolder.open", options, KNOWN);
-    const { resume = false, overwrite = false, fingerprint } = options;
+    const { resume = false, overwrite = false } = options;
+    const about = aboutFrom(options.about ?? options.fingerprint ?? "");
     try {
       mkdirSync(path, { recursive: true });
       const probe = join(path, `.shoshin-tmp-${Math.random().toString(36).slice(2)}`);
@@ -75,62 +88,119 @@ export class RunFolder {
     } catch (error) {
       throw writeError(path, error);
     }
-    const { name, record } = findRecord(path);
-    const busy = record && busyWith(record);
-    if (busy !== undefined)
-      throw new RunFolderError(
-        `${path}: process ${busy} is training there`,
-        `Wait for it, or train into another folder. If process ${busy} is another program, remove "owner" from ${name}.`,
-      );
-    const old = record === undefined ? filesOfOldRun(path) : undefined;
-    if (!overwrite && !(resume && (record ?? old) !== undefined)) refuse(path, record, old !== undefined);
+    const { name, record, old } = findRecord(path);
+    if (record !== undefined) refuseBusy(path, name, record);
+    const found = record ?? old;
+    if (!overwrite && !(resume && found !== undefined)) refuse(path, record, old !== undefined);
     cleanTemporary(path);
-    const known =
-      record ?? newRecord(fingerprint, Object.fromEntries((old ?? []).map((n) => [n, entryOf(join(path, n))])));
-    const run = new RunFolder(path, name, known);
+    if (old !== undefined) for (const file of filesOfOldRun(path) ?? []) old.files[file] = entryOf(join(path, file));
+    const run = new RunFolder(path, name, found ?? newRecord(about, {}));
     if (options.model) run.#reserve();
     run.#settle();
-    if (!resume || (record ?? old) === undefined) run.#begin(fingerprint);
+    run.isNew = !resume || found === undefined;
+    if (run.isNew) run.#begin(about);
     return run;
   }
 
-  get status(): RunRecord["status"] {
+  /** A name for this run among others; empty for one of an older version. */
+  get id(): string {
+    return this.#record.id;
+  }
+  get status(): RunStatus {
     return this.#record.status;
   }
+  /** @deprecated See {@link differences}. */
   get fingerprint(): string {
-    return this.#record.fingerprint;
+    return this.#record.fingerprint ?? "";
   }
-  get result(): RunRecord["result"] {
-    return this.#record.result;
+  /** Training's settings and the task's, as the run was begun with. */
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.#record.settings;
   }
+  get result(): RunRecord["results"] {
+    return this.#record.results;
+  }
+  /** Whether a model's files are there, whole. */
   get saved(): boolean {
-    return this.#record.model === "saved";
+    return this.#record.modelFiles === "saved";
+  }
+
+  /** Where what shall go on here differs from the run that is here; what may differ (epochs, saving, threads …) is left out. */
+  differences(about: RunAbout): Difference[] {
+    checkOptions("RunFolder.differences", about, ABOUT_RUN);
+    return differencesOf(this.#record, aboutFrom(about));
   }
 
   /** Removes what the folder's former run wrote for itself; its model stays until the new one takes its place. */
-  #begin(fingerprint: string): void {
-    const { files } = this.#record;
-    for (const name of Object.keys(files)) if (!isModelFile(name)) this.#removeFile(name);
-    const left = Object.entries(files).filter(([name]) => isModelFile(name));
-    this.#record = newRecord(fingerprint, Object.fromEntries(left));
+  #begin(about: RunAbout): void {
+    const { files, former, task, model, settings } = this.#record;
+    const names = Object.keys(files);
+    this.#record = newRecord(about, files);
+    if (names.some(isModelFile)) this.#record.former = former ?? { task, model, settings };
+    const others = names.filter((name) => !isModelFile(name));
+    if (others.length === 0) return;
+    // A process that is killed now leaves a run that has not finished, not one that finished and lost its files.
+    this.#save();
+    for (const name of others) this.#removeFile(name);
   }
 
   /** Names of a model's files that are somebody else's are in the way of the model. */
   #reserve(): void {
     const taken = contentsOf(this.path).filter((name) => isModelFile(name) && !this.#owns(name));
     if (kindOf(join(this.path, "adapter")) === "link") taken.push("adapter");
-    if (taken.length === 0) return;
-    throw new RunFolderError(
-      `${this.path}: ${shown(taken)} ${taken.length === 1 ? "is" : "are"} in the way: no run wrote ${taken.length === 1 ? "it" : "them"}, or it was changed since`,
-      "Move them away, or train into another folder.",
-    );
+    if (taken.length > 0) refuseModel(this.path, taken);
   }
 
-  /** Takes over the fingerprint of a run that goes on. */
-  goOn(fingerprint: string, model: boolean): void {
-    this.#record = { ...this.#record, fingerprint, status: "running", result: undefined, owner: claim() };
-    if (model) this.#record.model = "reserved";
+  /**
+   * The run is under way from now on.
+   * @param model its model's files will be written here
+   * @param options.anew nothing of what it had reached is taken up
+   */
+  goOn(about: RunAbout | string, model: boolean, options: { anew?: boolean } = {}): void {
+    const { anew = false } = options;
+    const begun = newRecord(aboutFrom(about), this.#record.files);
+    const { id, started, best, former, modelFiles, task, model: name, settings } = this.#record;
+    // A training that knows of no task says nothing against the one that is known.
+    const known = begun.task === undefined ? { task, model: name, settings: { ...settings, ...begun.settings } } : {};
+    this.#record = {
+      ...begun,
+      ...known,
+      id: id || begun.id,
+      started: anew || started === undefined ? begun.started : started,
+      owner: claim(),
+      best: anew ? undefined : best,
+      former,
+      modelFiles: model ? "reserved" : modelFiles,
+    };
     this.#save();
+  }
+
+  /** Says more of the run than was known when it began; what is given takes the place of what was there. */
+  describe(about: Partial<RunAbout>): void {
+    checkOptions("RunFolder.describe", about, ABOUT_RUN);
+    const { settings, data, ...more } = about;
+    const { fingerprint } = this.#record;
+    this.#record = { ...this.#record, ...more };
+    this.#record = adopted(this.#record, { settings: settings ?? {}, data: data ?? {}, fingerprint });
+    this.#save();
+  }
+
+  /**
+   * Notes the best evaluation.
+   * @param fill writes its weights; until they are there, those of the best before it are what the record speaks of
+   */
+  noteBest(best: RunBest, fill?: (path: string) => void): void {
+    checkOptions("RunFolder.noteBest", best, BEST_KEYS);
+    if (fill === undefined) this.#record.best = best;
+    else
+      this.write(BEST, fill, () => {
+        this.#record.best = best;
+      });
+  }
+
+  /** What is told when the run ends, before its record says so. */
+  onEnd(tell: (status: RunStatus, error: string | undefined) => void): void {
+    this.#ended = tell;
   }
 
   /** The run is not under way any more, however it ended: another may begin here. */
@@ -155,13 +225,15 @@ export class RunFolder {
   }
 
   #save(): void {
+    this.#record.version = VERSION;
+    this.#record.id ||= newRecord(this.#record, {}).id;
     writeFileAtomic(join(this.path, this.#recordName), `${JSON.stringify(this.#record, null, 2)}\n`);
   }
 
   #owns(name: string): boolean {
     const entry = this.#record.files[name];
     if (entry !== undefined) return unchanged(this.path, name, entry);
-    return this.#record.model === "reserved" && isModelFile(name);
+    return this.#record.modelFiles === "reserved" && isModelFile(name);
   }
   #ownsFolder(name: string): boolean {
     const path = join(this.path, name);
@@ -184,11 +256,12 @@ export class RunFolder {
   }
 
   /** Writes a file under `wanted`, or another name where that is the user's; its path. */
-  write(wanted: string, fill: (path: string) => void): string {
+  write(wanted: string, fill: (path: string) => void, filled?: () => void): string {
     const name = this.nameFor(wanted);
     this.#record.files[name] = { writing: true };
     this.#save();
     fill(join(this.path, name));
+    filled?.();
     this.#record.files[name] = entryOf(join(this.path, name));
     this.#save();
     return join(this.path, name);
@@ -244,25 +317,72 @@ export class RunFolder {
     delete this.#record.files[name];
   }
 
-  /** Training is done. */
-  finish(fingerprint: string, result: object): void {
+  /**
+   * Training is done.
+   * @param status `interrupted` where it was stopped before its end, and may go on
+   */
+  finish(about: RunAbout | string, result: object, status: "finished" | "interrupted" = "finished"): void {
+    this.#record = adopted(this.#record, aboutFrom(about));
+    this.#end(status, { results: { ...result } });
+  }
+  /** Training has failed; what it has reached stays, and can be gone on with. Nothing happens where it is not under way. */
+  fail(error: unknown): void {
+    const { owner } = this.#record;
+    if (owner === undefined || !unclaim(owner)) return;
+    const message = error instanceof Error ? error.message : String(error);
+    try {
+      this.#end("failed", { error: message });
+    } catch {
+      // A full disk, perhaps: what has failed is told, and the record is that of a run whose process ended.
+    }
+  }
+  #end(status: RunStatus, more: Partial<RunRecord>): void {
+    this.#ended?.(status, more.error);
+    this.#ended = undefined;
     this.#close();
-    this.#record = { ...this.#record, status: "finished", fingerprint, result: { ...result } };
     if (this.#record.owner !== undefined) unclaim(this.#record.owner);
-    this.#record.owner = undefined;
+    const finished = new Date().toISOString();
+    this.#record = { ...this.#record, ...more, status, finished, owner: undefined };
     this.#save();
   }
-  /** The model's files are there, whole. */
+
+  /** The model's files are there, whole. What the run kept twice of it goes. */
   markSaved(): void {
-    const visit = (inside: string): string[] =>
-      contentsOf(join(this.path, inside)).flatMap((name) => {
-        const path = inside === "" ? name : `${inside}/${name}`;
-        return isModelFile(path) && kindOf(join(this.path, path)) === "file" ? [path] : [];
-      });
-    const names = [...visit(""), ...(kindOf(join(this.path, "adapter")) === "folder" ? visit("adapter") : [])];
-    for (const name of names) this.#record.files[name] = entryOf(join(this.path, name));
-    this.#record.model = "saved";
+    const names = modelFilesIn(this.path);
+    // Of an older run: it would speak of a model that is not here any more.
+    const old = names.includes(OLD_ABOUT) && OLD_ABOUT in this.#record.files;
+    for (const name of names) if (name !== OLD_ABOUT) this.#record.files[name] = entryOf(join(this.path, name));
+    this.#record.modelFiles = "saved";
+    this.#record.former = undefined;
     this.#save();
+    if (old) this.#removeFile(OLD_ABOUT);
+    this.tidy();
+    if (old) this.#save();
+  }
+
+  /** Removes best.safetensors where the saved model, or a checkpoint, holds the same weights, or nothing could go on from them. */
+  tidy(): void {
+    const { best, files } = this.#record;
+    // What an older version kept is left as it is.
+    if (!this.saved || this.#record.version < VERSION) return;
+    const name = this.nameFor(BEST);
+    if (kindOf(join(this.path, name)) !== "file") return;
+    const weights = sameContent(this.path, files, name);
+    if (weights === undefined && this.checkpoints().length > 0) return;
+    if (best !== undefined) this.#record.best = { ...best, weights };
+    // First said, then done: a process that is killed between leaves a file that is known.
+    this.#save();
+    this.#removeFile(name);
+    delete files[name];
+    this.#save();
+  }
+  /** Where the best weights lie: best.safetensors, or a file that holds the same; undefined where they are gone. */
+  bestWeights(): string | undefined {
+    const own = this.fileOf(BEST);
+    const other = this.#record.best?.weights;
+    if (own !== undefined || other === undefined) return own;
+    const entry = this.#record.files[other];
+    return entry !== undefined && unchanged(this.path, other, entry) ? join(this.path, other) : undefined;
   }
   #close(): void {
     for (const [name, entry] of Object.entries(this.#record.files)) {
@@ -271,18 +391,4 @@ export class RunFolder {
       else delete this.#record.files[name];
     }
   }
-}
-
-function refuse(path: string, record: RunRecord | undefined, old: boolean): void {
-  if (record !== undefined || old) {
-    const what = old
-      ? "holds a run of an older version"
-      : record?.status === "finished"
-        ? "holds a run that has finished"
-        : "holds a run that has not finished";
-    throw new RunFolderError(`${path} ${what}`, `To go on with it: resume (--resume). ${OVERWRITE}`);
-  }
-  const found = contentsOf(path);
-  if (found.length === 0) return;
-  throw new RunFolderError(`${path} is not empty: it holds ${shown(found)}`, `Train into a new folder. ${OVERWRITE}`);
 }

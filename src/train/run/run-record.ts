@@ -9,26 +9,75 @@ import {
   processRuns,
   readdirSync,
   readFileSync,
+  runtime,
 } from "#platform";
+import { backend } from "../../backend/index.ts";
+import { VERSION as SHOSHIN } from "../../backend/version.ts";
+import type { DataRecord } from "../../data/index.ts";
 
 /** The name of a run's record, unless the user has a file of this name. */
-const RECORD = "run.json";
-const VERSION = 2;
+export const RECORD = "run.json";
+export const VERSION = 3;
 
 /** What is known of a file that a run wrote: its content; or that it is being written, or grows. */
 export type FileEntry = { size: number; digest: string } | { writing: true } | { grows: true };
 
+/** `interrupted`: the process ended, or somebody stopped it; it can go on. `failed`: an error, which is told. */
+export type RunStatus = "running" | "interrupted" | "finished" | "failed";
+
+/** What a run is made of; what a resume is compared with. */
+export interface RunAbout {
+  task?: string;
+  /** A preset, or the pretrained model that it began with. */
+  model?: string;
+  /** As resolved: no defaults are missing. */
+  settings: Record<string, unknown>;
+  /** By role: `train`, `validation`. */
+  data: Record<string, DataRecord>;
+  /** @deprecated What the caller says of data and model in a text of its own. */
+  fingerprint?: string;
+}
+
+/** What a run went on; it may change between its beginning and its end. */
+export interface RunEnvironment {
+  shoshin: string;
+  node?: string;
+  backend: string;
+  instructionSet: string;
+  threads: number;
+  platform: string;
+  arch: string;
+}
+
+/** The best evaluation. */
+export interface RunBest {
+  step: number;
+  metric: string;
+  value: number;
+  /** The file that holds its weights, where that is not best.safetensors any more. */
+  weights?: string;
+}
+
 /** What a run says about itself in its folder: `run.json`, there from the first write on. */
-export interface RunRecord {
+export interface RunRecord extends RunAbout {
   version: number;
-  status: "running" | "finished";
+  id: string;
+  status: RunStatus;
+  /** Why it failed. */
+  error?: string;
+  /** When it began, and when it ended. */
+  started?: string;
+  finished?: string;
   /** Who writes here: process, machine, and a name of this very run. */
   owner?: string;
-  fingerprint: string;
-  /** Whether the files of a model are to be written after training (`reserved`), or are there. */
-  model?: "reserved" | "saved";
+  environment?: RunEnvironment;
+  best?: RunBest;
   /** What training gave. */
-  result?: Record<string, unknown>;
+  results?: Record<string, unknown>;
+  /** Whether the files of a model are to be written after training (`reserved`), or are there. */
+  modelFiles?: "reserved" | "saved";
+  /** Of the model that an older run has left here, until this one's takes its place. */
+  former?: Pick<RunAbout, "task" | "model" | "settings">;
   /** All that the run wrote and may remove, by its path in the folder; `checkpoint-5/` while it is being written. */
   files: Record<string, FileEntry>;
 }
@@ -38,7 +87,7 @@ const NOBODYS = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".directory", 
 const TEMPORARY = ".shoshin-tmp-";
 
 /** What of a model's folder a training writes. */
-const MODEL_FILES = new Set([
+export const MODEL_FILES = new Set([
   ...["config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "shoshin.json"],
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"],
   ...["vocab.txt", "vocab.json", "merges.txt", "vectorizer.json", "tabular_encoder.json"],
@@ -61,8 +110,8 @@ export function claim(): string {
 }
 export const unclaim = (owner: string): boolean => underWay.delete(owner);
 /** The process that is training in a folder now, by its record; undefined where none is, or it is on another machine. */
-export function busyWith({ status, owner }: RunRecord): string | undefined {
-  if (status !== "running" || typeof owner !== "string") return undefined;
+export function busyWith({ owner }: Pick<RunRecord, "owner">): string | undefined {
+  if (typeof owner !== "string") return undefined;
   const [id, host] = owner.split(" ");
   if (host !== hostname() || !/^\d+$/.test(id)) return undefined;
   const busy = Number(id) === processId() ? underWay.has(owner) : processRuns(Number(id));
@@ -83,7 +132,7 @@ export const contentsOf = (folder: string): string[] =>
   readdirSync(folder).filter((name) => !NOBODYS.has(name) && !name.startsWith(TEMPORARY));
 
 /** Whether a path inside a folder leads through no link. */
-function lies(folder: string, name: string): boolean {
+export function lies(folder: string, name: string): boolean {
   const parts = name.split("/").filter((part) => part !== "");
   return parts.every((part, i) => {
     const kind = kindOf(join(folder, ...parts.slice(0, i), part));
@@ -101,6 +150,28 @@ export function unchanged(folder: string, name: string, entry: FileEntry): boole
   return lstatSync(path).size === entry.size && contentDigest(path) === entry.digest;
 }
 
+/** A file with the content of another, the model's own before those of checkpoints. */
+export function sameContent(folder: string, files: RunRecord["files"], name: string): string | undefined {
+  const wanted = files[name];
+  if (wanted === undefined || !("digest" in wanted)) return undefined;
+  const same = Object.entries(files).filter(
+    ([other, entry]) =>
+      other !== name && "digest" in entry && entry.digest === wanted.digest && entry.size === wanted.size,
+  );
+  const ranked = same.map(([other]) => other).sort((a, b) => Number(!isModelFile(a)) - Number(!isModelFile(b)));
+  return ranked.find((other) => unchanged(folder, other, files[other]));
+}
+
+/** The files of a model in a folder, those of its adapter too. */
+export function modelFilesIn(folder: string): string[] {
+  const visit = (inside: string): string[] =>
+    contentsOf(join(folder, inside)).flatMap((name) => {
+      const path = inside === "" ? name : `${inside}/${name}`;
+      return isModelFile(path) && kindOf(join(folder, path)) === "file" ? [path] : [];
+    });
+  return [...visit(""), ...(kindOf(join(folder, "adapter")) === "folder" ? visit("adapter") : [])];
+}
+
 /** Whether an entry of a record is one, of a path inside the folder. */
 function isSound(path: string, entry: unknown): boolean {
   if (entry === null || typeof entry !== "object") return false;
@@ -109,38 +180,60 @@ function isSound(path: string, entry: unknown): boolean {
   return writing === true || grows === true || (typeof size === "number" && typeof digest === "string");
 }
 
-function parsed(path: string): Record<string, unknown> | undefined {
+/** The object in a file; undefined where there is none. */
+export function parsed(path: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(readFileSync(path, "utf8"));
-    return value !== null && typeof value === "object" ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** Where a folder's record lies or would lie, and what it says. */
-export function findRecord(folder: string): { name: string; record?: RunRecord } {
-  for (let n = 1; ; n++) {
-    const name = numbered(RECORD, n);
-    const kind = kindOf(join(folder, name));
-    if (kind === undefined) return { name };
-    const value = kind === "file" ? parsed(join(folder, name)) : undefined;
-    const { version, files, fingerprint } = value ?? {};
-    if (version === VERSION && typeof fingerprint === "string" && files !== null && typeof files === "object") {
-      const sound = Object.entries(files as object).filter(([path, entry]) => isSound(path, entry));
-      return { name, record: { ...(value as unknown as RunRecord), files: Object.fromEntries(sound) } };
-    }
-    // Version 0.1.0 wrote these two.
-    if (value !== undefined && typeof fingerprint === "string" && typeof value.result === "object") return { name };
-  }
+/** The entries of a record that are such. */
+export const soundFiles = (files: object): RunRecord["files"] =>
+  Object.fromEntries(Object.entries(files).filter(([path, entry]) => isSound(path, entry)));
+
+export function environment(): RunEnvironment {
+  const { name, instructionSet, threads } = backend();
+  const { node, platform, arch } = runtime;
+  return { shoshin: SHOSHIN, node, backend: name, instructionSet, threads, platform, arch };
 }
 
-export const newRecord = (fingerprint: string, files: RunRecord["files"]): RunRecord => ({
-  version: VERSION,
-  status: "running",
-  fingerprint,
-  files,
-});
+/** Says when, and that it is this one. */
+const newId = (): string =>
+  `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}-${Math.random().toString(36).slice(2, 8).padEnd(6, "0")}`;
+
+/** What can be written as JSON, and is worth it: how a run is called, and where its folder lies, are no part of what it is. */
+export function plainSettings(settings: Record<string, unknown>): Record<string, unknown> {
+  const told = Object.entries(settings).filter(([name]) => !CALLED.has(name));
+  return JSON.parse(JSON.stringify(Object.fromEntries(told)));
+}
+const CALLED = new Set([
+  ...["outputDir", "output", "overwriteOutputDir", "overwrite", "resume", "resumeFromCheckpoint"],
+  ...["quiet", "disableTqdm", "json", "say", "callbacks", "args", "config"],
+]);
+
+export function newRecord(
+  { task, model, settings, data, fingerprint }: RunAbout,
+  files: RunRecord["files"],
+): RunRecord {
+  return {
+    version: VERSION,
+    id: newId(),
+    task,
+    model,
+    status: "running",
+    started: new Date().toISOString(),
+    settings: plainSettings(settings),
+    data,
+    environment: environment(),
+    fingerprint,
+    files,
+  };
+}
 
 const CHECKPOINT = new Set(
   ["model", "optimizer", "carry", "average"].map((name) => `${name}.safetensors`).concat("trainer_state.json"),
@@ -156,32 +249,6 @@ export function checkpointFiles(folder: string, name: string): string[] {
     .map((file) => `${name}/${file}`);
 }
 
-/**
- * The files that a run of version 0.1.0 has left: it kept no list, but only such a run writes what the folder is recognised by
- * (run.json, shoshin.json, a checkpoint's state). Undefined where the folder is none.
- */
-export function filesOfOldRun(folder: string): string[] | undefined {
-  const names = contentsOf(folder);
-  const checkpoints = names.filter((n) => /^checkpoint-\d+$/.test(n)).flatMap((name) => checkpointFiles(folder, name));
-  const run = parsed(join(folder, "run.json"));
-  const about = parsed(join(folder, "shoshin.json"));
-  const finished = typeof run?.fingerprint === "string" && typeof run.result === "object";
-  const saved = typeof about?.version === "string" && typeof about.task === "string";
-  if (!finished && !saved && checkpoints.length === 0) return undefined;
-  const card = (name: string) => /^---\nlibrary_name: shoshin\n/.test(readFileSync(join(folder, name), "utf8"));
-  const ours = names.filter(
-    (name) =>
-      kindOf(join(folder, name)) === "file" &&
-      ((name === "run.json" && finished) ||
-        (name === "README.md" && card(name)) ||
-        ["best.safetensors", "log.jsonl"].includes(name) ||
-        name.startsWith("events.out.tfevents.") ||
-        (saved && isModelFile(name))),
-  );
-  const adapter = [...MODEL_FILES].filter((name) => name.includes("/") && saved && lies(folder, name));
-  return [...ours, ...checkpoints, ...adapter];
-}
-
 /** A name for a message. */
 export const shown = (names: readonly string[]): string =>
   `${names
@@ -190,3 +257,14 @@ export const shown = (names: readonly string[]): string =>
     .join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""}`;
 
 export const isThere = (path: string): boolean => existsSync(path) || kindOf(path) !== undefined;
+
+/** A record that says what a run is made of as it is told now; what is told no more stays. */
+export function adopted(record: RunRecord, { settings, data, fingerprint }: RunAbout): RunRecord {
+  const merged = Object.entries(data).map(([role, found]) => [role, { ...record.data[role], ...found }]);
+  return {
+    ...record,
+    settings: { ...record.settings, ...plainSettings(settings) },
+    data: { ...record.data, ...Object.fromEntries(merged) },
+    fingerprint,
+  };
+}
