@@ -3,7 +3,7 @@ import { type Module, StateDictError } from "../../nn/index.ts";
 import type { AveragedWeights, Optimizer } from "../../optim/index.ts";
 import type { GroupOptions } from "../../optim/optimizer.ts";
 import type { TrainingArguments } from "../arguments/arguments.ts";
-import type { TrainResult } from "../trainer-options.ts";
+import type { TrainResult } from "../train-result.ts";
 import { type Carry, CheckpointError, loadCheckpoint, loadWeights, type TrainerState } from "./checkpoint.ts";
 import type { Difference } from "./differences.ts";
 import type { Isolation } from "./isolation.ts";

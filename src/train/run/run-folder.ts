@@ -120,6 +120,10 @@ export class RunFolder {
   get result(): RunRecord["results"] {
     return this.#record.results;
   }
+  /** The best evaluation, where it is known. */
+  get best(): RunBest | undefined {
+    return this.#record.best;
+  }
   /** Whether a model's files are there, whole. */
   get saved(): boolean {
     return this.#record.modelFiles === "saved";
