@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Part } from "../../src/data/index.ts";
+import { imageReader } from "../../src/tasks/image-classification/data.ts";
 import { type Corpus, type Reader, readToLearn, readToMeasure } from "../../src/tasks/reading.ts";
+import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { textReader } from "../../src/tasks/text-classification/data.ts";
 import { taggedReader } from "../../src/tasks/token-classification/data.ts";
 import { pairReader } from "../../src/tasks/translation/data.ts";
@@ -184,6 +186,15 @@ interface Kind {
 }
 const lines = (list: readonly string[]) => `${list.join("\n")}\n`;
 const classOf = (id: string) => (number(id) % 2 === 0 ? "even" : "odd");
+/** A row of three cells. */
+const table =
+  (target: (id: string) => string | number): Kind["write"] =>
+  (into, part, ids) =>
+    writeFileSync(
+      join(into, `${part}.csv`),
+      lines(["名字,size,target", ...ids.map((id) => `${id},${number(id) * 2},${target(id)}`)]),
+    );
+const PARTS = ["train", "validation", "test"];
 const KINDS: Record<string, Kind> = {
   "text-classification": {
     reader: textReader,
@@ -206,6 +217,32 @@ const KINDS: Record<string, Kind> = {
     write(into, part, ids) {
       writeFileSync(join(into, `${part}.en`), lines(ids));
       writeFileSync(join(into, `${part}.zh`), lines(ids.map((id) => `译文${id}`)));
+    },
+  },
+  "tabular-classification": {
+    reader: tableReader("classes"),
+    idOf: ({ cells }: { cells: string[] }) => cells[0],
+    write: table(classOf),
+  },
+  "tabular-regression": {
+    reader: tableReader("numbers"),
+    idOf: ({ cells }: { cells: string[] }) => cells[0],
+    write: table((id) => number(id) / 7),
+  },
+  "image-classification": {
+    reader: imageReader,
+    idOf: ({ pixels }: { pixels: Uint8Array }) => `${PARTS[pixels[0]]} ${pixels[1]}`,
+    write(into, part, ids) {
+      const pixels = ids.flatMap((id) => [PARTS.indexOf(id.split(" ")[0]), number(id), 0, 0]);
+      const name = join(into, part === "test" ? "t10k" : part);
+      writeFileSync(
+        `${name}-images-idx3-ubyte`,
+        Buffer.from([0, 0, 8, 3, 0, 0, 0, ids.length, 0, 0, 0, 2, 0, 0, 0, 2, ...pixels]),
+      );
+      writeFileSync(
+        `${name}-labels-idx1-ubyte`,
+        Buffer.from([0, 0, 8, 1, 0, 0, 0, ids.length, ...ids.map((id) => number(id) % 2)]),
+      );
     },
   },
 };
