@@ -15,7 +15,11 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   if (names.length === 0) return undefined;
   const wanted = plain(name);
   const best = closest(wanted, names.map(plain));
-  const near = distance(wanted, best) <= Math.max(1, Math.floor(Math.max(wanted.length, best.length) / 3));
+  const letters = (text: string) => [...text].sort().join("");
+  const near =
+    distance(wanted, best) <= Math.max(1, Math.floor(Math.max(wanted.length, best.length) / 3)) ||
+    // Two letters that stand the other way round.
+    (distance(wanted, best) === 2 && letters(wanted) === letters(best));
   const holds = (other: string) =>
     wanted.length >= 4 && (plain(other).includes(wanted) || wanted.includes(plain(other)));
   return near ? names.find((other) => plain(other) === best) : names.find(holds);

@@ -12,7 +12,10 @@ const termOf = (flag: string, option: AnyOption): string => {
   if (option.kind.type === "boolean" && option.kind.switch) return flag;
   return `${flag} <${option.argument ?? "value"}${variadic(option) ? "..." : ""}>`;
 };
-const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+const shown = (value: unknown): string => {
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
+  return typeof value === "string" ? value : JSON.stringify(value);
+};
 
 /** What `--help` says of an option: what it is for, its default, its other name. */
 export function describe(name: string, option: AnyOption): string {
@@ -47,8 +50,11 @@ export const shownOptions = (table: Table, group?: string): Option[] =>
  * by {@link readFlags}, for what an option takes may depend on others.
  */
 export function addTable(command: Command, table: Table): Command {
+  const there = new Set(command.options.map(({ long }) => long));
   const add = (flags: string, help: string, hidden: boolean) => {
-    if (command.options.some(({ long }) => long === flags.split(" ")[0])) return;
+    const [long] = flags.split(" ");
+    if (there.has(long)) return;
+    there.add(long);
     command.addOption(new Option(flags, help).hideHelp(hidden));
   };
   for (const [name, option] of Object.entries(table)) {

@@ -7,7 +7,7 @@ import { type Hearing, hearing, notFor } from "../../tasks/options/check.ts";
 import { DATA } from "../../tasks/options/data.ts";
 import type { TaskAbout } from "../../tasks/options/declare.ts";
 import { ALL } from "../../tasks/options/index.ts";
-import { TRAINING } from "../../tasks/options/training.ts";
+import { TASK_DEFAULTS, TASK_NOTES, TRAINING } from "../../tasks/options/training.ts";
 import { asksNothing, REFUSED } from "../../train/arguments/argument-names.ts";
 import { applyCommon, COMMON } from "../common.ts";
 import { readConfig } from "../config.ts";
@@ -40,8 +40,9 @@ function modelOf(flags: Flags, file: object): string | undefined {
 /** Refuses an option that this task or model does not hear; one of Transformers' that asks for nothing is left out. */
 const refuse = (heard: Hearing) => (written: string, value: unknown) => {
   if (asksNothing(written, value)) return true;
-  const name = ownName(EVERY, written);
-  if (name !== undefined && EVERY[name].kind.type !== "handed") throw notFor(heard, name);
+  const table: Table = { ...ALL, ...TRAINING };
+  const name = ownName(table, written);
+  if (name !== undefined && table[name].kind.type !== "handed") throw notFor(heard, name);
   if (Object.hasOwn(NOT_HERE, written)) throw new OptionError(`${written} is not supported`, NOT_HERE[written]);
   return undefined;
 };
@@ -68,7 +69,7 @@ function helpFor(task: TaskAbout, model: string | undefined): Shown {
   });
   const whose = heard.preset === undefined ? "a pretrained model" : `--model ${heard.preset}`;
   return {
-    usage: `shoshin train ${task.name} --data <source> --output <dir> [options]`,
+    usage: `shoshin train ${task.name} [options]`,
     description: `${help}${others.length === 0 ? "" : `\n\nModels:\n${others.join("\n")}`}`,
     options: [
       ...shownOptions({ ...DATA, ...always }, "Data and model:"),
@@ -82,7 +83,7 @@ function helpFor(task: TaskAbout, model: string | undefined): Shown {
 
 /** What `train --help` shows: the tasks, and what all of them take. */
 const overview = (): Shown => ({
-  usage: "shoshin train <task> --data <source> --output <dir> [options]",
+  usage: "shoshin train <task> [options]",
   description: [
     "train a model and save it",
     "",
@@ -96,7 +97,7 @@ const overview = (): Shown => ({
   options: [
     ...shownOptions(DATA, "Data and model:"),
     ...shownOptions(CONFIG, "Training:"),
-    ...shownOptions(TRAINING, "Training:"),
+    ...shownOptions(withDefaults(TRAINING, TASK_DEFAULTS, TASK_NOTES), "Training:"),
     ...shownOptions(COMMON, "Everywhere:").filter(({ long }) => long !== "--quiet"),
   ],
 });

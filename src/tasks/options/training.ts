@@ -24,7 +24,7 @@ export const TASK_DEFAULTS = {
 } satisfies GivenArguments;
 /** What `--help` says of them. */
 export const TASK_NOTES = {
-  momentum: "of sgd alone",
+  momentum: "with sgd",
   metricForBestModel: "the task's own",
   greaterIsBetter: "as the metric has it",
 };

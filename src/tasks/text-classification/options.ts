@@ -30,7 +30,7 @@ const recurrent = (help: string) => ({
 /** One recipe for each preset, whatever the data. */
 export const PRESETS = {
   mlp: {
-    help: "words and pairs of words, embedded and added; layers above; fast",
+    help: "words and pairs of words, embedded and added",
     options: NET,
     defaults: {
       ...{ layers: 1, hiddenSize: 64, embeddingSize: 64, dropout: 0.5, vocabSize: VOCABULARY.counted },

@@ -90,20 +90,22 @@ const maxLengthOf = ({ maxLength = PRESETS.lstm.defaults.maxLength }: TaskOption
 function shapeOf(preset: Preset, options: TaskOptions, vectors: WordVectors | undefined): Record<string, unknown> {
   if (preset === "bag-of-words") return {};
   const { defaults } = PRESETS[preset];
-  const common = { num_hidden_layers: options.layers ?? defaults.layers, dropout: options.dropout ?? defaults.dropout };
+  const [layers, dropout] = [options.layers ?? defaults.layers, options.dropout ?? defaults.dropout];
   if ("embeddingSize" in defaults) {
     return {
       embedding_size: vectors?.size ?? options.embeddingSize ?? defaults.embeddingSize,
       hidden_size: options.hiddenSize ?? defaults.hiddenSize,
-      ...common,
+      num_hidden_layers: layers,
+      dropout,
     };
   }
   const width = widthOf(options, vectors, defaults.hiddenSize);
   return {
     hidden_size: width,
+    num_hidden_layers: layers,
     num_attention_heads: options.heads ?? [4, 2, 1].find((heads) => width % heads === 0),
     intermediate_size: options.intermediateSize ?? 4 * width,
-    ...common,
+    dropout,
   };
 }
 
