@@ -1,20 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 import { terminal } from "../terminal.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const io = terminal();
 
-const file = (name: string, contents: string) => {
-  const path = join(folder, name);
-  writeFileSync(path, contents);
-  return path;
-};
+const file = filesIn(folder);
 const run = async (...argv: string[]) => ({ status: await main(argv), ...io });
 
 const good = ["lovely", "great", "kind", "fresh"];

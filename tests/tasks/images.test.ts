@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { imageReader } from "../../src/tasks/image-classification/data.ts";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 const idx = (shape: readonly number[], data: readonly number[]) =>
   Buffer.from([0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255]), ...data]);

@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 const write = (name: string, header: string, rows: readonly string[]) => {
   const path = join(root, name);
   mkdirSync(dirname(path), { recursive: true });
