@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Part } from "../../src/data/index.ts";
 import { imageReader } from "../../src/tasks/image-classification/data.ts";
 import { type Corpus, type Reader, readToLearn, readToMeasure } from "../../src/tasks/reading.ts";
@@ -11,9 +10,9 @@ import { textReader } from "../../src/tasks/text-classification/data.ts";
 import { languageReader } from "../../src/tasks/text-generation/data.ts";
 import { taggedReader } from "../../src/tasks/token-classification/data.ts";
 import { pairReader } from "../../src/tasks/translation/data.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 let folders = 0;
 
 type Sizes = Partial<Record<Part, number>>;
