@@ -77,6 +77,12 @@ export function clipFactor(parameters: readonly Tensor[], maxNorm: number): Tens
   });
 }
 
+/** The 2-norm of all gradients together, as PyTorch's `get_total_norm` has it; nothing is changed. */
+export function totalNorm(parameters: readonly Tensor[]): number {
+  const grads = gradientsOf("totalNorm", parameters);
+  return grads.length === 0 ? 0 : noGrad(() => twoNorm(grads).item());
+}
+
 /** Multiplies gradients in place: neighbours in an optimizer's buffer by one call. */
 function scaleGradients(grads: readonly Tensor[], factor: number): void {
   const sorted = [...grads].sort((a, b) => a.offset - b.offset);

@@ -1,24 +1,72 @@
-import type { TypedArray } from "../backend/backend.ts";
+import type { DType, TypedArray } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { type AnyDataset, DataLoader } from "../data/index.ts";
+import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { accuracy } from "./metrics/accuracy.ts";
-import type { Metrics } from "./metrics/metric.ts";
+import { checkMetrics, type Metrics } from "./metrics/metric.ts";
 import { areClasses, type Objective } from "./objective.ts";
 import type { Isolation } from "./run/isolation.ts";
-import { checkMetrics, type TrainerOptions } from "./trainer-options.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
 
 const IGNORED = -100;
 
-function joined(parts: readonly TypedArray[]): TypedArray {
-  const out = new (parts[0].constructor as Float32ArrayConstructor)(parts.reduce((n, p) => n + p.length, 0));
+/** What a model says of a data set. */
+export interface PredictionOutput {
+  /** Its outputs for all examples, as logits, [examples, …]; rows of unlike lengths are filled up with −100. */
+  predictions: Tensor;
+  /** What they are held against, in the same form; undefined where the data has no labels. */
+  labelIds: Tensor | undefined;
+  /** `loss` and all that an evaluation gives; nothing where the data has no labels. */
+  metrics: Metrics;
+}
+
+/** What batches gave, one after another. */
+interface Piece {
+  data: TypedArray;
+  shape: readonly number[];
+  dtype: DType;
+}
+const pieceOf = (t: Tensor): Piece => ({ data: t.data(), shape: t.shape, dtype: t.dtype });
+
+function joined(parts: readonly Piece[]): TypedArray {
+  const out = new (parts[0].data.constructor as Float32ArrayConstructor)(
+    parts.reduce((n, { data }) => n + data.length, 0),
+  );
   let at = 0;
-  for (const part of parts) {
-    out.set(part as Float32Array, at);
-    at += part.length;
+  for (const { data } of parts) {
+    out.set(data as Float32Array, at);
+    at += data.length;
   }
   return out;
+}
+
+/** One tensor of all pieces: those that are less long in their second dimension are filled up with −100, as in Transformers. */
+function stacked(parts: readonly Piece[]): Tensor {
+  const [{ shape: first, dtype }] = parts;
+  const ranks = parts.map(({ shape }) => shape.length);
+  const rows = parts.reduce((n, { shape }) => n + (shape[0] ?? 1), 0);
+  const width = Math.max(...parts.map(({ shape }) => shape[1] ?? 1));
+  if (
+    ranks.some((n) => n !== first.length) ||
+    parts.some(({ shape }) => shape.slice(2).join() !== first.slice(2).join())
+  )
+    throw new ShoshinError(
+      `Trainer: predict: outputs of unlike shapes: [${first.join()}] and others`,
+      "Only the second dimension may differ from batch to batch.",
+    );
+  const shape = first.length < 2 ? [rows] : [rows, width, ...first.slice(2)];
+  if (parts.every((part) => (part.shape[1] ?? 1) === width)) return tensor(joined(parts), shape, { dtype });
+  const inner = first.slice(2).reduce((n, d) => n * d, 1);
+  const out = new (parts[0].data.constructor as Float32ArrayConstructor)(rows * width * inner).fill(IGNORED);
+  let row = 0;
+  for (const { data, shape } of parts) {
+    const own = shape[1] * inner;
+    for (let r = 0; r < shape[0]; r++, row++)
+      out.set((data as Float32Array).subarray(r * own, (r + 1) * own), row * width * inner);
+  }
+  return tensor(out, shape, { dtype });
 }
 
 /** How many classes there are where each example, or place, has one as its target; else 0. */
@@ -29,6 +77,13 @@ function classesOf(output: Tensor | undefined, target: Tensor | undefined, perEx
   return output.ndim === target.ndim + 1 && width > 1 ? width : 0;
 }
 
+/** All that is measured on a data set, and the outputs and targets where they were wanted. */
+interface Measurement {
+  metrics: Metrics;
+  outputs: Piece[];
+  targets: Piece[];
+}
+
 /**
  * Mean loss over a data set, each label that counts (else each example) alike; with class targets also the accuracy, and what
  * `computeMetrics` makes of all outputs.
@@ -36,29 +91,64 @@ function classesOf(output: Tensor | undefined, target: Tensor | undefined, perEx
 export async function evaluateOn<D extends AnyDataset, B>(
   options: TrainerOptions<D, B>,
   objective: Objective<D, B>,
-  dataset: D,
+  dataset: AnyDataset,
   batchSize: number,
   isolation: Isolation,
 ): Promise<Metrics> {
-  const { loss, computeLoss, computeMetrics, collate } = options;
-  const outputs: TypedArray[] = [];
-  const targets: TypedArray[] = [];
+  return (await measured(options, objective, dataset, batchSize, isolation, false)).metrics;
+}
+
+/**
+ * The model's outputs for a data set, beside what {@link evaluateOn} measures where it has labels.
+ * @throws ShoshinError where there are no outputs, or they do not fit together
+ */
+export async function predictOn<D extends AnyDataset, B>(
+  options: TrainerOptions<D, B>,
+  objective: Objective<D, B>,
+  dataset: AnyDataset,
+  batchSize: number,
+  isolation: Isolation,
+): Promise<PredictionOutput> {
+  const { metrics, outputs, targets } = await measured(options, objective, dataset, batchSize, isolation, true);
+  const labelled = targets.length === outputs.length;
+  return {
+    predictions: stacked(outputs),
+    labelIds: labelled ? stacked(targets) : undefined,
+    metrics: labelled ? metrics : {},
+  };
+}
+
+async function measured<D extends AnyDataset, B>(
+  options: TrainerOptions<D, B>,
+  objective: Objective<D, B>,
+  dataset: AnyDataset,
+  batchSize: number,
+  isolation: Isolation,
+  predicts: boolean,
+): Promise<Measurement> {
+  const { loss, computeMetrics, collate } = options;
+  const outputs: Piece[] = [];
+  const targets: Piece[] = [];
   let [sum, items, seen] = [0, 0, 0];
   let classes = 0;
-  for await (const batch of new DataLoader<D, B>(dataset, { batchSize, collate })) {
+  const wantsOutputs = predicts || computeMetrics !== undefined;
+  for await (const batch of new DataLoader<D, B>(dataset as D, { batchSize, collate })) {
     const examples = Math.min(batchSize, dataset.length - seen);
     seen += examples;
+    const target = objective.targets(batch);
+    if (predicts && target === undefined) {
+      outputs.push(isolation.precisely(() => noGrad(() => pieceOf(objective.outputs(batch)))));
+      continue;
+    }
     const count = objective.items(batch, examples);
-    const wantsOutputs = computeMetrics !== undefined;
     if (count === 0 && !wantsOutputs) continue;
     const { value, output, width } = isolation.precisely(() =>
       noGrad(() => {
         const { loss: mean, output } = objective.measure(batch, Math.max(count, 1));
-        const target = objective.targets(batch);
-        const width = computeLoss === undefined ? classesOf(output, target, loss !== undefined) : 0;
+        const width = objective.hasOwnLoss ? 0 : classesOf(output, target, loss !== undefined);
         return {
           value: count === 0 ? 0 : mean.item(),
-          output: (width > 0 || wantsOutputs) && output !== undefined ? output.data() : undefined,
+          output: (width > 0 || wantsOutputs) && output !== undefined ? pieceOf(output) : undefined,
           width,
         };
       }),
@@ -66,15 +156,20 @@ export async function evaluateOn<D extends AnyDataset, B>(
     if (count > 0) sum += value * count;
     items += count;
     if (width > 0) classes = width;
-    if (output === undefined) continue;
-    const target = objective.targets(batch);
+    if (output === undefined) {
+      if (!predicts) continue;
+      throw new ShoshinError(
+        "Trainer: predict needs the model's outputs, and computeLoss gives the loss alone",
+        "Return { loss, logits } from computeLoss.",
+      );
+    }
     if (target === undefined)
       throw new ShoshinError("Trainer: computeMetrics needs targets", "Batches hold them as labels, or as y.");
     outputs.push(output);
-    targets.push(target.data());
+    targets.push(pieceOf(target));
   }
   const metrics: Metrics = { loss: items === 0 ? Number.NaN : sum / items };
-  if (outputs.length === 0) return metrics;
+  if (targets.length === 0) return { metrics, outputs, targets };
   const [all, wanted] = [joined(outputs), joined(targets)];
   if (classes > 0) {
     const best = argmaxRows(all, classes);
@@ -84,8 +179,9 @@ export async function evaluateOn<D extends AnyDataset, B>(
       Int32Array.from(counts, (i) => wanted[i]),
     );
   }
-  if (computeMetrics === undefined) return metrics;
-  return { ...metrics, ...checkMetrics("computeMetrics", await computeMetrics(all, wanted)) };
+  if (computeMetrics !== undefined)
+    Object.assign(metrics, checkMetrics("computeMetrics", await computeMetrics(all, wanted)));
+  return { metrics, outputs, targets };
 }
 
 function argmaxRows(values: TypedArray, width: number): Int32Array {

@@ -7,7 +7,32 @@ export {
 } from "./arguments/arguments.ts";
 export { makeOptimizer } from "./arguments/make-optimizer.ts";
 export { type IntervalStrategy, OPTIMIZERS, type OptimizerName } from "./arguments/table.ts";
-export { clock, Progress } from "./hooks/progress.ts";
+export type { PredictionOutput } from "./evaluate.ts";
+export { WeightAveragingCallback, type WeightAveragingOptions } from "./hooks/averaging.ts";
+export { BestWeightsCallback } from "./hooks/best-weights.ts";
+export type {
+  CallbackAnswer,
+  PreOptimizerStep,
+  TrainEnd,
+  TrainerCallback,
+  TrainerCallbacks,
+  TrainerControl,
+  TrainingState,
+} from "./hooks/callback.ts";
+export { CheckpointCallback, type CheckpointOptions } from "./hooks/checkpoints.ts";
+export { CurvesCallback } from "./hooks/curves.ts";
+export { EarlyStoppingCallback, type EarlyStoppingOptions } from "./hooks/early-stopping.ts";
+export { defaultCallbacks } from "./hooks/index.ts";
+export { TerminateOnNaNCallback, TrainingError } from "./hooks/nan-guard.ts";
+export { PrinterCallback, type PrinterOptions } from "./hooks/printer.ts";
+export { clock, Progress, ProgressCallback, type ProgressCallbackOptions } from "./hooks/progress.ts";
+export {
+  type FitOptions,
+  fitLearner,
+  LEARNER_ARGUMENTS,
+  type Learner,
+  type LearnerHooks,
+} from "./learner.ts";
 export { accuracy } from "./metrics/accuracy.ts";
 export { pearson, ranks, spearman } from "./metrics/correlation.ts";
 export { areEntityTags, type EntitySpan, entitiesOf, entityScores } from "./metrics/entities.ts";
@@ -30,6 +55,7 @@ export { type BleuTokenizer, bleuTokenize } from "./metrics/texts/bleu-tokenize.
 export { type ChrfOptions, corpusChrf, sentenceChrf } from "./metrics/texts/chrf.ts";
 export type { References } from "./metrics/texts/references.ts";
 export { corpusTer, sentenceTer, type TerOptions, type TerScore } from "./metrics/texts/ter.ts";
+export type { Optimizers, Scheduler } from "./optimizers.ts";
 export {
   type Carry,
   CheckpointError,
@@ -46,11 +72,6 @@ export { type ModelAbout, modelAbout, type Run, readRun } from "./run/read-run.t
 export { RunFolderError } from "./run/refuse.ts";
 export { RunFolder } from "./run/run-folder.ts";
 export type { RunAbout, RunBest, RunEnvironment, RunStatus } from "./run/run-record.ts";
-export { Trainer, TrainingError } from "./trainer.ts";
-export type {
-  LossInfo,
-  LossResult,
-  TrainerCallbacks,
-  TrainerOptions,
-  TrainResult,
-} from "./trainer-options.ts";
+export type { TrainResult } from "./train-result.ts";
+export { Trainer, type TrainOptions } from "./trainer.ts";
+export type { LossInfo, LossResult, ModelLoss, ModelLossOptions, TrainerOptions } from "./trainer-options.ts";

@@ -8,7 +8,7 @@ import { PreTrainedModel } from "../models/pretrained/model.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainingArguments } from "./arguments/arguments.ts";
-import type { TrainerOptions } from "./trainer-options.ts";
+import type { LossInfo, LossResult, ModelLoss, TrainerOptions } from "./trainer-options.ts";
 
 /** Labels of this value count for nothing. */
 const IGNORED = -100;
@@ -61,14 +61,17 @@ export interface Measured {
 /** What is minimised, and how much a batch counts in it. */
 export class Objective<D extends AnyDataset, B> {
   readonly #o: TrainerOptions<D, B>;
+  /** In place of everything else: a trainer's own `computeLoss`. */
+  readonly #own: ModelLoss<B> | undefined;
   readonly #smoothing: number;
   readonly #shifted: boolean;
   /** Names of what the model takes; undefined where nobody knows, or all is to be handed on. */
   readonly #inputs: ReturnType<typeof inputNamesOf>;
 
   /** Throws OptionError for label smoothing of a loss of the user's own. */
-  constructor(options: TrainerOptions<D, B>, { labelSmoothingFactor }: TrainingArguments) {
+  constructor(options: TrainerOptions<D, B>, { labelSmoothingFactor }: TrainingArguments, own?: ModelLoss<B>) {
     this.#o = options;
+    this.#own = own;
     this.#smoothing = labelSmoothingFactor;
     this.#shifted = shiftsLabels(options.model);
     const { removeUnusedColumns = true } = (options.args ?? {}) as { removeUnusedColumns?: unknown };
@@ -94,49 +97,87 @@ export class Objective<D extends AnyDataset, B> {
     return Object.fromEntries(Object.entries(batch).filter(([name]) => !columns.has(name)));
   }
 
+  /** Whether somebody's own function gives the loss, and the outputs are what it says they are. */
+  get hasOwnLoss(): boolean {
+    return (this.#own ?? this.#o.computeLoss) !== undefined;
+  }
+
   /** Of a batch; `total` is what all batches of its step count. */
   measure(batch: B, total: number): Measured {
-    const { model, loss, computeLoss, computeMetrics } = this.#o;
-    if (computeLoss !== undefined) {
-      let divided = false;
-      const result = computeLoss(batch, {
-        get numItemsInBatch() {
-          divided = true;
-          return total;
-        },
-      });
-      const { loss: value, output } =
-        result instanceof Tensor
-          ? { loss: result, output: undefined }
-          : { loss: result?.loss, output: result?.logits ?? result?.outputs };
-      if (!(value instanceof Tensor) || value.numel !== 1)
-        throw new ShoshinError("Trainer: computeLoss gave no loss", "It returns a scalar tensor, or { loss, logits }.");
-      if (computeMetrics !== undefined && output === undefined) {
-        throw new ShoshinError(
-          "Trainer: computeMetrics needs the model's outputs, and computeLoss gives the loss alone",
-          "Return { loss, logits } from computeLoss.",
-        );
-      }
-      return { loss: value, output, divided };
+    const { model, computeMetrics } = this.#o;
+    if (!this.hasOwnLoss) return { ...this.#plain(batch), divided: false };
+    let divided = false;
+    const info: LossInfo = {
+      get numItemsInBatch() {
+        divided = true;
+        return total;
+      },
+    };
+    const result = this.#own !== undefined ? this.#own(model, batch, info) : this.given(model, batch, info);
+    const { loss: value, output } =
+      result instanceof Tensor
+        ? { loss: result, output: undefined }
+        : { loss: result?.loss, output: result?.logits ?? result?.outputs };
+    if (!(value instanceof Tensor) || value.numel !== 1)
+      throw new ShoshinError("Trainer: computeLoss gave no loss", "It returns a scalar tensor, or { loss, logits }.");
+    if (computeMetrics !== undefined && output === undefined) {
+      throw new ShoshinError(
+        "Trainer: computeMetrics needs the model's outputs, and computeLoss gives the loss alone",
+        "Return { loss, logits } from computeLoss.",
+      );
     }
+    return { loss: value, output, divided };
+  }
+
+  /** The loss that the options give, or the model. */
+  given(model: Module, batch: B, info: LossInfo): LossResult {
+    const { computeLoss } = this.#o;
+    if (computeLoss === undefined) {
+      const { loss, output } = this.#plain(batch);
+      return { loss, logits: output };
+    }
+    return computeLoss.length >= 3
+      ? (computeLoss as unknown as ModelLoss<B>)(model, batch, info)
+      : computeLoss(batch, info);
+  }
+
+  #plain(batch: B): Omit<Measured, "divided"> {
+    const { model, loss } = this.#o;
     if (loss !== undefined) {
       const { x, y } = (batch ?? {}) as { x: Tensor; y: Tensor };
       if (!(x instanceof Tensor && y instanceof Tensor))
         throw new ShoshinError("Trainer: loss needs batches of tensors { x, y }", "For others give computeLoss.");
       const output = model.forward(x) as Tensor;
-      return { loss: loss(output, y), output, divided: false };
+      return { loss: loss(output, y), output };
     }
     const out = model.forward(this.#taken(batch) as never) as HeadOutput;
     const own = lossOf(out);
     const { labels } = batch as { labels: Tensor };
-    if (this.#smoothing === 0) return { loss: own, output: out.logits, divided: false };
+    if (this.#smoothing === 0) return { loss: own, output: out.logits };
     const logits = out.logits;
     if (!(logits instanceof Tensor && labels instanceof Tensor))
       throw new OptionError(
         "labelSmoothingFactor is not for this model",
         "Its batches have no labels, or it has no logits.",
       );
-    return { loss: smoothed(logits, labels, this.#smoothing, this.#shifted), output: logits, divided: false };
+    return { loss: smoothed(logits, labels, this.#smoothing, this.#shifted), output: logits };
+  }
+
+  /**
+   * The model's outputs alone, of a batch without labels.
+   * @throws ShoshinError where it gives none
+   */
+  outputs(batch: B): Tensor {
+    const { model } = this.#o;
+    const own = batch !== null && typeof batch === "object" && !(batch instanceof Tensor);
+    const { x } = (own ? batch : {}) as { x?: unknown };
+    const out: unknown =
+      model instanceof PreTrainedModel || x === undefined
+        ? model.forward(this.#taken(batch) as never)
+        : model.forward(x as never);
+    const output = out instanceof Tensor ? out : ((out ?? {}) as Partial<HeadOutput>).logits;
+    if (output instanceof Tensor) return output;
+    throw new ShoshinError("Trainer: the model gave no outputs", "Its forward returns a tensor, or { logits }.");
   }
 
   /** What a batch of so many examples counts. */

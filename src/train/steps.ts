@@ -10,6 +10,13 @@ export interface StepBatches<B> {
   parts: { batch: B; examples: number }[];
 }
 
+/** Steps of one epoch after another. */
+export interface StepLoader<B> extends AsyncIterable<StepBatches<B>> {
+  /** Steps of an epoch. */
+  readonly length: number;
+  setEpoch(epoch: number, skip?: number): void;
+}
+
 /** Frees what a step's batches hold. */
 export function disposeStep<B>({ parts }: StepBatches<B>): void {
   for (const { batch } of parts) {
@@ -27,7 +34,7 @@ export function stepLoader<D extends AnyDataset, B>(
   { trainDataset, collate, shuffle = true, lengths }: TrainerOptions<D, B>,
   args: TrainingArguments,
   isolation: Isolation,
-) {
+): StepLoader<B> {
   const size = args.perDeviceTrainBatchSize;
   const data = trainDataset as { get?(i: number): ExampleOf<D>; batch?(indices: Int32Array): B | Promise<B> };
   const join = collate ?? (defaultCollate as unknown as (examples: ExampleOf<D>[]) => B);

@@ -1,339 +1,270 @@
+import { existsSync, join, mkdirSync } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
-import { backend, getPrecision } from "../backend/index.ts";
+import { getPrecision } from "../backend/index.ts";
 import { named, shownAs } from "../backend/inspect.ts";
-import { OptionError } from "../backend/options.ts";
+import { checkOptions, OptionError } from "../backend/options.ts";
 import type { AnyDataset, BatchOf } from "../data/index.ts";
-import { clipFactor } from "../optim/clip.ts";
-import { AveragedWeights, getScheduler, type LRScheduler, type Optimizer } from "../optim/index.ts";
+import { PreTrainedModel } from "../models/pretrained/model.ts";
+import type { Module } from "../nn/index.ts";
+import type { Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
-import { tidy } from "../tensor/no-grad.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { resolveArguments, scheduleOptions, type TrainingArguments } from "./arguments/arguments.ts";
-import { makeOptimizer } from "./arguments/make-optimizer.ts";
-import { evaluateOn } from "./evaluate.ts";
-import { BestMetric } from "./hooks/best.ts";
-import { tellAll } from "./hooks/callbacks.ts";
-import { Progress } from "./hooks/progress.ts";
-import type { Metrics } from "./metrics/metric.ts";
+import { resolveArguments, type TrainingArguments } from "./arguments/arguments.ts";
+import { conduct } from "./conduct.ts";
+import { evaluateOn, type PredictionOutput, predictOn } from "./evaluate.ts";
+import { GradientSteps } from "./gradient-steps.ts";
+import type { TrainerCallbacks } from "./hooks/callback.ts";
+import { CallbackHandler, type CallbackOrClass } from "./hooks/handler.ts";
+import { defaultCallbacks } from "./hooks/index.ts";
+import { loop } from "./loop.ts";
+import { checkMetrics, type Metrics } from "./metrics/metric.ts";
 import { Objective } from "./objective.ts";
-import { beyondLimit, loadWeights, saveWeights, writeCheckpoint } from "./run/checkpoint.ts";
+import { Optimizing } from "./optimizers.ts";
+import { saveWeights } from "./run/checkpoint.ts";
+import { checkFrom, type FromCheckpoint, liesIn } from "./run/from-checkpoint.ts";
 import { Isolation } from "./run/isolation.ts";
-import { RunLog } from "./run/log.ts";
-import { aboutRun, beginRun, type RunParts, restore, stepsOf } from "./run/resume.ts";
-import type { RunFolder } from "./run/run-folder.ts";
-import type { RunBest } from "./run/run-record.ts";
-import { evaluates, logs, saves, standingOf } from "./run/standing.ts";
-import { disposeStep, type StepBatches, stepLoader } from "./steps.ts";
+import { aboutRun } from "./run/resume.ts";
+import { RunFolder } from "./run/run-folder.ts";
+import { stepLoader } from "./steps.ts";
+import type { TrainResult } from "./train-result.ts";
 import {
+  checkDataset,
   checkHeard,
-  checkMetrics,
   checkTrainerOptions,
+  type LossInfo,
+  type LossResult,
+  type ModelLossOptions,
   type TrainerOptions,
-  type TrainResult,
 } from "./trainer-options.ts";
 
-/** Training cannot go on: the loss is no number. The last good checkpoint is kept. */
-export class TrainingError extends ShoshinError {}
+export interface TrainOptions {
+  /**
+   * Whether to go on from the newest sound checkpoint in `outputDir`, or the folder of the checkpoint to go on from, there or
+   * elsewhere; left out: what `args` say.
+   */
+  resumeFromCheckpoint?: FromCheckpoint;
+}
 
-/** The loop with everything around it: progress, evaluation, early stopping, checkpoints, resume to the same bits. */
-export class Trainer<D extends AnyDataset, B = BatchOf<D>> {
+/** Trains a model, measures it, predicts with it, saves it; what happens in training, and when, is its hooks' to say. */
+export class Trainer<D extends AnyDataset, B = BatchOf<D>, M extends Module = Module> {
   readonly args: TrainingArguments;
+  readonly model: M;
   readonly optimizer: Optimizer<GroupOptions>;
-  readonly #o: TrainerOptions<D, B>;
+  readonly #o: TrainerOptions<D, B, M>;
   readonly #objective: Objective<D, B>;
-  readonly #best: BestMetric;
-  readonly #progress: Progress;
-  readonly #average: AveragedWeights | undefined;
-  /** Of each group, before the schedule. */
-  readonly #rates: readonly number[];
-  /** Of the best evaluation, where nothing is written. */
-  #bestWeights: Map<string, Float32Array> | undefined;
+  readonly #optimizing: Optimizing;
+  readonly #callbacks: CallbackHandler;
+  readonly #from: FromCheckpoint | undefined;
   /** A second `train()` begins anew in the folder of the first. */
   #wrote = false;
   #training = false;
-  #folder: RunFolder | undefined;
 
   /**
    * @throws OptionError for names that there are not, with the nearest that there is, and for settings out of range; ShoshinError
    * for no training examples, or neither `loss` nor `computeLoss`.
    */
-  constructor(options: TrainerOptions<D, B>) {
-    checkTrainerOptions(options);
-    const { metricForBestModel, greaterIsBetter, ...given } = options;
-    const args = resolveArguments(options.args);
-    for (const [name, value] of Object.entries({ metricForBestModel, greaterIsBetter })) {
-      const key = name as "metricForBestModel" | "greaterIsBetter";
-      if (value !== undefined && args[key] !== undefined && args[key] !== value)
-        throw new OptionError(
-          `Trainer: ${name} is ${value} among the options and ${args[key]} in args`,
-          "Give it in args.",
-        );
-    }
-    this.args = resolveArguments({
-      precision: getPrecision(),
-      metricForBestModel,
-      greaterIsBetter,
-      ...Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)),
-    });
-    this.#o = given as TrainerOptions<D, B>;
-    this.#objective = new Objective(this.#o, this.args);
-    this.#best = new BestMetric(this.args);
+  constructor(options: TrainerOptions<D, B, M>);
+  /** The same with `computeLoss: (model, batch, { numItemsInBatch }) => loss`; the types of its parameters are to be named. */
+  constructor(options: ModelLossOptions<D, B, M>);
+  constructor(given: TrainerOptions<D, B, M> | ModelLossOptions<D, B, M>) {
+    const options = given as TrainerOptions<D, B, M>;
+    const overridden = this.computeLoss !== Trainer.prototype.computeLoss;
+    checkTrainerOptions(options, overridden);
+    this.args = argumentsOf(options);
+    this.#from = options.args?.resumeFromCheckpoint;
+    checkFrom("Trainer: args", this.#from);
+    this.#o = options;
+    this.model = options.model;
+    const own = overridden ? this.computeLoss.bind(this) : undefined;
+    this.#objective = new Objective(options, this.args, own as never);
     if (this.args.gradientCheckpointing) {
       if (!("gradientCheckpointing" in options.model))
         throw new ShoshinError(`Trainer: ${options.model.constructor.name} has no gradient checkpointing`);
       options.model.gradientCheckpointing = true;
     }
-    this.optimizer = makeOptimizer(options.model, this.args);
-    this.#rates = this.optimizer.paramGroups.map((g) => g.lr);
-    if (this.args.emaDecay > 0) {
-      const learned = options.model.parameters().filter((p) => p.requiresGrad);
-      this.#average = new AveragedWeights(learned, this.args.emaDecay);
-    }
-    this.#progress = new Progress({ quiet: this.args.quiet });
+    this.#optimizing = new Optimizing(options.model, this.args, options.optimizers);
+    this.optimizer = this.#optimizing.optimizer;
+    const { callbacks = [], defaultCallbacks: byDefault = true } = options;
+    this.#callbacks = new CallbackHandler("Trainer", [...(byDefault ? defaultCallbacks(this.args) : []), ...callbacks]);
+  }
+
+  /** Hooks in the order in which they are told: those that are there by default, then one's own. */
+  get callbacks(): readonly TrainerCallbacks[] {
+    return this.#callbacks.list;
+  }
+  /** One more hook, told after the others. Throws OptionError for what is none. */
+  addCallback(callback: TrainerCallbacks): void {
+    this.#callbacks.add(callback);
+  }
+  /** Takes out a hook, or the first of a class, and gives it. Throws OptionError where there is none. */
+  popCallback(callback: CallbackOrClass): TrainerCallbacks {
+    return this.#callbacks.pop(callback);
+  }
+  /** Takes out a hook, or the first of a class: `trainer.removeCallback(ProgressCallback)`. Throws OptionError where there is none. */
+  removeCallback(callback: CallbackOrClass): void {
+    this.#callbacks.pop(callback);
+  }
+
+  /**
+   * The scalar to minimise, a mean over the batch unless it reads `info.numItemsInBatch`. A subclass may have a loss of its own
+   * here, and call `super.computeLoss` for the one that the options or the model give.
+   */
+  computeLoss(model: M, batch: B, info: LossInfo): LossResult {
+    return this.#objective.given(model, batch, info);
   }
 
   get #measures(): boolean {
     return this.#o.evaluate !== undefined || (this.#o.evalDataset?.length ?? 0) > 0;
   }
 
-  async #evaluate(isolation: Isolation): Promise<Metrics> {
+  /** Measures held-out data, or another data set; the model is as it was, afterwards. */
+  async #measure(isolation: Isolation, dataset?: AnyDataset): Promise<Metrics> {
     const { model, evaluate, evalDataset } = this.#o;
     model.eval();
-    if (evaluate !== undefined) return checkMetrics("evaluate", await isolation.during(model, async () => evaluate()));
-    const batchSize = this.args.perDeviceEvalBatchSize;
-    return evaluateOn(this.#o, this.#objective, evalDataset as D, batchSize, isolation);
+    if (evaluate !== undefined && dataset === undefined)
+      return checkMetrics("evaluate", await isolation.during(model, async () => evaluate()));
+    const data = dataset ?? (evalDataset as AnyDataset);
+    return evaluateOn(this.#o, this.#objective, data, this.args.perDeviceEvalBatchSize, isolation);
+  }
+  get #isolation(): Isolation {
+    return new Isolation(this.args.seed, this.args.precision ?? getPrecision());
   }
 
-  /** The loss of a step, and its gradients; undefined where no label counts. */
-  #learn({ parts }: StepBatches<B>): number | undefined {
-    const counts = parts.map(({ batch, examples }) => this.#objective.items(batch, examples));
-    const total = counts.reduce((sum, n) => sum + n, 0);
-    if (total === 0) return undefined;
-    let stepLoss = 0;
-    parts.forEach(({ batch }, i) => {
-      if (counts[i] === 0) return;
-      // Frees at once what the loss was made of and no graph holds.
-      stepLoss += tidy(() => {
-        const { loss, divided } = this.#objective.measure(batch, total);
-        const share = divided ? 1 : total / counts[i];
-        (share === 1 ? loss : loss.div(share)).backward();
-        return loss.item() / share;
-      });
-    });
-    return stepLoss;
+  /**
+   * Metrics of a data set, under the names that training reports: `loss`, `accuracy` …
+   * @param dataset left out: the held-out data
+   * @throws OptionError for what is no data set, or where there is no held-out data
+   */
+  async evaluate(dataset?: AnyDataset): Promise<Metrics> {
+    if (dataset !== undefined) this.#check("evaluate", dataset);
+    else if (!this.#measures)
+      throw new OptionError(
+        "Trainer.evaluate: there is no held-out data",
+        "trainer.evaluate(dataset), or evalDataset.",
+      );
+    const { training } = this.model;
+    try {
+      return await this.#measure(this.#isolation, dataset);
+    } finally {
+      this.model.train(training);
+    }
   }
 
-  /** Clips, in the same pass that updates the weights. */
-  #update(scheduler: LRScheduler, parameters: readonly Tensor[]): void {
-    const { optimizer, args } = this;
-    const factor = args.maxGradNorm > 0 ? clipFactor(parameters, args.maxGradNorm) : undefined;
-    optimizer.scaledStep(factor);
-    factor?.dispose();
-    optimizer.zeroGrad();
-    this.#average?.update();
-    scheduler.step();
+  /**
+   * The model's outputs for a data set, with or without labels.
+   * @throws OptionError for what is no data set; ShoshinError where there are no outputs
+   */
+  async predict(dataset: AnyDataset): Promise<PredictionOutput> {
+    this.#check("predict", dataset);
+    const { training } = this.model;
+    this.model.eval();
+    try {
+      const { perDeviceEvalBatchSize } = this.args;
+      return await predictOn(this.#o, this.#objective, dataset, perDeviceEvalBatchSize, this.#isolation);
+    } finally {
+      this.model.train(training);
+    }
+  }
+  #check(door: string, dataset: unknown): void {
+    checkDataset(`Trainer.${door}`, "dataset", dataset);
+    if ((dataset as AnyDataset).length === 0) throw new ShoshinError(`Trainer.${door}: the data set has no examples`);
+  }
+
+  /**
+   * Writes the model into a folder: of a pretrained model the folder that Hugging Face's libraries open, of others
+   * model.safetensors.
+   * @param folder left out: `outputDir`
+   * @throws OptionError for no folder; ShoshinError where something of the user's has the name of one of its files; WriteError.
+   */
+  saveModel(folder: string | undefined = this.args.outputDir): void {
+    if (typeof folder !== "string" || folder === "")
+      throw new OptionError("Trainer.saveModel: the folder has no name", "trainer.saveModel(FOLDER), or outputDir.");
+    const run = existsSync(folder) ? RunFolder.existing(folder) : undefined;
+    if (run !== undefined && this.#training && folder === this.args.outputDir)
+      throw new ShoshinError(
+        "Trainer.saveModel: a training is under way in this folder",
+        "Save into another one, or after it; control.save() writes a checkpoint.",
+      );
+    const taken = ["model.safetensors", "config.json"].find((name) => run !== undefined && run.nameFor(name) !== name);
+    if (taken !== undefined)
+      throw new ShoshinError(
+        `${folder}: ${taken} is in the way: no run wrote it`,
+        "Move it away, or name another folder.",
+      );
+    if (this.model instanceof PreTrainedModel) this.model.savePretrained(folder);
+    else {
+      mkdirSync(folder, { recursive: true });
+      saveWeights(this.model, join(folder, "model.safetensors"));
+    }
+    run?.markSaved();
   }
 
   /**
    * Trains to the end, or to the best that early stopping finds.
-   * @throws OptionError for settings of held-out data where there is none; RunFolderError for an outputDir that holds something, TrainingError when the loss is NaN or infinite, WriteError when a
-   * file cannot be written.
+   * @throws OptionError for settings of held-out data where there is none; RunFolderError for an outputDir that holds something,
+   * TrainingError when the loss is NaN or infinite, WriteError when a file cannot be written; and what a hook throws.
    */
-  async train(): Promise<TrainResult> {
+  async train(options: TrainOptions = {}): Promise<TrainResult> {
     if (this.#training) throw new ShoshinError("Trainer: it is training already", "Await train() before the next one.");
-    checkHeard(this.#o, this.args);
+    checkOptions("Trainer.train", options, { resumeFromCheckpoint: true });
+    checkFrom("Trainer.train", options.resumeFromCheckpoint);
+    const { model } = this;
+    const asked = options.resumeFromCheckpoint ?? this.#from ?? this.args.resume;
+    const from = typeof asked === "string" ? asked : undefined;
+    const args = { ...this.args, resume: from === undefined ? asked === true : liesIn(this.args.outputDir, from) };
+    checkHeard(this.#o, args);
     this.#training = true;
+    const { carry, savesModel = false } = this.#o;
     try {
-      return await this.#train();
-    } catch (error) {
-      this.#folder?.fail(error);
-      throw error;
+      const isolation = this.#isolation;
+      const loader = stepLoader(this.#o, args, isolation);
+      const parts = {
+        ...{ args, model, callbacks: this.#callbacks, isolation, savesModel, carry, optimizing: this.#optimizing },
+        about: aboutRun(this.#o, args),
+        perEpoch: loader.length,
+        overwrite: args.overwriteOutputDir || this.#wrote,
+        evaluate: this.#measures ? () => this.#measure(isolation) : undefined,
+      };
+      const opened = () => {
+        this.#wrote = true;
+      };
+      return await conduct({ ...parts, from, opened }, (training, scheduler) => {
+        const steps = new GradientSteps(model, this.#objective, this.optimizer, scheduler, args.maxGradNorm);
+        return loop(training, { loader, steps, carry });
+      });
     } finally {
       this.#training = false;
-      this.#folder?.release();
     }
   }
+}
 
-  async #train(): Promise<TrainResult> {
-    const { args, optimizer } = this;
-    const { model, carry } = this.#o;
-    const isolation = new Isolation(args.seed, args.precision ?? getPrecision());
-    const loader = stepLoader(this.#o, args, isolation);
-    const about = aboutRun(this.#o, args);
-    const perEpoch = loader.length;
-    const parts: RunParts = {
-      ...{ about, model, optimizer, carry, average: this.#average, args, isolation, measures: this.#measures },
-      savesModel: this.#o.savesModel === true,
-      note: (text) => this.#progress.note(text),
-    };
-    const { folder, finished, grown } = beginRun(parts, perEpoch, args.overwriteOutputDir || this.#wrote);
-    this.#folder = folder;
-    if (finished !== undefined) return finished;
-    const total = stepsOf(args, perEpoch);
-    const epochs = Math.ceil(total / perEpoch);
-    const scheduler = getScheduler(args.lrSchedulerType, optimizer, scheduleOptions(args, total));
-    const resumed = restore(folder, parts);
-    folder?.goOn(about, parts.savesModel, { anew: resumed === undefined });
-    this.#wrote = true;
-    const run = standingOf(resumed);
-    const lost = run.bestStep !== undefined && folder !== undefined && folder.bestWeights() === undefined;
-    if (args.loadBestModelAtEnd && lost)
-      Object.assign(run, { bestMetric: undefined, bestLoss: undefined, bestStep: undefined });
-    scheduler.loadStateDict({ lastStep: run.globalStep, initial: [...this.#rates] });
-    const log = folder && new RunLog(folder, run.globalStep);
-    const parameters = model.parameters().filter((p) => p.requiresGrad);
-    const begin = performance.now();
-    const beginStep = run.globalStep;
-    let examples = 0;
-    let stop = run.globalStep >= total || (resumed?.finished === true && !grown);
-    // Asked for by a callback: such a run has not finished, and can be gone on with.
-    let asked = false;
-    let lastLoss = run.lossCount > 0 ? run.lossSum / run.lossCount : Number.NaN;
-    let latest: Metrics | undefined;
+/** Arguments but `resumeFromCheckpoint`, which is of a call of `train()`. */
+function withoutFrom<A>(args: A): A {
+  if (args === null || typeof args !== "object" || !("resumeFromCheckpoint" in args)) return args;
+  const { resumeFromCheckpoint: _, ...rest } = args;
+  return rest as A;
+}
 
-    const save = () => {
-      if (folder === undefined) return;
-      // A run cut short by early stopping must find, on resume, that it was.
-      const state = {
-        ...{ ...run, finished: stop && !asked, savesModel: parts.savesModel },
-        ...{ fingerprint: JSON.stringify(about), instructionSet: backend().instructionSet },
-      };
-      isolation.within(() =>
-        folder.writeFolder(`checkpoint-${run.globalStep}`, (path) =>
-          writeCheckpoint(path, model, optimizer, state, carry, this.#average),
-        ),
+/** The settings of a trainer, also those that are given among its options. */
+function argumentsOf({
+  args: all,
+  metricForBestModel,
+  greaterIsBetter,
+}: Pick<TrainerOptions<AnyDataset, unknown>, "args" | "metricForBestModel" | "greaterIsBetter">): TrainingArguments {
+  const args = resolveArguments(withoutFrom(all));
+  for (const [name, value] of Object.entries({ metricForBestModel, greaterIsBetter })) {
+    const key = name as "metricForBestModel" | "greaterIsBetter";
+    if (value !== undefined && args[key] !== undefined && args[key] !== value)
+      throw new OptionError(
+        `Trainer: ${name} is ${value} among the options and ${args[key]} in args`,
+        "Give it in args.",
       );
-      log?.event("checkpoint", run.globalStep);
-      if (args.saveTotalLimit === undefined) return;
-      for (const stale of beyondLimit(folder.checkpoints(), args.saveTotalLimit, run))
-        folder.removeCheckpoint(stale.path);
-    };
-    const measure = async () => {
-      try {
-        latest = await this.#evaluate(isolation);
-      } finally {
-        model.train();
-      }
-      const metrics = latest;
-      if (await tellAll(this.#o.callbacks, isolation, (c) => c.onEvaluate?.({ step: run.globalStep, metrics })))
-        stop = asked = true;
-      log?.write(run.globalStep, Object.fromEntries(Object.entries(latest).map(([name, v]) => [`eval/${name}`, v])));
-      const facts = Object.entries(latest).map(([name, v]) => `${name} ${v.toFixed(4)}`);
-      this.#progress.note(`epoch ${run.epoch}  step ${run.globalStep}  validation: ${facts.join("  ")}`);
-      if (this.#best.update(run, latest, run.globalStep)) {
-        this.#keepBest(folder, { step: run.globalStep, metric: this.#best.name, value: run.bestMetric as number });
-        return true;
-      }
-      if (args.earlyStoppingPatience > 0 && run.evaluationsSinceBest >= args.earlyStoppingPatience) {
-        this.#progress.note(`no better ${this.#best.name} in ${run.evaluationsSinceBest} evaluations: stopping early`);
-        stop = true;
-      }
-      return false;
-    };
-    // Measured, and kept as the best, is the average where there is one.
-    const evaluate = async () => {
-      this.#average?.swap();
-      let better = false;
-      try {
-        better = await measure();
-      } finally {
-        this.#average?.swap();
-      }
-      if (better && args.saveStrategy === "best") save();
-    };
-    model.train();
-    while (!stop) {
-      if (run.batch === 0) carry?.reset();
-      loader.setEpoch(run.epoch, run.batch);
-      for await (const step of loader) {
-        run.batch++;
-        const learningRate = optimizer.paramGroups[0].lr;
-        const stepLoss = isolation.within(() => {
-          const loss = this.#learn(step);
-          if (loss === undefined || Number.isFinite(loss)) this.#update(scheduler, parameters);
-          return loss;
-        });
-        for (const part of step.parts) examples += part.examples;
-        disposeStep(step);
-        if (stepLoss !== undefined && !Number.isFinite(stepLoss)) {
-          this.#progress.end();
-          throw new TrainingError(
-            `the loss is ${stepLoss} at step ${run.globalStep + 1} (epoch ${run.epoch + 1})`,
-            `Lower the learning rate (now ${args.learningRate}), or clip gradients: --max-grad-norm 1. The last good checkpoint is kept.`,
-          );
-        }
-        run.globalStep++;
-        if (stepLoss !== undefined) {
-          run.lossSum += stepLoss;
-          run.lossCount++;
-          run.logSum += stepLoss;
-          run.logCount++;
-          lastLoss = run.lossSum / run.lossCount;
-        }
-        const epochEnds = run.batch >= perEpoch;
-        if (run.globalStep >= total) stop = true;
-        if (logs(args, run.globalStep, epochEnds || stop)) {
-          const point: Metrics = run.logCount > 0 ? { "train/loss": run.logSum / run.logCount } : {};
-          log?.write(run.globalStep, { ...point, "train/learning_rate": learningRate });
-          run.logSum = 0;
-          run.logCount = 0;
-        }
-        const examplesPerSecond = (examples * 1000) / (performance.now() - begin);
-        const done = { done: run.globalStep, total, epoch: run.epoch + 1, epochs };
-        this.#progress.update({ ...done, loss: lastLoss, examplesPerSecond });
-        const info = { step: run.globalStep, epoch: run.epoch, loss: lastLoss, learningRate };
-        if (await tellAll(this.#o.callbacks, isolation, (c) => c.onStepEnd?.({ ...info }))) stop = asked = true;
-        if (!epochEnds && !stop) {
-          if (this.#measures && evaluates(args, run.globalStep, false)) await evaluate();
-          if (saves(args, run.globalStep, { ends: false, stops: stop })) save();
-        }
-        if (stop) break;
-      }
-      if (run.batch >= perEpoch) {
-        run.epoch++;
-        run.batch = 0;
-        run.lossSum = 0;
-        run.lossCount = 0;
-        if (
-          await tellAll(this.#o.callbacks, isolation, (c) => c.onEpochEnd?.({ step: run.globalStep, epoch: run.epoch }))
-        )
-          stop = asked = true;
-      }
-      this.#progress.end();
-      if (this.#measures && evaluates(args, run.globalStep, true)) await evaluate();
-      if (saves(args, run.globalStep, { ends: true, stops: stop })) save();
-    }
-    this.#progress.end();
-    if (args.loadBestModelAtEnd && run.bestStep !== undefined && run.bestStep !== run.globalStep)
-      this.#loadBest(folder);
-    else this.#average?.swap();
-    model.eval();
-    const metrics = this.#measures ? await this.#evaluate(isolation) : latest;
-    const seconds = (performance.now() - begin) / 1000;
-    const result: TrainResult = {
-      ...{ steps: run.globalStep, epochs: run.epoch, seconds },
-      examplesPerSecond: run.globalStep > beginStep ? examples / seconds : 0,
-      ...{ loss: lastLoss, metrics, alreadyFinished: false },
-    };
-    folder?.finish(about, result, asked && run.globalStep < total ? "interrupted" : "finished");
-    return result;
   }
-
-  #keepBest(folder: RunFolder | undefined, best: RunBest): void {
-    const { model } = this.#o;
-    if (!this.args.loadBestModelAtEnd) folder?.noteBest(best);
-    else if (folder !== undefined) folder.noteBest(best, (path) => saveWeights(model, path));
-    else this.#bestWeights = new Map([...model.stateDict()].map(([name, t]) => [name, t.data() as Float32Array]));
-  }
-  #loadBest(folder: RunFolder | undefined): void {
-    const { model } = this.#o;
-    const best = folder?.bestWeights();
-    if (best !== undefined) loadWeights(model, best);
-    else if (folder !== undefined)
-      this.#progress.note("warning: the best weights were changed since: the last ones stay");
-    const state = model.stateDict();
-    for (const [name, values] of this.#bestWeights ?? []) state.get(name)?.detach().copy_(values);
-  }
+  return resolveArguments({
+    precision: getPrecision(),
+    metricForBestModel,
+    greaterIsBetter,
+    ...Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)),
+  });
 }
 
 shownAs(Trainer, ({ args, optimizer }) => {

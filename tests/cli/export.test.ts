@@ -1,17 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { openWeights } from "../../src/formats/index.ts";
 import { AutoModelForCausalLM, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 import { readModel } from "../onnx/model.ts";
 import { terminal } from "../terminal.ts";
 import { MARIAN } from "../text/pretrained/spm.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const at = (name: string) => join(folder, name);
 
 const io = terminal();

@@ -1,16 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { expect, it } from "vitest";
 import { DataError, loadDataset } from "../../src/data/index.ts";
+import { filesIn } from "../folder.ts";
 import { useMirror } from "../hub/use-mirror.ts";
 
 const { mirror, base } = useMirror();
-const write = (path: string, text: string) => {
-  mkdirSync(join(base, path, ".."), { recursive: true });
-  writeFileSync(join(base, path), text);
-  return join(base, path);
-};
+const write = filesIn(base);
 
 it("GLUE has Hugging Face's columns and labels", async () => {
   write("data/glue/RTE/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tIt rains.\tIt is wet.\tentailment\n");

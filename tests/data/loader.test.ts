@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
@@ -19,13 +18,10 @@ import { arange, backend, manualSeed, memory, noGrad, type Tensor, tensor } from
 import * as nn from "../../src/nn/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 import { Trainer } from "../../src/train/index.ts";
-import { temporaryFolder } from "../folder.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 
 const folder = temporaryFolder();
-const file = (name: string, text: string) => {
-  writeFileSync(join(folder, name), text);
-  return join(folder, name);
-};
+const file = filesIn(folder);
 
 describe("DataLoader", () => {
   it("visits every example once, in an order of seed and epoch", async () => {

@@ -7,5 +7,9 @@ export const NO_DOORS: Readonly<Record<string, string>> = {
   "train.makeOptimizer": "settings that resolveArguments has checked and completed",
   "train.RunFolder#goOn": "what RunFolder#differences checks, or a text, as before",
   "train.RunFolder#finish": "what RunFolder#differences checks, or a text, as before",
+  "train.Trainer#addCallback":
+    "a hook: names that nothing calls are refused in its own words (tests/train/hooks.test.ts)",
+  "train.Trainer#popCallback": "a hook that is there",
+  "train.Trainer#removeCallback": "a hook that is there",
   "page.ModelWorker#train": "the task that the worker trains answers",
 };

@@ -21,6 +21,20 @@ export const TRAIN_DOORS: Entries = {
   "train.sentenceChrf": { call: (o) => train.sentenceChrf(texts[0], texts, o) },
   "train.corpusTer": { call: (o) => train.corpusTer(texts, texts, o) },
   "train.sentenceTer": { call: (o) => train.sentenceTer(texts[0], texts, o) },
+  "train.Trainer#train": {
+    call: (o) =>
+      new train.Trainer({ model: new nn.Linear(1, 1), trainDataset: new ArrayDataset([1]), loss: nn.mseLoss }).train(o),
+  },
+  "train.fitLearner": {
+    call: (o) => train.fitLearner({ model: new nn.Linear(1, 1), fit() {} }, [1], o),
+    options: ["args", "callbacks", "defaultCallbacks", "evaluate", "examples", "run", "savesModel"],
+  },
+  "train.defaultCallbacks": { call: (o) => train.defaultCallbacks(o) },
+  "train.WeightAveragingCallback": { call: (o) => new train.WeightAveragingCallback(o) },
+  "train.CheckpointCallback": { call: (o) => new train.CheckpointCallback(o) },
+  "train.EarlyStoppingCallback": { call: (o) => new train.EarlyStoppingCallback(o) },
+  "train.PrinterCallback": { call: (o) => new train.PrinterCallback(o) },
+  "train.ProgressCallback": { call: (o) => new train.ProgressCallback(o) },
   "train.measure": { call: (o) => train.measure("numbers", { predicted: [1], targets: [2] }, o) },
   "train.defineMetric": {
     call: (o) => train.defineMetric(beside({ name: "bias", kind: "numbers" as const, compute: () => 1 }, o)),

@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { SafetensorsFile } from "../../src/formats/index.ts";
 import { manualSeed, noGrad, tensor } from "../../src/index.ts";
@@ -13,9 +12,9 @@ import {
 } from "../../src/models/index.ts";
 import { getTask, loadModel } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const words = ["good", "fine", "lovely", "bad", "dull", "awful"];
 const texts = Array.from({ length: 60 }, (_, i) => `the film was ${words[(i * 5) % 6]}${i % 4 ? "" : " to me"}`);

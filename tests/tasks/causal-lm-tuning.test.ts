@@ -1,16 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { manualSeed } from "../../src/index.ts";
 import { autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { getTask, loadGenerator, loadModel } from "../../src/tasks/index.ts";
 import { encodeExample, pack } from "../../src/tasks/text-generation/chats.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const file = (name: string, rows: readonly object[]) => {
   writeFileSync(join(folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   return join(folder, name);

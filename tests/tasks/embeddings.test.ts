@@ -1,17 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SafetensorsFile, writeWord2vec } from "../../src/formats/index.ts";
 import { getTask, loadModel } from "../../src/tasks/index.ts";
 import { KeyedVectors } from "../../src/text/index.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const file = (name: string, contents: string) => {
-  writeFileSync(join(folder, name), contents);
-  return join(folder, name);
-};
+const folder = temporaryFolder();
+const file = filesIn(folder);
 
 const known = ["good", "bad", "film", "Anna", "好"];
 const size = 8;

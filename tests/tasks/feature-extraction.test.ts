@@ -1,18 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { noGrad, tensor } from "../../src/index.ts";
 import { AutoModel, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { loadModel, pipeline, sentenceEmbeddings } from "../../src/tasks/index.ts";
 import { AutoTokenizer } from "../../src/text/index.ts";
 import { pearson, spearman } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { fill } from "../models/pretrained/recorded.ts";
 import { terminal } from "../terminal.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const io = terminal();
 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "sat", "ran", "home"];

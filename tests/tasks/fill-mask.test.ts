@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { manualSeed, noGrad, type Tensor } from "../../src/index.ts";
 import { AutoModelForMaskedLM, autoModels, type Head, type PreTrainedModel } from "../../src/models/index.ts";
@@ -12,14 +11,9 @@ import { AutoTokenizer, PreTrainedTokenizer, trainTokenizer } from "../../src/te
 import { fill } from "../models/pretrained/recorded.ts";
 import { terminal } from "../terminal.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const io = terminal();
-const file = (name: string, contents: string | Uint8Array) => {
-  mkdirSync(join(folder, name, ".."), { recursive: true });
-  writeFileSync(join(folder, name), contents);
-  return join(folder, name);
-};
+const file = filesIn(folder);
 
 const WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a cat dog sat ran home . ##s".split(" ");
 const LETTERS = ["<s>", "<pad>", "</s>", "<unk>", ..."acdghmnorstĠ.", "at", "og", "Ġc", "Ġd", "Ġcat", "Ġdog", "<mask>"];
@@ -72,6 +66,9 @@ for name, config in configs.items():
         print(name, fill(text.replace("[MASK]", tokenizer.mask_token), top_k=2))   # token, score, token_str, sequence
 */
 type Recorded = [token: number, score: number, tokenStr: string, sequence: string];
+
+import { filesIn, temporaryFolder } from "../folder.ts";
+
 const RECORDED: Record<Name, [Recorded[], Recorded[][]]> = {
   bert: [
     [

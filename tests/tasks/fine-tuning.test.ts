@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { main as bert } from "../../examples/bert.ts";
 import { glueTask } from "../../src/data/index.ts";
 import { SafetensorsFile, writePyTorch } from "../../src/formats/index.ts";
@@ -10,14 +9,10 @@ import { AutoModelForSequenceClassification, autoModels, type PreTrainedModel } 
 import { getTask, loadModel } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const file = (name: string, contents: string) => {
-  mkdirSync(join(folder, name, ".."), { recursive: true });
-  writeFileSync(join(folder, name), contents);
-  return join(folder, name);
-};
+const folder = temporaryFolder();
+const file = filesIn(folder);
 
 const adjectives = ["good", "fine", "lovely", "bad", "dull", "awful"];
 const nouns = ["film", "book", "song", "meal", "play", "story"];

@@ -1,20 +1,23 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Part } from "../../src/data/index.ts";
+import { imageReader } from "../../src/tasks/image-classification/data.ts";
 import { type Corpus, type Reader, readToLearn, readToMeasure } from "../../src/tasks/reading.ts";
+import { plainTexts, readPartTexts } from "../../src/tasks/shared/texts.ts";
+import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { textReader } from "../../src/tasks/text-classification/data.ts";
+import { languageReader } from "../../src/tasks/text-generation/data.ts";
 import { taggedReader } from "../../src/tasks/token-classification/data.ts";
 import { pairReader } from "../../src/tasks/translation/data.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 let folders = 0;
 
 type Sizes = Partial<Record<Part, number>>;
 type Options = Parameters<typeof readToLearn>[1];
-const SIZES = { train: 40, validation: 20, test: 24 };
+const SIZES = { train: 40, validation: 20, test: 20 };
 /** So many parts of the usual sizes. */
 const sized = (...parts: Part[]): Sizes => Object.fromEntries(parts.map((part) => [part, SIZES[part]]));
 const number = (id: string) => Number(id.split(" ")[1]);
@@ -48,11 +51,11 @@ const FOLDERS: [title: string, parts: Part[], learned: Sizes, held: Sizes, measu
     { validation: 20 },
     /no training part.*validation/,
   ],
-  ["test alone", ["test"], { test: 22 }, { test: 2 }, { test: 24 }, /no training part: its test part is trained on/],
-  ["dev and test", ["validation", "test"], { validation: 18 }, { validation: 2 }, { test: 24 }, /its validation part/],
-  ["train and test", ["train", "test"], { train: 36 }, { train: 4 }, { test: 24 }, /^$/],
+  ["test alone", ["test"], { test: 18 }, { test: 2 }, { test: 20 }, /no training part: its test part is trained on/],
+  ["dev and test", ["validation", "test"], { validation: 18 }, { validation: 2 }, { test: 20 }, /its validation part/],
+  ["train and test", ["train", "test"], { train: 36 }, { train: 4 }, { test: 20 }, /^$/],
   ["train and dev", ["train", "validation"], { train: 40 }, { validation: 20 }, { validation: 20 }, /^$/],
-  ["all three", ["train", "validation", "test"], { train: 40 }, { validation: 20 }, { test: 24 }, /^$/],
+  ["all three", ["train", "validation", "test"], { train: 40 }, { validation: 20 }, { test: 20 }, /^$/],
 ];
 /** What the options say of it, where there are all three parts; and of another folder that has `other`. */
 const SAID: [title: string, options: Partial<Options>, learned: Sizes, held: Sizes, other?: Part[]][] = [
@@ -63,7 +66,7 @@ const SAID: [title: string, options: Partial<Options>, learned: Sizes, held: Siz
   ["a range and a share", { range: "10:30", validation: "0.2" }, { train: 16 }, { train: 4 }],
   ["a range from the start and none", { range: ":7", validation: "none" }, { train: 7 }, {}],
   ["another source's validation part", {}, { train: 40 }, { validation: 20 }, ["train", "validation", "test"]],
-  ["another source's test part", {}, { train: 40 }, { test: 24 }, ["train", "test"]],
+  ["another source's test part", {}, { train: 40 }, { test: 20 }, ["train", "test"]],
   ["all of another source", { range: "0:5" }, { train: 5 }, { train: 40 }, ["train"]],
 ];
 
@@ -184,7 +187,47 @@ interface Kind {
 }
 const lines = (list: readonly string[]) => `${list.join("\n")}\n`;
 const classOf = (id: string) => (number(id) % 2 === 0 ? "even" : "odd");
+/** A row of three cells. */
+const table =
+  (target: (id: string) => string | number): Kind["write"] =>
+  (into, part, ids) =>
+    writeFileSync(
+      join(into, `${part}.csv`),
+      lines(["名字,size,target", ...ids.map((id) => `${id},${number(id) * 2},${target(id)}`)]),
+    );
+const PARTS = ["train", "validation", "test"];
+/** Lines as long as one another: what is held out of a text is its end. */
+const even = (id: string) => `${id.split(" ")[0]} ${String(number(id)).padStart(2, "0")}`;
 const KINDS: Record<string, Kind> = {
+  "text-generation, lines": {
+    reader: languageReader,
+    idOf: (line: string) => line,
+    write: (into, part, ids) => writeFileSync(join(into, `${part}.txt`), lines(ids.map(even))),
+  },
+  "text-generation, conversations": {
+    reader: languageReader,
+    idOf: ({ messages }: { messages: { content: string }[] }) => messages[0].content,
+    write: (into, part, ids) =>
+      writeFileSync(
+        join(into, `${part}.jsonl`),
+        lines(
+          ids.map((content) =>
+            JSON.stringify({
+              messages: [
+                { role: "user", content },
+                { role: "assistant", content: "好" },
+              ],
+            }),
+          ),
+        ),
+      ),
+  },
+  "fill-mask": {
+    reader: plainTexts(readPartTexts),
+    idOf: (text: string) => text,
+    write: (into, part, ids) =>
+      writeFileSync(join(into, `${part}.csv`), lines(["text,other", ...ids.map((id) => `${even(id)},x`)])),
+  },
   "text-classification": {
     reader: textReader,
     idOf: ({ text }: { text: string }) => text.slice(2),
@@ -206,6 +249,32 @@ const KINDS: Record<string, Kind> = {
     write(into, part, ids) {
       writeFileSync(join(into, `${part}.en`), lines(ids));
       writeFileSync(join(into, `${part}.zh`), lines(ids.map((id) => `译文${id}`)));
+    },
+  },
+  "tabular-classification": {
+    reader: tableReader("classes"),
+    idOf: ({ cells }: { cells: string[] }) => cells[0],
+    write: table(classOf),
+  },
+  "tabular-regression": {
+    reader: tableReader("numbers"),
+    idOf: ({ cells }: { cells: string[] }) => cells[0],
+    write: table((id) => number(id) / 7),
+  },
+  "image-classification": {
+    reader: imageReader,
+    idOf: ({ pixels }: { pixels: Uint8Array }) => `${PARTS[pixels[0]]} ${pixels[1]}`,
+    write(into, part, ids) {
+      const pixels = ids.flatMap((id) => [PARTS.indexOf(id.split(" ")[0]), number(id), 0, 0]);
+      const name = join(into, part === "test" ? "t10k" : part);
+      writeFileSync(
+        `${name}-images-idx3-ubyte`,
+        Buffer.from([0, 0, 8, 3, 0, 0, 0, ids.length, 0, 0, 0, 2, 0, 0, 0, 2, ...pixels]),
+      );
+      writeFileSync(
+        `${name}-labels-idx1-ubyte`,
+        Buffer.from([0, 0, 8, 1, 0, 0, 0, ids.length, ...ids.map((id) => number(id) % 2)]),
+      );
     },
   },
 };

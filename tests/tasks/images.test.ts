@@ -1,15 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { imageReader } from "../../src/tasks/image-classification/data.ts";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
+const file = filesIn(root);
 
 const idx = (shape: readonly number[], data: readonly number[]) =>
   Buffer.from([0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255]), ...data]);
@@ -21,9 +21,8 @@ function write(
   given: { labels?: boolean; size?: number; gz?: boolean } = {},
 ) {
   const { labels = true, size = 3, gz = false } = given;
-  mkdirSync(join(root, folder), { recursive: true });
   const put = (kind: string, bytes: Buffer) =>
-    writeFileSync(join(root, folder, `${part}-${kind}-ubyte${gz ? ".gz" : ""}`), gz ? gzipSync(bytes) : bytes);
+    file(`${folder}/${part}-${kind}-ubyte${gz ? ".gz" : ""}`, gz ? gzipSync(bytes) : bytes);
   const pixels = Array.from({ length: count }, (_, i) =>
     Array.from({ length: size * size }, (_, p) => (Math.floor(p / size) === i % 3 ? 200 + (i % 50) : i % 7)),
   );
@@ -74,8 +73,7 @@ describe("what is learned from images, and what is held out", () => {
   it("of another size, or none, are refused", async () => {
     const larger = write("larger", "train", 12, { size: 4 });
     await expect(learn({ validation: larger })).rejects.toThrow(/images of 4 × 4; the model takes 3 × 3/);
-    mkdirSync(join(root, "labels-only"));
-    writeFileSync(join(root, "labels-only", "train-labels-idx1-ubyte"), idx([1], [0]));
+    file("labels-only/train-labels-idx1-ubyte", idx([1], [0]));
     await expect(learn({ data: join(root, "labels-only") })).rejects.toThrow(/no IDX images/);
   });
 });

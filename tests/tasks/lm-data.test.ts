@@ -1,18 +1,17 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { resolveSource } from "../../src/data/index.ts";
 import { readToLearn, readToMeasure } from "../../src/tasks/reading.ts";
 import type { TaskOptions } from "../../src/tasks/settings.ts";
 import { plainTexts, readPartLines, readPartTexts } from "../../src/tasks/shared/texts.ts";
 import { languageReader } from "../../src/tasks/text-generation/data.ts";
 import { encodeStream, makeTokenizer } from "../../src/tasks/text-generation/tokens.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 afterEach(() => vi.unstubAllEnvs());
 function folder(name: string, files: Record<string, string | Uint8Array>): string {
   const dir = join(root, name);

@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { memory } from "../../src/index.ts";
 import { getTask } from "../../src/tasks/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const table = join(folder, "table.csv");
 const rows = Array.from({ length: 200 }, (_, i) => `${Math.sin(i)},${Math.cos(i * 2.3)},good bad ${i % 9},${i % 2}`);

@@ -1,8 +1,7 @@
 /// <reference types="vite/client" />
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
 import { main } from "../../src/cli/main.ts";
 import { autoModels, GenerationError, type Head, type PreTrainedModel } from "../../src/models/index.ts";
@@ -17,11 +16,11 @@ import {
   TaskError,
 } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, Tokenizer } from "../../src/text/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { terminal } from "../terminal.ts";
 
 const io = terminal();
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 interface Call {
   call: Record<string, unknown>;

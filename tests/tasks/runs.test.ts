@@ -1,12 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { SafetensorsFile } from "../../src/formats/index.ts";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 const at = (name: string) => join(root, name);
 const write = (name: string, text: string) => {
   writeFileSync(at(name), text);

@@ -1,20 +1,16 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-const write = (name: string, header: string, rows: readonly string[]) => {
-  const path = join(root, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${[header, ...rows].filter((line) => line !== "").join("\n")}\n`);
-  return path;
-};
+const root = temporaryFolder();
+const file = filesIn(root);
+const write = (name: string, header: string, rows: readonly string[]) =>
+  file(name, `${[header, ...rows].filter((line) => line !== "").join("\n")}\n`);
 const list = (n: number, row: (i: number) => string) => Array.from({ length: n }, (_, i) => row(i));
 
 const HEADER = "size,colour,price,kind";

@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { manualSeed, memory, noGrad, tensor } from "../../src/index.ts";
 import { GenerationError, generate, nextProbabilities, RNN_CELLS, RnnForCausalLM } from "../../src/models/index.ts";
 import { type Generator, getTask, loadGenerator } from "../../src/tasks/index.ts";
@@ -10,9 +9,9 @@ import { readToLearn } from "../../src/tasks/reading.ts";
 import { languageReader } from "../../src/tasks/text-generation/data.ts";
 import { encodeStream, makeTokenizer, startToken } from "../../src/tasks/text-generation/tokens.ts";
 import { blocksOf, StreamWindows } from "../../src/tasks/text-generation/windows.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const words = ["the cat sat", "a dog ran", "the sun rose", "初心不忘"];
 const lines = Array.from({ length: 400 }, (_, i) => `${words[(i * 7) % 4]} ${words[(i * 3 + 1) % 4]}.`);
 const file = join(folder, "text.txt");

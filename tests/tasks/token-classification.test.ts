@@ -1,19 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { type Entity, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
 import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/token-classification/inputs.ts";
+import { filesIn, temporaryFolder } from "../folder.ts";
 import { terminal } from "../terminal.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const file = (name: string, contents: string) => {
-  const path = join(folder, name);
-  writeFileSync(path, contents);
-  return path;
-};
+const folder = temporaryFolder();
+const file = filesIn(folder);
 
 const io = terminal();
 

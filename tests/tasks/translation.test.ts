@@ -1,17 +1,16 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { memory } from "../../src/index.ts";
 import { T5ForConditionalGeneration, t5Config } from "../../src/models/index.ts";
 import { loadModel, pipeline } from "../../src/tasks/index.ts";
 import { makePairTokenizer } from "../../src/tasks/translation/tokenizer.ts";
 import { AutoTokenizer } from "../../src/text/index.ts";
+import { temporaryFolder } from "../folder.ts";
 import { terminal } from "../terminal.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const io = terminal();
 const at = (name: string) => join(folder, name);
 /** A command, and what it alone writes. */

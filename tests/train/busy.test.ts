@@ -1,18 +1,19 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { RunFolderError, Trainer, type TrainerCallbacks } from "../../src/train/index.ts";
+import { folderIn, temporaryFolder } from "../folder.ts";
 
+const root = temporaryFolder();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "shoshin-"));
+  folder = folderIn(root);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const data = new ArrayDataset(Array.from({ length: 12 }, (_, i) => ({ x: [Math.sin(i), 1], y: [Math.sin(2 * i)] })));
 function train(args: object, ...callbacks: TrainerCallbacks[]) {

@@ -1,23 +1,13 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { Trainer } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 const examples = Array.from({ length: 12 }, (_, i) => ({ x: [Math.sin(i), Math.cos(i)], y: i % 2 }));
 const data = new ArrayDataset(examples.map(({ x, y }) => ({ x, y: [y] })));

@@ -61,7 +61,7 @@ test.each([
   [{ pushToHub: true }, /pushToHub is not supported/],
   [{ deepspeed: "x.json" }, /deepspeed is not supported/],
   [{ dataloaderNumWorkers: 2 }, /WorkerDataset/],
-  [{ resumeFromCheckpoint: true }, /resume: true/],
+  [{ resumeFromCheckpoint: 3 }, /resumeFromCheckpoint is 3; expected true, false, or a checkpoint's folder/],
   [{ reportTo: "wandb" }, /log\.jsonl/],
   [{ optim: "adafactor" }, /unknown optimizer adafactor.*There are: sgd, adam/],
   [{ lrSchedulerType: "cosinus" }, /unknown schedule cosinus.*Did you mean cosine/],
@@ -95,11 +95,11 @@ test.each([
     {
       callbacks: [
         new (class {
-          onLog() {}
+          onStart() {}
         })(),
       ],
     },
-    /nothing calls onLog/,
+    /nothing calls onStart/,
   ],
   [{ metricForBestModel: "loss", args: { metricForBestModel: "accuracy" } }, /among the options/],
 ])("options %o are refused by name", (options, message) => {

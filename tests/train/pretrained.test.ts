@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { getPrecision, manualSeed, noGrad, setPrecision, type Tensor, tensor } from "../../src/index.ts";
 import { BertForSequenceClassification, bertConfig } from "../../src/models/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { Trainer } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const examples = Array.from({ length: 24 }, (_, i) => ({ ids: [1 + (i % 7), 8 + (i % 3), 2], label: i % 3 }));
 const collate = (list: readonly (typeof examples)[number][]) => ({

@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { SafetensorsFile } from "../../src/formats/index.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { listCheckpoints, readLog, Trainer, TrainingError } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const examples = Array.from({ length: 40 }, (_, i) => ({ x: [Math.sin(i), Math.cos(i * 1.3), i / 40], y: i % 2 }));
 function trainer(name: string, args: Record<string, unknown> = {}, options: Record<string, unknown> = {}) {

@@ -2,7 +2,7 @@ import type { MaskedLm, PretrainedConfig } from "../../models/index.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
-import type { Metrics } from "../../train/index.ts";
+import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { lengthFor } from "../pretrained/fine-tuning.ts";
 import type { TaskOptions } from "../settings.ts";
@@ -60,7 +60,5 @@ export async function scoreGuesses(model: MaskedLm, ids: Int32Array, { block, ma
     }
     for (const used of Object.values(batch) as Tensor[]) used.dispose();
   }
-  if (tokens === 0) return { loss: Number.NaN, perplexity: Number.NaN, accuracy: Number.NaN, tokens };
-  const loss = total / tokens;
-  return { loss, perplexity: Math.exp(loss), accuracy: hits / tokens, tokens };
+  return { loss: total / tokens, ...measure("tokens", { total, tokens, hits }) };
 }

@@ -7,6 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { checkBatchSize, type PredictOptions, SCORE_FUNCTIONS, type ScoreFunction } from "../predict-options.ts";
+import { areScores } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { smoothingOf } from "./recipes.ts";
 
@@ -35,7 +36,9 @@ export function labelIds(labels: readonly (string | undefined)[], names: readonl
     if (id === undefined) {
       throw new DataError(
         `${path}: example ${i + 1} has the unknown label ${JSON.stringify(label ?? "")}`,
-        `The model knows: ${names.slice(0, 20).join(", ")}.`,
+        areScores(names)
+          ? "Numbers, not classes: a pretrained model learns them, and tabular-regression."
+          : `The model knows: ${names.slice(0, 20).join(", ")}.`,
       );
     }
     return id;

@@ -57,20 +57,21 @@ const classesOf = (preset: string, names: readonly string[]) =>
   preset === "perceptron" ? new Sides(names) : new Classes(names);
 
 /** Throws DataError for values that are no numbers, or no classes. */
-function targetOf(kind: TableKind, preset: string, { train, validation, files }: Lessons<Row, TableAbout>): Target {
+function targetOf(kind: TableKind, options: ModelOptions, { train, files }: Lessons<Row, TableAbout>): Target {
   if (kind === "numbers") return Numbers.of(train.examples);
   const { names: columns, at, path } = train.about;
   const names = collectLabels(
     train.examples.map((row) => row.target),
     path,
   );
-  const wasCut = files.validation === undefined && validation.examples.length > 0;
-  if (wasCut && names.length === train.examples.length)
+  // Of classes that come once nothing could be held out. Of a few rows nobody expects it.
+  const cut = files.validation === undefined && options.validation !== "none" && names.length > 9;
+  if (cut && names.length === train.examples.length)
     throw new DataError(
       `${path}: every row has a ${columns[at]} of its own; classes come more than once`,
       "For numbers: tabular-regression. Is the right column named? (--label-column)",
     );
-  return classesOf(preset, names);
+  return classesOf(options.model, names);
 }
 
 /** A model that is made here, for the columns of the training part. */
@@ -85,7 +86,7 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
     train.examples.map((row) => row.cells),
     [at],
   );
-  const target = targetOf(kind, preset, data);
+  const target = targetOf(kind, options, data);
   const [trainSet, heldSet] = [encodeAll(encoder, target, train), encodeAll(encoder, target, validation)];
   options.say?.(
     `target: ${names[at]}; ${encoder.columns.length} columns, ${encoder.features} features; ${trainSet.length} rows to train on, ${heldSet.length} to validate`,

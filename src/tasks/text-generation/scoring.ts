@@ -1,7 +1,7 @@
 import { GPT2LMHeadModel } from "../../models/index.ts";
 import { crossEntropy } from "../../nn/index.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
-import type { Metrics } from "../../train/index.ts";
+import { type Metrics, measure } from "../../train/index.ts";
 import { CarriedState } from "./carried-state.ts";
 import type { Model } from "./models.ts";
 import { blocksOf, StreamWindows } from "./windows.ts";
@@ -62,11 +62,7 @@ export async function scoreStream(
     model.train(wasTraining);
   }
   const tokens = ids.length;
-  return {
-    loss: total / tokens,
-    perplexity: Math.exp(total / (options.characters ? units.characters : units.words)),
-    tokens,
-    tokenPerplexity: Math.exp(total / tokens),
-    bitsPerCharacter: total / Math.LN2 / units.characters,
-  };
+  const { characters, words } = units;
+  const input = { total, tokens, units: options.characters ? characters : words, characters };
+  return { loss: total / tokens, ...measure("tokens", input) };
 }

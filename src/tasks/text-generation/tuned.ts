@@ -4,7 +4,7 @@ import { crossEntropy } from "../../nn/index.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
-import type { Metrics } from "../../train/index.ts";
+import { type Metrics, measure } from "../../train/index.ts";
 import { joined } from "../shared/texts.ts";
 import { type ChatBatch, type ChatTokens, collateChats } from "./chats.ts";
 import { blocksOf, type StreamBatch } from "./windows.ts";
@@ -61,7 +61,7 @@ export class Tuned {
       tokens += count;
       for (const used of [loss, ...Object.values(batch)]) used.dispose();
     }
-    return { loss: total / tokens, perplexity: Math.exp(total / tokens), tokens };
+    return { loss: total / tokens, ...measure("tokens", { total, tokens }) };
   }
 
   /** Mean loss of the answers' tokens in a batch. */
@@ -84,6 +84,6 @@ export class Tuned {
       total += loss.item();
       for (const used of [loss, batch.x, batch.y]) used.dispose();
     }
-    return { loss: total / ids.length, perplexity: Math.exp(total / ids.length), tokens: ids.length };
+    return { loss: total / ids.length, ...measure("tokens", { total, tokens: ids.length }) };
   }
 }

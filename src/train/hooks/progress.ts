@@ -2,6 +2,7 @@ import pc from "picocolors";
 import { terminal } from "#platform";
 import { checkOptions } from "../../backend/options.ts";
 import type { HubProgress } from "../../hub/index.ts";
+import type { Evaluated, StepEnd, TrainerCallbacks, TrainerControl } from "./callback.ts";
 
 /** Seconds as 0:07, 12:34 or 1:02:03. */
 export function clock(seconds: number): string {
@@ -97,5 +98,42 @@ export class Progress {
   end(): void {
     if (this.#open) this.#stream.write("\r\x1b[2K");
     this.#open = false;
+  }
+}
+
+export interface ProgressCallbackOptions {
+  /** Where the line goes; stderr. */
+  stream?: Terminal;
+}
+
+/** Where training is, on one line; a lasting one for every evaluation, and for notes. */
+export class ProgressCallback implements TrainerCallbacks {
+  readonly #options: ProgressCallbackOptions;
+  #progress: Progress;
+
+  constructor(options: ProgressCallbackOptions = {}) {
+    checkOptions("ProgressCallback", options, { stream: true });
+    this.#options = options;
+    this.#progress = new Progress(options);
+  }
+  onTrainBegin(): void {
+    this.#progress = new Progress(this.#options);
+  }
+  onStepEnd({ step, epoch, loss }: StepEnd, { state }: TrainerControl): void {
+    const { maxSteps: total, numTrainEpochs: epochs, examplesPerSecond } = state;
+    this.#progress.update({ done: step, total, epoch: epoch + 1, epochs, loss, examplesPerSecond });
+  }
+  onEvaluate({ step, epoch, metrics }: Evaluated): void {
+    const facts = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+    this.#progress.note(`epoch ${epoch}  step ${step}  validation: ${facts.join("  ")}`);
+  }
+  onEpochEnd(): void {
+    this.#progress.end();
+  }
+  onTrainEnd(): void {
+    this.#progress.end();
+  }
+  onNote({ text }: { text: string }): void {
+    this.#progress.note(text);
   }
 }

@@ -113,3 +113,18 @@ export function defineMetric<K extends MetricKind>(definition: MetricDefinition<
     },
   };
 }
+
+/** Metrics are numbers by name. Throws ShoshinError for anything else that a function of the user's gave. */
+export function checkMetrics(what: string, metrics: unknown, where = "Trainer"): Metrics {
+  const wrong = (found: string) =>
+    new ShoshinError(`${where}: ${what} gave ${found}`, "It returns numbers by name: { accuracy: 0.9 }.");
+  if (metrics === null || typeof metrics !== "object" || Array.isArray(metrics) || metrics instanceof Map)
+    throw wrong(
+      metrics === null || metrics === undefined
+        ? String(metrics)
+        : `${metrics instanceof Map ? "a Map" : Array.isArray(metrics) ? "an array" : `a ${typeof metrics}`}`,
+    );
+  for (const [name, value] of Object.entries(metrics))
+    if (typeof value !== "number") throw wrong(`${name}: ${String(value)} (${value === null ? "null" : typeof value})`);
+  return metrics as Metrics;
+}

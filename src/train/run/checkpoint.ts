@@ -55,6 +55,10 @@ export interface TrainerState {
   savesModel?: boolean;
   /** Results are bit-identical only on the same one. */
   instructionSet: string;
+  /** Of a schedule that the caller made. */
+  scheduler?: unknown;
+  /** What hooks remember, by their names. */
+  callbacks?: Record<string, unknown>;
 }
 
 /** Writes a module's weights as safetensors; floating-point ones rounded to `dtype` (float32). */

@@ -66,6 +66,21 @@ function compareTexts(field: string, was: string, now: string): Difference[] {
   return [say(field, was, now)];
 }
 
+/** The first object in a text of JSON: a model's configuration. */
+function objectIn(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text);
+    return [value].flat(2).find(isObject) ?? {};
+  } catch {
+    return {};
+  }
+}
+/** Texts that versions made in other ways: of the model's configuration what both tell. */
+function* compareLoosely(was: string, now: string): Generator<Difference> {
+  const [a, b] = [objectIn(was), objectIn(now)];
+  for (const key of Object.keys(a)) if (key in b) yield* compare(key, a[key], b[key]);
+}
+
 function* compareSettings(record: RunRecord, about: RunAbout): Generator<Difference> {
   const was = record.settings;
   const now = plainSettings(about.settings);
@@ -152,9 +167,11 @@ export function differencesOf(record: RunRecord, about: RunAbout): Difference[] 
   }
   const { fingerprint: was } = record;
   const { fingerprint: now } = about;
-  // What the caller's own text tells follows from settings and data where these have changed. Older versions told more in it.
+  // What the caller's own text tells follows from settings and data where these have changed. Older versions told other things in it.
   if (found.length > 0) return found;
-  if (was !== undefined && now !== undefined) return [...compareTexts("fingerprint", was, now)];
-  if (record.version === VERSION && (was ?? "") !== (now ?? "")) return [say("fingerprint", was, now)];
+  const same = record.version === VERSION;
+  if (was !== undefined && now !== undefined)
+    return same ? compareTexts("fingerprint", was, now) : [...compareLoosely(was, now)];
+  if (same && (was ?? "") !== (now ?? "")) return [say("fingerprint", was, now)];
   return found;
 }

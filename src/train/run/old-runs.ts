@@ -3,6 +3,7 @@ import { checkOptions, type Known, OptionError } from "../../backend/options.ts"
 import {
   checkpointFiles,
   contentsOf,
+  entryOf,
   isModelFile,
   isObject,
   kindOf,
@@ -92,7 +93,7 @@ const withSource = (data: RunAbout["data"], named: RunAbout["data"] = {}): RunAb
  * The files that a run has left that kept no list, or lost it: only a run writes what the folder is recognised by
  * (run.json, shoshin.json, a checkpoint's state). Undefined where the folder is none.
  */
-export function filesOfOldRun(folder: string): string[] | undefined {
+function filesOfOldRun(folder: string): string[] | undefined {
   const names = contentsOf(folder);
   const checkpoints = names.filter((n) => /^checkpoint-\d+$/.test(n)).flatMap((name) => checkpointFiles(folder, name));
   const run = parsed(join(folder, "run.json"));
@@ -116,6 +117,10 @@ export function filesOfOldRun(folder: string): string[] | undefined {
   const adapter = [...MODEL_FILES].filter((name) => name.includes("/") && saved && lies(folder, name));
   return [...ours, ...checkpoints, ...adapter];
 }
+
+/** These files as a record lists them. */
+export const oldFiles = (folder: string): RunRecord["files"] =>
+  Object.fromEntries((filesOfOldRun(folder) ?? []).map((name) => [name, entryOf(join(folder, name))]));
 
 /**
  * A record for the run of version 0.1.0 that is in a folder, or for one whose record is gone, without its files; undefined where

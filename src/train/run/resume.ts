@@ -3,10 +3,20 @@ import { type Module, StateDictError } from "../../nn/index.ts";
 import type { AveragedWeights, Optimizer } from "../../optim/index.ts";
 import type { GroupOptions } from "../../optim/optimizer.ts";
 import type { TrainingArguments } from "../arguments/arguments.ts";
-import type { TrainResult } from "../trainer-options.ts";
-import { type Carry, CheckpointError, loadCheckpoint, loadWeights, type TrainerState } from "./checkpoint.ts";
+
+import type { TrainResult } from "../train-result.ts";
+import {
+  beyondLimit,
+  type Carry,
+  CheckpointError,
+  loadCheckpoint,
+  loadWeights,
+  type TrainerState,
+} from "./checkpoint.ts";
+
 import type { Difference } from "./differences.ts";
 import type { Isolation } from "./isolation.ts";
+import { aboutOfFingerprint } from "./old-runs.ts";
 import { RunFolder } from "./run-folder.ts";
 import { plainSettings, type RunAbout } from "./run-record.ts";
 
@@ -25,6 +35,8 @@ export interface RunParts {
   savesModel: boolean;
   /** Tells the reader something. */
   note: (text: string) => void;
+  /** Steps of an epoch; {@link beginRun} notes it. */
+  perEpoch?: number;
 }
 
 /** What a trainer's run is made of: its settings as resolved, and what its caller says of itself. */
@@ -88,6 +100,7 @@ function shortened(was: Readonly<Record<string, unknown>>, now: Readonly<Record<
  */
 export function beginRun(parts: RunParts, perEpoch: number, overwrite: boolean): BegunRun {
   const { args, about, savesModel } = parts;
+  parts.perEpoch = perEpoch;
   const { outputDir: path, resume } = args;
   if (path === undefined) return { folder: undefined, grown: false };
   const folder = RunFolder.open(path, { resume, overwrite, about, model: savesModel });
@@ -120,6 +133,18 @@ function finishedRun(folder: RunFolder, parts: RunParts): TrainResult | undefine
   return { ...(folder.result as unknown as TrainResult), alreadyFinished: true };
 }
 
+/** Whether the run is longer than it was to be when a checkpoint was written: that one's end is not its end any more. */
+function hasGrown(state: TrainerState, { args, perEpoch = Number.NaN }: RunParts): boolean {
+  return stepsOf(args, perEpoch) > stepsOf(aboutOfFingerprint(state.fingerprint).settings, perEpoch);
+}
+
+/** Removes what a process that was killed had no time to remove any more. */
+function clear(folder: RunFolder, { saveTotalLimit }: TrainingArguments, state: TrainerState): void {
+  folder.clearRemains();
+  if (saveTotalLimit === undefined) return;
+  for (const { path } of beyondLimit(folder.checkpoints(), saveTotalLimit, state)) folder.removeCheckpoint(path);
+}
+
 /**
  * Restores the newest checkpoint that is whole; undefined if there is none.
  * @throws CheckpointError for one of another model.
@@ -135,8 +160,10 @@ export function restore(folder: RunFolder | undefined, parts: RunParts, tell = t
         note(
           `warning: the checkpoint was written on ${state.instructionSet}, this is ${here}: results may differ in the last bits`,
         );
-      if (tell) note(`resuming from step ${step}`);
-      return state;
+      if (!tell) return state;
+      note(`resuming from step ${step}`);
+      clear(folder, args, state);
+      return { ...state, finished: state.finished && !hasGrown(state, parts) };
     } catch (error) {
       // Whole, and of something else: beginning anew would write over somebody's run.
       if (error instanceof StateDictError)

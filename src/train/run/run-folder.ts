@@ -1,13 +1,14 @@
-import { basename, join, mkdirSync, readdirSync, rmSync } from "#platform";
+import { basename, dirname, join, mkdirSync, readdirSync, rmSync } from "#platform";
 import { checkOptions, type Known } from "../../backend/options.ts";
 import { writeError } from "../../formats/atomic.ts";
 import { cleanTemporary, writeFileAtomic } from "../../formats/index.ts";
 import { type Difference, differencesOf } from "./differences.ts";
-import { ABOUT_RUN, aboutFrom, filesOfOldRun } from "./old-runs.ts";
+import { ABOUT_RUN, aboutFrom, oldFiles } from "./old-runs.ts";
 import { findRecord } from "./read-run.ts";
 import { refuse, refuseBusy, refuseModel } from "./refuse.ts";
 import {
   adopted,
+  brokenCheckpoints,
   checkpointFiles,
   claim,
   contentsOf,
@@ -26,6 +27,7 @@ import {
   unchanged,
   unclaim,
   VERSION,
+  written,
 } from "./run-record.ts";
 
 export interface RunFolderOptions {
@@ -68,8 +70,10 @@ export class RunFolder {
   /** The folder of a run that is under way or done; undefined where there is none. */
   static existing(path: string): RunFolder | undefined {
     if (kindOf(path) === undefined) return undefined;
-    const { name, record } = findRecord(path);
-    return record && new RunFolder(path, name, record);
+    const { name, record, old } = findRecord(path);
+    if (old !== undefined) old.files = oldFiles(path);
+    const found = record ?? old;
+    return found && new RunFolder(path, name, found);
   }
 
   /**
@@ -93,7 +97,7 @@ export class RunFolder {
     const found = record ?? old;
     if (!overwrite && !(resume && found !== undefined)) refuse(path, record, old !== undefined);
     cleanTemporary(path);
-    if (old !== undefined) for (const file of filesOfOldRun(path) ?? []) old.files[file] = entryOf(join(path, file));
+    if (old !== undefined) old.files = oldFiles(path);
     const run = new RunFolder(path, name, found ?? newRecord(about, {}));
     if (options.model) run.#reserve();
     run.#settle();
@@ -119,6 +123,10 @@ export class RunFolder {
   }
   get result(): RunRecord["results"] {
     return this.#record.results;
+  }
+  /** The best evaluation, where it is known. */
+  get best(): RunBest | undefined {
+    return this.#record.best;
   }
   /** Whether a model's files are there, whole. */
   get saved(): boolean {
@@ -225,8 +233,7 @@ export class RunFolder {
   }
 
   #save(): void {
-    this.#record.version = VERSION;
-    this.#record.id ||= newRecord(this.#record, {}).id;
+    this.#record = written(this.#record);
     writeFileAtomic(join(this.path, this.#recordName), `${JSON.stringify(this.#record, null, 2)}\n`);
   }
 
@@ -307,13 +314,15 @@ export class RunFolder {
     for (const name of Object.keys(this.#record.files)) if (name.startsWith(`${folder}/`)) this.#removeFile(name);
     this.#save();
   }
+  /** Removes what is left of checkpoints of which something is gone. */
+  clearRemains(): void {
+    for (const name of brokenCheckpoints(this.path, this.#record.files)) this.removeCheckpoint(join(this.path, name));
+  }
   #removeFile(name: string): void {
-    if (unchanged(this.path, name, this.#record.files[name])) {
-      rmSync(join(this.path, name), { force: true });
-      const folder = name.includes("/") ? join(this.path, name.slice(0, name.lastIndexOf("/"))) : undefined;
-      if (folder !== undefined && kindOf(folder) === "folder" && readdirSync(folder).length === 0)
-        rmSync(folder, { recursive: true, force: true });
-    }
+    if (unchanged(this.path, name, this.#record.files[name])) rmSync(join(this.path, name), { force: true });
+    const folder = dirname(join(this.path, name));
+    if (name.includes("/") && kindOf(folder) === "folder" && readdirSync(folder).length === 0)
+      rmSync(folder, { recursive: true, force: true });
     delete this.#record.files[name];
   }
 
@@ -323,7 +332,8 @@ export class RunFolder {
    */
   finish(about: RunAbout | string, result: object, status: "finished" | "interrupted" = "finished"): void {
     this.#record = adopted(this.#record, aboutFrom(about));
-    this.#end(status, { results: { ...result } });
+    const { alreadyFinished: _, ...results } = { alreadyFinished: false, ...result };
+    this.#end(status, { results });
   }
   /** Training has failed; what it has reached stays, and can be gone on with. Nothing happens where it is not under way. */
   fail(error: unknown): void {

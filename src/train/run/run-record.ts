@@ -1,6 +1,7 @@
 import {
   basename,
   contentDigest,
+  dirname,
   existsSync,
   hostname,
   join,
@@ -239,6 +240,12 @@ const CHECKPOINT = new Set(
   ["model", "optimizer", "carry", "average"].map((name) => `${name}.safetensors`).concat("trainer_state.json"),
 );
 
+/** Checkpoints of which something is gone. */
+export function brokenCheckpoints(folder: string, files: RunRecord["files"]): Set<string> {
+  const names = Object.keys(files).filter((name) => /^checkpoint-\d+(-\d+)?\/./.test(name));
+  return new Set(names.filter((name) => !isThere(join(folder, name))).map((name) => dirname(name)));
+}
+
 /** The files of a checkpoint's folder; none where there is anything else in it. */
 export function checkpointFiles(folder: string, name: string): string[] {
   if (kindOf(join(folder, name)) !== "folder") return [];
@@ -266,5 +273,14 @@ export function adopted(record: RunRecord, { settings, data, fingerprint }: RunA
     settings: { ...record.settings, ...plainSettings(settings) },
     data: { ...record.data, ...Object.fromEntries(merged) },
     fingerprint,
+  };
+}
+
+/** A record as it is written, in an order for readers. */
+export function written({ version: _, id, results, files, fingerprint, data, ...rest }: RunRecord): RunRecord {
+  const { task, model, status, error, started, finished, owner, settings, environment: on, best, ...more } = rest;
+  return {
+    ...{ version: VERSION, id: id || newId(), task, model, status, error, started, finished, owner },
+    ...{ best, results, data, settings, fingerprint, environment: on, ...more, files },
   };
 }

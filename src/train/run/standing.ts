@@ -1,5 +1,5 @@
 import type { TrainingArguments } from "../arguments/arguments.ts";
-import type { BestState } from "../hooks/best.ts";
+import type { BestState } from "../best.ts";
 import type { TrainerState } from "./checkpoint.ts";
 
 /** Where a run stands. */

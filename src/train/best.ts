@@ -1,6 +1,6 @@
-import { ShoshinError } from "../../backend/errors.ts";
-import type { TrainingArguments } from "../arguments/arguments.ts";
-import type { Metrics } from "../metrics/metric.ts";
+import { ShoshinError } from "../backend/errors.ts";
+import type { TrainingArguments } from "./arguments/arguments.ts";
+import type { Metrics } from "./metrics/metric.ts";
 
 /** What is remembered of the best evaluation so far. */
 export interface BestState {
@@ -13,13 +13,14 @@ export interface BestState {
 /** Which of a run's evaluations is the best. */
 export class BestMetric {
   readonly name: string;
-  readonly #greater: boolean;
+  /** Whether more of it is better. */
+  readonly greater: boolean;
   /** Whether anything hangs on it. */
   readonly #needed: boolean;
 
   constructor(a: TrainingArguments) {
     this.name = a.metricForBestModel ?? "loss";
-    this.#greater = a.greaterIsBetter ?? !this.name.endsWith("loss");
+    this.greater = a.greaterIsBetter ?? !this.name.endsWith("loss");
     this.#needed =
       a.metricForBestModel !== undefined ||
       a.loadBestModelAtEnd ||
@@ -51,7 +52,7 @@ export class BestMetric {
     const better =
       Number.isFinite(value) &&
       (!Number.isFinite(best ?? Number.NaN) ||
-        (this.#greater ? value > (best as number) : value < (best as number)) ||
+        (this.greater ? value > (best as number) : value < (best as number)) ||
         (value === best && metrics.loss < bestLoss));
     if (better)
       Object.assign(state, { bestMetric: value, bestLoss: metrics.loss, bestStep: step, evaluationsSinceBest: 0 });

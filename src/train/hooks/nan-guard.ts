@@ -1,0 +1,16 @@
+import { ShoshinError } from "../../backend/errors.ts";
+import type { PreOptimizerStep, TrainerCallbacks } from "./callback.ts";
+
+/** Training cannot go on: the loss is no number. The last good checkpoint is kept. */
+export class TrainingError extends ShoshinError {}
+
+/** Ends training at a loss that is NaN or infinite, before the weights are. */
+export class TerminateOnNaNCallback implements TrainerCallbacks {
+  onPreOptimizerStep({ loss, step, epoch, learningRate }: PreOptimizerStep): void {
+    if (loss === undefined || Number.isFinite(loss)) return;
+    throw new TrainingError(
+      `the loss is ${loss} at step ${step + 1} (epoch ${epoch + 1})`,
+      `Lower the learning rate (now ${learningRate}), or clip gradients: --max-grad-norm 1. The last good checkpoint is kept.`,
+    );
+  }
+}
