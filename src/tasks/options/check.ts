@@ -51,7 +51,7 @@ export function hearing(task: TaskAbout, model: string | undefined): Hearing {
       `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${presets.join(", ")}. ${MODELS}`,
     );
   }
-  const preset = pretrained ? undefined : (model ?? presets.at(0));
+  const preset = pretrained || presets.length === 0 ? undefined : (model ?? presets[0]);
   // A task without presets trains what is named and nothing else.
   const own = preset === undefined ? task.pretrained : task.presets[preset];
   return {
