@@ -1,14 +1,17 @@
 import { getPrecision } from "../backend/index.ts";
+import type { AnyDataset } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
-import { DEFAULTS, type GivenArguments, RunFolder, Trainer, type TrainResult } from "../train/index.ts";
+import { DEFAULTS, fitLearner, type GivenArguments, Trainer } from "../train/index.ts";
 import { Isolation } from "../train/run/isolation.ts";
+import type { RunAbout } from "../train/run/run-record.ts";
+import { aboutOf } from "./about.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
 import { namesModel } from "./folder.ts";
 import { readToLearn } from "./reading.ts";
 import { saveModel } from "./save.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
-import type { Course, Declaration, Plan } from "./task.ts";
+import type { Course, CourseLessons, Declaration, Plan } from "./task.ts";
 
 /** Builds with random numbers of the run's own: whoever calls keeps theirs. */
 function begin({ args, begin: make }: Plan) {
@@ -16,19 +19,17 @@ function begin({ args, begin: make }: Plan) {
   return new Isolation(args.seed ?? DEFAULTS.seed, precision).within(make);
 }
 
-async function learn(course: Course, { callbacks, output, data }: TaskOptions, args: GivenArguments) {
-  const { model, lessons, rule, identity } = course;
-  const fingerprint = JSON.stringify([identity, data]);
-  if (lessons !== undefined) {
-    const given = { ...args, outputDir: output };
-    return new Trainer({ ...lessons, model, savesModel: true, callbacks, args: given, fingerprint }).train();
-  }
-  const { resume, overwriteOutputDir: overwrite } = args;
-  const folder = RunFolder.open(output, { resume, overwrite, fingerprint, model: true });
-  folder.goOn(fingerprint, true);
-  const result = await (rule as () => Promise<TrainResult>)();
-  folder.finish(fingerprint, result);
-  return result;
+function learn(
+  { model, lessons, learner }: Course,
+  { callbacks, output }: TaskOptions,
+  args: GivenArguments,
+  run: RunAbout,
+) {
+  const shared = { callbacks, savesModel: true, args: { ...args, outputDir: output }, run };
+  if (learner === undefined)
+    return new Trainer({ ...(lessons as CourseLessons<AnyDataset, unknown>), ...shared, model }).train();
+  const { rule, data, evaluate } = learner;
+  return fitLearner(rule, data, { ...shared, evaluate });
 }
 
 /**
@@ -54,13 +55,14 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const given = { ...options, model };
   const data = await readToLearn(code.reader, given);
   const planned = pretrained ? await tune?.(given, data, folder) : await plan?.(given, data);
-  const { args, settings } = planned as Plan;
-  const course = begin(planned as Plan);
-  const result = await learn(course, options, args);
+  const ready = planned as Plan;
+  const course = begin(ready);
+  const about = await aboutOf(task, given, ready, course, data);
+  const result = await learn(course, options, ready.args, about);
   course.end?.();
   const { config, files, labels, baseline, save } = course;
   return saveModel(options.output, course.model, config, {
-    ...{ task: task.name, preset: model, data: options.data, options: { ...given, ...settings }, result },
+    ...{ task: task.name, preset: model, data: options.data, options: { ...given, ...ready.settings }, result },
     ...{ baseline, labels, files, save: save && (() => save(options.output)) },
   });
 }

@@ -1,6 +1,6 @@
 import type { AnyDataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { GivenArguments, Metrics, TrainerOptions, TrainResult } from "../train/index.ts";
+import type { FitOptions, GivenArguments, Learner, Metrics, TrainerOptions } from "../train/index.ts";
 import type { ModelConfig } from "./folder.ts";
 import type { TaskAbout } from "./options/declare.ts";
 import type { PredictOptions } from "./predict-options.ts";
@@ -65,8 +65,9 @@ export interface Course<D extends AnyDataset = any, B = any> {
   readonly model: Module;
   /** What `Trainer` learns from. */
   readonly lessons?: CourseLessons<D, B>;
-  /** In its place, of models that learn without gradients: how they do. */
-  readonly rule?: () => Promise<TrainResult>;
+  /** In its place, of models that learn without gradients: how they do, from what, and how they are measured. */
+  // biome-ignore lint/suspicious/noExplicitAny: every rule has data of its own
+  readonly learner?: { rule: Learner<any>; data: unknown } & Pick<FitOptions, "evaluate">;
   /** What makes the run another one when it changes, beside the options: the model's shape, its tokens. */
   readonly identity: unknown;
   /** config.json of the presets' models; others write their own. */

@@ -21,6 +21,14 @@ export function givenArgs({ args = {} }: Pick<TaskOptions, "args">): GivenArgume
 export const smoothingOf = (options: TaskOptions): number | undefined =>
   options.labelSmoothingFactor ?? options.args?.labelSmoothingFactor;
 
+/** The metric that the best evaluation is found by: the user's, else that of the task; and whether less of it is better. */
+function goalOf(given: GivenArguments, metric: string): GivenArguments & { metricForBestModel: string } {
+  const { metricForBestModel = metric } = given;
+  // The trainer itself knows it of losses only.
+  const lower = lowerIsBetter(metricForBestModel) && !metricForBestModel.endsWith("loss");
+  return { metricForBestModel, ...(lower ? { greaterIsBetter: false } : {}) };
+}
+
 /**
  * A run's settings: the recipe's unless the user's say otherwise.
  * @param metric what is best by default
@@ -31,14 +39,16 @@ export function trainingArgs<R extends GivenArguments>(
   metric: string,
 ): typeof TASK_DEFAULTS & R & GivenArguments {
   const given = givenArgs(options);
-  const metricForBestModel = given.metricForBestModel ?? metric;
-  // The trainer itself knows it of losses only.
-  const lower =
-    lowerIsBetter(metricForBestModel) && !metricForBestModel.endsWith("loss") ? { greaterIsBetter: false } : {};
-  const all = { ...TASK_DEFAULTS, ...recipe, metricForBestModel, ...lower, ...given, outputDir: options.output };
+  const all = { ...TASK_DEFAULTS, ...recipe, ...goalOf(given, metric), ...given, outputDir: options.output };
   // What belongs to a recipe's own optimizer or schedule goes with it.
   if ((all.optim ?? "adamw") !== "sgd" && given.momentum === undefined) all.momentum = 0;
   if (all.lrSchedulerType !== recipe.lrSchedulerType && given.lrSchedulerKwargs === undefined)
     all.lrSchedulerKwargs = {};
   return all;
+}
+
+/** The same for what learns without gradients, which hears nothing of them. */
+export function ruleArgs(options: TaskOptions, recipe: GivenArguments, metric: string): GivenArguments {
+  const given = givenArgs(options);
+  return { ...recipe, ...goalOf(given, metric), ...given, outputDir: options.output };
 }

@@ -28,6 +28,7 @@ export const OF_CLASSES = {
     help: "the perceptron rule, for two classes",
     options: {},
     arguments: RULE,
-    defaults: { numTrainEpochs: 40 },
+    // What has been learned last is kept, whatever was better on the way.
+    defaults: { numTrainEpochs: 40, loadBestModelAtEnd: false },
   },
 } satisfies Record<string, PresetDeclaration>;

@@ -1,6 +1,6 @@
 import type { Module, Perceptron } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Metrics, measure, type TrainResult } from "../../train/index.ts";
+import { type Learner, type LearnerHooks, type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { TaskOptions } from "../settings.ts";
 import { refuseClassOptions } from "../shared/classes.ts";
@@ -36,31 +36,29 @@ export class Sides extends Classes {
 /** Throws TaskError for options that the perceptron rule cannot hear. */
 export const checkRule = (options: TaskOptions): void => refuseClassOptions("the perceptron rule", options);
 
-/** The perceptron rule, pass after pass, until nothing is wrong any more. */
-export async function learnPerceptron(
-  model: Perceptron,
-  data: readonly Encoded[],
-  passes: number,
-  evaluate?: () => Promise<Metrics>,
-): Promise<TrainResult> {
-  const begin = performance.now();
-  const { x, y } = collate(data);
-  let epochs = 0;
-  let mistakes = data.length;
-  while (epochs < passes && mistakes > 0) {
-    mistakes = model.learn(x, y);
-    epochs++;
+/** The perceptron rule, pass after pass, until nothing is wrong any more. A step is a row; its loss is the share of mistakes. */
+export class PerceptronRule implements Learner<readonly Encoded[]> {
+  readonly model: Perceptron;
+  constructor(model: Perceptron) {
+    this.model = model;
   }
-  x.dispose();
-  y.dispose();
-  const seconds = (performance.now() - begin) / 1000;
-  return {
-    steps: epochs * data.length,
-    epochs,
-    seconds,
-    examplesPerSecond: (epochs * data.length) / seconds,
-    loss: mistakes / data.length,
-    metrics: await evaluate?.(),
-    alreadyFinished: false,
-  };
+  stepsPerEpoch(data: readonly Encoded[]): number {
+    return data.length;
+  }
+  async fit(data: readonly Encoded[], hooks: LearnerHooks): Promise<void> {
+    const { x, y } = collate(data);
+    const rows = data.length;
+    try {
+      while (!hooks.stopped) {
+        await hooks.epochBegin();
+        const mistakes = this.model.learn(x, y);
+        if (mistakes === 0) hooks.finish();
+        await hooks.stepEnd({ loss: mistakes / rows, examples: rows, steps: rows });
+        await hooks.epochEnd();
+      }
+    } finally {
+      x.dispose();
+      y.dispose();
+    }
+  }
 }

@@ -8,11 +8,11 @@ import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts"
 import { type Found, type Lessons, type Reader, readToPredict } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { collectLabels } from "../shared/classes.ts";
-import { recipeOf, trainingArgs } from "../shared/recipes.ts";
+import { recipeOf, ruleArgs, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
 import type { Row, TableAbout } from "./data.ts";
 import { OF_CLASSES } from "./options.ts";
-import { checkRule, learnPerceptron, Sides } from "./perceptron.ts";
+import { checkRule, PerceptronRule, Sides } from "./perceptron.ts";
 import { type Batch, Classes, type Encoded, Numbers, type Target } from "./targets.ts";
 
 export type TableKind = "classes" | "numbers";
@@ -68,7 +68,7 @@ function targetOf(kind: TableKind, options: ModelOptions, { train, files }: Less
   const cut = files.validation === undefined && options.validation !== "none" && names.length > 9;
   if (cut && names.length === train.examples.length)
     throw new DataError(
-      `${path}: every row has a ${columns[at]} of its own; classes come more than once`,
+      `${path}: every row has a ${columns[at]} of its own, a number: there are no classes`,
       "For numbers: tabular-regression. Is the right column named? (--label-column)",
     );
   return classesOf(options.model, names);
@@ -99,14 +99,14 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
     ...shapeOf(preset, options),
     ...target.config,
   };
-  const args = trainingArgs(options, recipeFor(preset), target.metric);
+  const args = (preset === "perceptron" ? ruleArgs : trainingArgs)(options, recipeFor(preset), target.metric);
   const begin = (): Course => {
     const model = buildModel(config, target);
     const evaluate = heldSet.length > 0 ? () => target.score(model, heldSet) : undefined;
     const made = { model, config, identity: config, files: { "tabular_encoder.json": encoder.toJSON() } };
     if (model instanceof Perceptron) {
       checkRule(options);
-      return { ...made, rule: () => learnPerceptron(model, trainSet, args.numTrainEpochs, evaluate) };
+      return { ...made, learner: { rule: new PerceptronRule(model), data: trainSet, evaluate } };
     }
     const lessons: CourseLessons<ArrayDataset<Encoded>, Batch> = {
       trainDataset: new ArrayDataset(trainSet),

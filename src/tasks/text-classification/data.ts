@@ -57,7 +57,12 @@ export const glueTexts = async (task: GlueTask, part: GluePart, options: Paramet
   named(await readGlue(task.name, part, downloads(options)), task);
 
 /** A task of GLUE, whose test parts have no labels. */
-function glueCorpus(task: GlueTask, options: TaskOptions | EvaluateOptions): Corpus<TextExample, TextsAbout> {
+async function glueCorpus(
+  name: string,
+  task: GlueTask,
+  options: TaskOptions | EvaluateOptions,
+): Promise<Corpus<TextExample, TextsAbout>> {
+  const { parts: files } = await fetchSource(name, "rows", downloads(options));
   const chosen = `text: ${task.columns.join(" + ")}, label: ${task.labelColumn}`;
   const reads = (part: GluePart) => async (): Promise<Found<TextExample, TextsAbout>> => ({
     examples: await glueTexts(task, part, options),
@@ -70,7 +75,7 @@ function glueCorpus(task: GlueTask, options: TaskOptions | EvaluateOptions): Cor
       validation: validation && reads(validation),
     },
     beside: mismatched === undefined ? {} : { _mm: reads(mismatched) },
-    files: {},
+    files,
   };
 }
 
@@ -79,7 +84,7 @@ export const textReader: Reader<TextExample, TextsAbout> = {
   called: "examples",
   async find(name, options) {
     const task = glueOf(name);
-    if (task !== undefined && task.validation.length > 0) return glueCorpus(task, options);
+    if (task !== undefined && task.validation.length > 0) return glueCorpus(name, task, options);
     const source = await fetchSource(name, "rows", downloads(options));
     const parts = Object.keys(source.parts) as Part[];
     return {
