@@ -261,3 +261,11 @@ describe("a command line", () => {
     }
   });
 });
+
+it("predict shows whose each option is", async () => {
+  const { out } = await run("predict", "--help");
+  expect(out).toMatch(/^Of text-generation, translation:\n[\s\S]*--num-beams/m);
+  expect(out).toMatch(/^Of token-classification:\n {2}--ignore-labels/m);
+  const shown = Array.from(out.matchAll(/^ {2}(--[\w-]+)/gm), ([, name]) => name);
+  expect(new Set(shown).size).toBe(shown.length);
+});

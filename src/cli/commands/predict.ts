@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { OptionError } from "../../backend/options.ts";
-import { flagOf, omit, type Table, text, valuesFor } from "../../options/index.ts";
+import { type AnyOption, flagOf, omit, type Table, text, valuesFor } from "../../options/index.ts";
 import { DECLARATIONS, declarationOf } from "../../tasks/declarations.ts";
 import { downloads, loadModel } from "../../tasks/index.ts";
 import { COLUMNS } from "../../tasks/options/data.ts";
@@ -27,22 +27,24 @@ const TASKS = DECLARATIONS.map(({ name, predict }) => [name, predict] as const).
 const hearers = (name: string) => TASKS.filter(([, table]) => name in table).map(([task]) => task);
 const EVERY: Table = { ...Object.assign({}, ...TASKS.map(([, table]) => table)), ...OWN, ...COMMON };
 
-const shown = () => [
-  ...shownOptions(OWN, "Options:"),
-  ...TASKS.flatMap(([task, table], i) => {
-    const before = new Set(TASKS.slice(0, i).flatMap(([, other]) => Object.keys(other)));
-    const rest = Object.keys(table).filter((name) => before.has(name));
-    const more =
-      rest.length === 0
-        ? ""
-        : `, besides ${rest
-            .filter((name) => !table[name].hidden)
-            .map(flagOf)
-            .join(", ")}`;
-    return shownOptions(omit(table, ...rest), `Of ${task}${more.length > 80 ? "" : more}:`);
-  }),
-  ...shownOptions(COMMON, "Everywhere:"),
-];
+/** Options by the tasks that hear them; where these mean different things by one, what each does. */
+function shown(): Option[] {
+  const names = [...new Set(TASKS.flatMap(([, table]) => Object.keys(table)))];
+  const groups = new Map<string, Record<string, AnyOption>>();
+  for (const name of names) {
+    const rows = TASKS.filter(([, table]) => name in table).map(([task, table]) => [task, table[name]] as const);
+    const helps = new Set(rows.map(([, row]) => row.help));
+    const each = rows.map(([task, row]) => `${task}: ${row.help}`).join("; ");
+    const group = hearers(name).join(", ");
+    const [[, row]] = rows;
+    groups.set(group, { ...groups.get(group), [name]: helps.size > 1 ? { ...row, help: each } : row });
+  }
+  return [
+    ...shownOptions(OWN, "Options:"),
+    ...[...groups].flatMap(([tasks, table]) => shownOptions(table, `Of ${tasks}:`)),
+    ...shownOptions(COMMON, "Everywhere:"),
+  ];
+}
 
 export function addPredict(cli: Command): void {
   const command = cli
