@@ -42,10 +42,11 @@ export function continueTogether(
   const all: Row[] = prompts.map((prompt, text) => ({ text, all: [...prompt], out: [] }));
   if (maxNewTokens === 0) return all.map((row) => row.out);
   const most = model.maxPositions;
-  let held: Tensor[] = [];
+  let held: LmState = [];
   /** Frees what was held and is not any more. */
   const hold = (...batches: Batch[]) => {
-    const next = batches.flatMap((b) => b.past);
+    const next = batches.length === 1 ? batches[0].past : batches.flatMap((b) => b.past);
+    if (next === held) return;
     for (const t of held) if (!next.some((n) => n.storage === t.storage)) t.dispose();
     held = next;
   };
