@@ -6,7 +6,7 @@ import { measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { readJson } from "../folder.ts";
 import { checkBatchSize, type PredictOptions } from "../predict-options.ts";
-import { lengthFor } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { PretrainedTexts } from "../pretrained/texts.ts";
 import type { Opened, TaskCode } from "../task.ts";
 import { readTexts, type TextsAbout, textReader } from "../text-classification/data.ts";

@@ -17,7 +17,8 @@ import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { PredictOptions, ScoreFunction } from "../predict-options.ts";
-import { type Checkpoint, labelsFor, lengthFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { type Checkpoint, labelsFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { type EncodedText, PretrainedTexts } from "../pretrained/texts.ts";
 import { areScores, type Lessons } from "../reading.ts";
 import {
