@@ -35,15 +35,32 @@ const isFilled = (list: unknown): list is Filled[] => Array.isArray(list) && lis
 const filled = (list: readonly Filled[]): string =>
   list.map(({ token_str, score }) => `${token_str.trim()} ${score.toFixed(4)}`).join("  ");
 
+interface Judged {
+  label: string;
+  score: number;
+}
+const isJudged = (list: readonly unknown[]): list is readonly Judged[] =>
+  typeof (list[0] as Partial<Judged>)?.label === "string";
+const judged = (list: readonly Judged[]): string =>
+  list.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("  ");
+/** What a text became, one of several. */
+const writtenOf = (result: unknown): string | undefined => {
+  const { generated_text, translation_text } = (result ?? {}) as Record<string, string | undefined>;
+  return generated_text ?? translation_text;
+};
+
 /** One line for one prediction. */
 export function line(result: unknown): string {
   if (isFilled(result)) return filled(result);
   if (Array.isArray(result) && isFilled(result[0])) return result.map(filled).join(" | ");
   if (Array.isArray(result) && typeof result[0] === "number") return result.map((x) => x.toPrecision(6)).join(" ");
   if (Array.isArray(result) && Array.isArray(result[0])) return JSON.stringify(result);
+  if (Array.isArray(result) && isJudged(result)) return judged(result);
+  if (Array.isArray(result) && writtenOf(result[0]) !== undefined) return result.map(writtenOf).join("\t");
   if (Array.isArray(result)) return result.map(tagged).join(" ");
-  const { label, score, value, ...rest } = result as { label?: string; score?: number; value?: number };
-  if ("translation_text" in rest) return String(rest.translation_text);
+  const { label, score, value } = result as { label?: string; score?: number; value?: number };
+  const text = writtenOf(result);
+  if (text !== undefined) return text;
   if (label !== undefined) return `${label}\t${(score ?? 0).toFixed(4)}`;
   if (value !== undefined) return String(Number(value.toPrecision(7)));
   if (score !== undefined) return score.toFixed(4);

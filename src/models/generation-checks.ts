@@ -4,12 +4,6 @@ import type { Module } from "../nn/index.ts";
 /** A generation was asked for something that cannot be. */
 export class GenerationError extends ShoshinError {}
 
-/** Throws {@link GenerationError} unless a setting is a whole number from `least` on. */
-export function checkWhole(name: string, x: number, least: number): void {
-  if (!Number.isInteger(x) || x < least)
-    throw new GenerationError(`${name} is ${x}; expected a whole number from ${least} on`);
-}
-
 /** Throws {@link GenerationError} for ids outside the vocabulary. */
 export function checkIds(ids: readonly number[], { vocabSize }: { vocabSize: number }): void {
   const odd = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);

@@ -1,4 +1,4 @@
-import { checkOptions } from "../backend/options.ts";
+import { checkOptions, OptionError } from "../backend/options.ts";
 import { readToMeasure } from "./reading.ts";
 import type { EvaluateOptions } from "./settings.ts";
 import type { Declaration, Opened, Predictor, TaskCode } from "./task.ts";
@@ -28,6 +28,8 @@ async function evaluate(task: Declaration, { reader }: TaskCode, opened: Opened,
 export async function openTask(task: Declaration, folder: string): Promise<Predictor> {
   const code = await task.code();
   const opened = await code.open(folder);
+  // Files of translations have columns by other names; to be translated are texts.
+  const readsTexts = "textColumn" in task.options || "sourceColumn" in task.options;
   const checkPredict = (given: object) => checkOptions(`predict: ${task.name}`, given, task.predict, task.unpredicted);
   return {
     ...opened.more,
@@ -40,6 +42,8 @@ export async function openTask(task: Declaration, folder: string): Promise<Predi
     },
     async predictFile(path, { textColumn, ...options }) {
       checkPredict(options);
+      if (textColumn !== undefined && !readsTexts)
+        throw new OptionError(`${task.name}: --text-column (textColumn) is not for it`, "Leave it out.");
       return opened.predictFile(path, options, { textColumn });
     },
   };

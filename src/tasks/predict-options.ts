@@ -1,4 +1,3 @@
-import { checkOptions } from "../backend/options.ts";
 import { GENERATION, REFUSED as NOT_WRITTEN, SEQ2SEQ } from "../models/generation-options.ts";
 import type { GenerationOptions, Seq2SeqGenerationOptions } from "../models/index.ts";
 import {
@@ -91,18 +90,14 @@ export type PredictOptions = Omit<TextClassificationOptions, "topK"> &
   };
 
 /** The options of each task's predictions. */
-export const PREDICT: Readonly<Record<string, Table>> = {
+export const PREDICT = {
   "text-classification": CLASSIFICATION,
   "token-classification": TAGGING,
   "fill-mask": FILLING,
   "feature-extraction": FEATURES,
   "text-generation": { ...omit(GENERATION, "tokenizer", "onToken", "eosTokenIds"), ...WRITING_RESULT },
   translation: { ...omit(SEQ2SEQ, "tokenizer", "eosTokenIds"), ...PASS },
-  "sentence-similarity": {},
-  "tabular-classification": {},
-  "tabular-regression": {},
-  "image-classification": {},
-};
+} satisfies Record<string, Table>;
 
 const CUT = "Texts are always cut to what the model takes.";
 const TOKENIZER = "Texts are read as the tokenizer's own files say.";
@@ -118,7 +113,7 @@ const EVERYWHERE = {
 };
 const WORDS = "Words are tagged by their first token, and entities are whole where the labels mark them (B-, I-).";
 /** What Transformers' pipelines have and is not done here. */
-export const NOT_PREDICTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+export const NOT_PREDICTED: Readonly<Record<keyof typeof PREDICT, Readonly<Record<string, string>>>> = {
   "text-classification": { ...EVERYWHERE, maxLength: CUT, returnAllScores: "topK: null gives all scores." },
   "token-classification": {
     ...{ ...EVERYWHERE, aggregationStrategy: WORDS, groupedEntities: WORDS, ignoreSubwords: WORDS },
@@ -152,19 +147,6 @@ export const NOT_PREDICTED: Readonly<Record<string, Readonly<Record<string, stri
     cleanUpTokenizationSpaces: TOKENIZER,
   },
 };
-
-/** Throws OptionError for options that a task's predictions do not have. */
-export const checkPredict = (task: string, options: PredictOptions | undefined): void =>
-  checkOptions(`predict: ${task}`, options, PREDICT[task], NOT_PREDICTED[task]);
-
-/** The same for files of what is no text: there is no column of it either. */
-export function checkPredictFile(
-  task: string,
-  { textColumn, ...options }: { textColumn?: string } & PredictOptions,
-): void {
-  if (textColumn !== undefined) throw new TaskError(`--text-column is not for ${task}`, "Leave it out.");
-  checkPredict(task, options);
-}
 
 /** Throws {@link TaskError} unless a number of texts in a pass is one. */
 export function checkBatchSize(size: number | undefined): void {

@@ -438,7 +438,7 @@ describe("training", () => {
       await expect(train("bad", { mlmProbability })).rejects.toThrow(
         /mlmProbability is .*expected a number above 0, at most 1/,
       );
-    await expect(train("bad", { maxLength: 0 })).rejects.toThrow("--max-length is 0; expected a whole number above 0");
+    await expect(train("bad", { maxLength: 0 })).rejects.toThrow("maxLength is 0; expected a whole number from 1");
     const bare = await learner("bare", "base", ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]);
     // What BERT's tokenizers take for granted is said to be otherwise.
     const settings = join(bare, "tokenizer_config.json");

@@ -3,10 +3,9 @@ import { OptionError } from "../../backend/options.ts";
 import { camel, ownName, readValues, type Table, text, valuesFor, withDefaults } from "../../options/index.ts";
 import { DECLARATIONS, declarationOf } from "../../tasks/declarations.ts";
 import { getTask, type TaskOptions } from "../../tasks/index.ts";
-import { type Hearing, hearing, notFor } from "../../tasks/options/check.ts";
+import { EVERY, type Hearing, hearing, notFor } from "../../tasks/options/check.ts";
 import { DATA } from "../../tasks/options/data.ts";
 import type { TaskAbout } from "../../tasks/options/declare.ts";
-import { ALL } from "../../tasks/options/index.ts";
 import { TASK_DEFAULTS, TASK_NOTES, TRAINING } from "../../tasks/options/training.ts";
 import { asksNothing, REFUSED } from "../../train/arguments/argument-names.ts";
 import { applyCommon, COMMON } from "../common.ts";
@@ -19,7 +18,7 @@ const CONFIG = {
   config: text({ argument: "file", help: "YAML or JSON with any of these; flags win" }),
 };
 /** Every option that some task hears: what a command line may hold before it is known what is trained. */
-const EVERY: Table = { ...ALL, ...TRAINING, ...COMMON, ...CONFIG };
+const ANY: Table = { ...EVERY, ...TRAINING, ...COMMON, ...CONFIG };
 
 /** What is not heard here under a name that others have. */
 const NOT_HERE: Readonly<Record<string, string>> = {
@@ -40,7 +39,7 @@ function modelOf(flags: Flags, file: object): string | undefined {
 /** Refuses an option that this task or model does not hear; one of Transformers' that asks for nothing is left out. */
 const refuse = (heard: Hearing) => (written: string, value: unknown) => {
   if (asksNothing(written, value)) return true;
-  const table: Table = { ...ALL, ...TRAINING };
+  const table: Table = { ...EVERY, ...TRAINING };
   const name = ownName(table, written);
   if (name !== undefined && table[name].kind.type !== "handed") throw notFor(heard, name);
   if (Object.hasOwn(NOT_HERE, written)) throw new OptionError(`${written} is not supported`, NOT_HERE[written]);
@@ -104,8 +103,8 @@ const overview = (): Shown => ({
 
 export function addTrain(cli: Command): void {
   const command = cli.command("train <task>").description("train a model and save it");
-  addTable(command, EVERY);
-  refuseUnknown(command, () => EVERY, NOT_HERE);
+  addTable(command, ANY);
+  refuseUnknown(command, () => ANY, NOT_HERE);
   showHelp(command, () => {
     const [task] = command.args.filter((arg) => !arg.startsWith("-"));
     return task === undefined ? overview() : helpFor(taskOf(task), modelOf(flagsOf(command), {}));

@@ -9,7 +9,6 @@ import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { TaskError } from "../error.ts";
 import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
-import { checkPredictFile } from "../predict-options.ts";
 import { type Lessons, readToPredict } from "../reading.ts";
 import {
   bestLabels,
@@ -128,8 +127,7 @@ export function openPreset(folder: string): Opened<LabelledImage, ImagesAbout> {
   const names = labelsOf(config, folder);
   const model = withWeights(buildModel(config), folder);
   const about = { rows: Number(config.image_height), cols: Number(config.image_width) };
-  const predictFile: Opened["predictFile"] = async (path, options, columns) => {
-    checkPredictFile("image-classification", { ...options, ...columns });
+  const predictFile: Opened["predictFile"] = async (path) => {
     const found = await readToPredict(imageReader, path, about);
     const out: unknown[] = [];
     const list = found.examples.map(({ pixels }) => ({ pixels, label: 0 }));
@@ -148,9 +146,9 @@ export function openPreset(folder: string): Opened<LabelledImage, ImagesAbout> {
     model,
     about,
     predictFile,
-    async predict(inputs, options) {
+    async predict(inputs) {
       if (inputs.length !== 1) throw new TaskError("expected the path of one IDX file of images");
-      return predictFile(inputs[0], options, {});
+      return predictFile(inputs[0], {}, {});
     },
     evaluate: async ({ examples }, source) => ({
       metrics: await score(model, encodeAll(examples, names, source), names.length),

@@ -26,6 +26,12 @@ export interface Hearing {
   readonly notes: Readonly<Record<string, string | undefined>>;
 }
 
+/** Every option that the training of some task hears; a task's own stand in its declaration alone. */
+export const EVERY: Table = Object.assign(
+  { ...ALL },
+  ...DECLARATIONS.flatMap((task) => [task.options, ...modelsOf(task).map(([, { options }]) => options)]),
+);
+
 const MODELS = "A model to fine-tune is a folder (./NAME) or hub:OWNER/NAME.";
 
 /**
@@ -45,7 +51,7 @@ export function hearing(task: TaskAbout, model: string | undefined): Hearing {
       `${near === undefined ? "" : `Did you mean ${near}? `}There are: ${presets.join(", ")}. ${MODELS}`,
     );
   }
-  const preset = pretrained ? undefined : (model ?? presets.at(0));
+  const preset = pretrained || presets.length === 0 ? undefined : (model ?? presets[0]);
   // A task without presets trains what is named and nothing else.
   const own = preset === undefined ? task.pretrained : task.presets[preset];
   return {
@@ -103,7 +109,7 @@ const notHere: Readonly<Record<string, string>> = {
  */
 export function checkTrain(task: TaskAbout, given: object): Hearing {
   const where = `${task.name}: train`;
-  checkTable(where, given, ALL);
+  checkTable(where, given, EVERY);
   const options = given as { model?: string; args?: Record<string, unknown> };
   const heard = hearing(task, options.model);
   // What cannot be trained says so itself.
@@ -135,7 +141,7 @@ function checkArgs(heard: Hearing, args: Record<string, unknown> | undefined): v
 /** Refuses what a task's `evaluate` does not hear. Throws OptionError. */
 export function checkEvaluate({ name: task, options }: TaskAbout, given: object): void {
   const where = `${task}: evaluate`;
-  checkTable(where, given, { ...EVALUATE, quiet: ARGUMENTS.quiet });
+  checkTable(where, given, { ...EVALUATE, ...options, quiet: ARGUMENTS.quiet });
   const own: Table = { ...MEASURED, ...options, quiet: ARGUMENTS.quiet };
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name in own) continue;

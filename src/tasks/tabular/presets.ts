@@ -5,7 +5,6 @@ import { type Module, Perceptron } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { GivenArguments } from "../../train/index.ts";
 import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
-import { checkPredictFile } from "../predict-options.ts";
 import { type Found, type Lessons, type Reader, readToPredict } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { collectLabels } from "../shared/classes.ts";
@@ -146,11 +145,7 @@ export function openTable(kind: TableKind, reader: Reader<Row, TableAbout>, fold
         `expected ${columns.length} values separated by commas (${columns.join(", ")}), found ${wrong.length}`,
       );
     },
-    async predictFile(path, options, textColumn) {
-      checkPredictFile(kind === "numbers" ? "tabular-regression" : "tabular-classification", {
-        ...options,
-        ...textColumn,
-      });
+    async predictFile(path) {
       const { examples, about: own } = await readToPredict(reader, path, about);
       return outputs(
         own.names,
