@@ -4,12 +4,6 @@ import type { Module } from "../nn/index.ts";
 /** A generation was asked for something that cannot be. */
 export class GenerationError extends ShoshinError {}
 
-/** Throws {@link GenerationError} unless a setting is a whole number from `least` on. */
-export function checkWhole(name: string, x: number, least: number): void {
-  if (!Number.isInteger(x) || x < least)
-    throw new GenerationError(`${name} is ${x}; expected a whole number from ${least} on`);
-}
-
 /** Throws {@link GenerationError} for ids outside the vocabulary. */
 export function checkIds(ids: readonly number[], { vocabSize }: { vocabSize: number }): void {
   const odd = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
@@ -30,5 +24,27 @@ export function evaluating<T>(model: Module, fn: () => T): T {
     return fn();
   } finally {
     model.train(wasTraining);
+  }
+}
+
+/** Work that hands over in between; in the end it gives a result. */
+export type Steps<T> = Generator<void, T>;
+
+/** The same for work that hands over in between; the model stays without dropout until it ends. */
+export function* evaluatingSteps<T>(model: Module, steps: Steps<T>): Steps<T> {
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    return yield* steps;
+  } finally {
+    model.train(wasTraining);
+  }
+}
+
+/** Drives steps to their end, without a pause. */
+export function drain<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
   }
 }
