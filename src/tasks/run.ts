@@ -1,7 +1,6 @@
-import { getPrecision } from "../backend/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { DEFAULTS, type GivenArguments, RunFolder, Trainer, type TrainResult } from "../train/index.ts";
-import { Isolation } from "../train/run/isolation.ts";
+import { Isolation, isolated } from "../train/run/isolation.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
 import { namesModel } from "./folder.ts";
@@ -11,22 +10,24 @@ import type { TaskOptions, TaskReport } from "./settings.ts";
 import type { Course, Declaration, Plan } from "./task.ts";
 
 /** Builds with random numbers of the run's own: whoever calls keeps theirs. */
-function begin({ args, begin: make }: Plan) {
-  const precision = args.bf16 ? "bf16" : (args.precision ?? getPrecision());
-  return new Isolation(args.seed ?? DEFAULTS.seed, precision).within(make);
+function begin({ args, begin: make }: Plan, here: Isolation) {
+  const precision = args.bf16 ? "bf16" : (args.precision ?? here.precision);
+  return isolated({ seed: args.seed ?? DEFAULTS.seed, precision, backend: here.backend }, make);
 }
 
-async function learn(course: Course, { callbacks, output, data }: TaskOptions, args: GivenArguments) {
+async function learn(course: Course, { callbacks, output, data }: TaskOptions, args: GivenArguments, here: Isolation) {
   const { model, lessons, rule, identity } = course;
   const fingerprint = JSON.stringify([identity, data]);
   if (lessons !== undefined) {
-    const given = { ...args, outputDir: output };
+    // What holds when the training is asked for, whatever others have changed since.
+    const precision = args.bf16 ? args.precision : (args.precision ?? here.precision);
+    const given = { ...args, precision, outputDir: output };
     return new Trainer({ ...lessons, model, savesModel: true, callbacks, args: given, fingerprint }).train();
   }
   const { resume, overwriteOutputDir: overwrite } = args;
   const folder = RunFolder.open(output, { resume, overwrite, fingerprint, model: true });
   folder.goOn(fingerprint, true);
-  const result = await (rule as () => Promise<TrainResult>)();
+  const result = await here.during(model, rule as () => Promise<TrainResult>);
   folder.finish(fingerprint, result);
   return result;
 }
@@ -36,6 +37,7 @@ async function learn(course: Course, { callbacks, output, data }: TaskOptions, a
  * @throws TaskError, DataError, HubError for what it cannot read; what Trainer throws.
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
+  const here = Isolation.here();
   const code = await task.code();
   if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
   const presets = Object.keys(task.presets);
@@ -55,8 +57,8 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const data = await readToLearn(code.reader, given);
   const planned = pretrained ? await tune?.(given, data, folder) : await plan?.(given, data);
   const { args, settings } = planned as Plan;
-  const course = begin(planned as Plan);
-  const result = await learn(course, options, args);
+  const course = begin(planned as Plan, here);
+  const result = await learn(course, options, args, here);
   course.end?.();
   const { config, files, labels, baseline, save } = course;
   return saveModel(options.output, course.model, config, {
