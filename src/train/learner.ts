@@ -114,7 +114,7 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
   const all = resolveArguments({ precision: getPrecision(), ...given(options.args) });
   checkHeard({ evaluate, savesModel }, all, WHERE);
   const hooks = new CallbackHandler(WHERE, [...(byDefault ? defaultCallbacks(all) : []), ...callbacks]);
-  const isolation = new Isolation(all.seed, all.precision ?? getPrecision());
+  const isolation = Isolation.of(learner.model, all.seed, all.precision);
   const { model, carry } = learner;
   const perEpoch = learner.stepsPerEpoch?.(data) ?? 1;
   if (!(Number.isSafeInteger(perEpoch) && perEpoch > 0))

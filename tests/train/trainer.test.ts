@@ -408,7 +408,6 @@ describe("computeLoss", () => {
     const build = (computeLoss: unknown) => () => make({ loss: undefined, computeLoss });
     for (const wrong of [
       (model: nn.Module, batch: Batch) => nn.mseLoss(model.forward(batch.x) as Tensor, batch.y),
-      // biome-ignore lint/complexity/useArrowFunction: its text begins otherwise
       (model: nn.Module, _batch: Batch, _info: object = {}) => model,
       {
         computeLoss(model: nn.Module) {
