@@ -21,6 +21,20 @@ typedef int32_t vi_unaligned __attribute__((vector_size(W * 4), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(W * 4)));
 typedef uint64_t vl __attribute__((vector_size(W * 4)));
 
+// WebAssembly is built without unrolling of loops whose length nobody knows, which makes the file a fifth larger; where it pays it
+// is asked for.
+#if defined(__wasm__)
+#define SH_UNROLL _Pragma("clang loop unroll_count(4)")
+#else
+#define SH_UNROLL
+#endif
+// A function that is not worth many bytes of that file.
+#if defined(__wasm__)
+#define SH_SMALL __attribute__((minsize))
+#else
+#define SH_SMALL
+#endif
+
 #define SH_INLINE static inline __attribute__((always_inline))
 
 // Hides a value from the optimizer, so that additions that round on purpose are not folded.
@@ -112,6 +126,12 @@ SH_INLINE vf load_part(const float* p, int n, float rest = 0) {
   memcpy(lanes, p, (size_t)n * 4);
   return load(lanes);
 }
+// Whether the target can write past the cache at all: code for it is left out of the file that pages load.
+#if defined(__wasm__)
+constexpr bool STREAMS = false;
+#else
+constexpr bool STREAMS = true;
+#endif
 // Past the cache, for large results that nothing reads soon. p is aligned to the vector.
 SH_INLINE void stream(float* p, vf v) {
 #if defined(__wasm__)

@@ -163,8 +163,8 @@ try {
         .reduce((n, path) => n + gzipSync(readFileSync(path), { level: 9 }).length, 0) / 1000;
     const kB = size(".js") + size(".wasm");
     expect(
-      `${name}: a feed-forward net's library and kernels, compressed, ≤ 150 kB`,
-      size(".wasm") > 50 && kB <= 150,
+      `${name}: a feed-forward net's library and kernels, compressed, ≤ 125 kB`,
+      size(".wasm") > 50 && kB <= 125,
       `${kB.toFixed(0)} kB (${size(".wasm").toFixed(0)} of kernels)`,
     );
     times.sort((a, b) => a - b);

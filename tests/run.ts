@@ -1,3 +1,5 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { main } from "../src/cli/main.ts";
 
 const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
@@ -52,4 +54,19 @@ export async function run(command: string): Promise<Ran> {
   }
   const { stdout } = written;
   return { status, stdout, stderr: written.stderr.replace(COLOURS, ""), json: parsed(stdout) };
+}
+
+const CLI = fileURLToPath(new URL("../bin/shoshin.js", import.meta.url));
+
+/** The same as a process of its own, of what was built last. @param input what it reads from standard input */
+export function runProcess(command: string, { cwd, input = "" }: { cwd?: string; input?: string } = {}): Ran {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...splitCommand(command)], {
+    ...{ cwd, input, encoding: "utf8" },
+  });
+  return { status: status ?? -1, stdout, stderr: stderr.replace(COLOURS, ""), json: parsed(stdout) };
+}
+
+/** A process that goes on while the test does something. */
+export function startProcess(command: string, cwd?: string): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [CLI, ...splitCommand(command)], { cwd });
 }

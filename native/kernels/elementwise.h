@@ -12,7 +12,7 @@ static void fill_part(void* context, int64_t i) {
   const int64_t end = smaller(j.n, (i + 1) * PIECE);
   const vf v = splat(j.value);
   int64_t at = i * PIECE;
-  for (; at + W <= end; at += W) store(j.out + at, v);
+  SH_UNROLL for (; at + W <= end; at += W) store(j.out + at, v);
   for (; at < end; at++) j.out[at] = j.value;
 }
 static void fill_f32(float* out, int64_t n, float value) {
@@ -30,11 +30,32 @@ struct UnaryJob {
   float p0, p1;
 };
 
+// out = f(x, y) for n floats; y may be null. What is left behind the last whole vector goes through the same loop, beside `rest`: f
+// is inlined, and large.
+template <class F>
+SH_INLINE void map_vectors(float* out, const float* x, const float* y, int64_t n, float rest, F f) {
+  float lanes[3][W];
+  float* tail = nullptr;
+  int left = 0;
+  for (;;) {
+    int64_t i = 0;
+    if (y) for (; i + W <= n; i += W) store(out + i, f(load(x + i), load(y + i)));
+    else for (; i + W <= n; i += W) store(out + i, f(load(x + i), vf{}));
+    if (tail) return (void)memcpy(tail, lanes[0], (size_t)left * 4);
+    left = (int)(n - i);
+    if (left <= 0) return;
+    tail = out + i;
+    store(lanes[1], load_part(x + i, left, rest));
+    if (y) store(lanes[2], load_part(y + i, left));
+    out = lanes[0], x = lanes[1], y = y ? lanes[2] : nullptr, n = W;
+  }
+}
+
 template <class F>
 SH_INLINE void map1(const UnaryJob& j, int64_t part, F f) {
   int64_t at = part * PIECE;
   const int64_t end = smaller(j.n, at + PIECE);
-  if (j.n >= STREAM_FROM && j.out != j.x && ((uintptr_t)(j.out + at) & (W * 4 - 1)) == 0) {
+  if (STREAMS && j.n >= STREAM_FROM && j.out != j.x && ((uintptr_t)(j.out + at) & (W * 4 - 1)) == 0) {
     for (; at + 2 * W <= end; at += 2 * W) {
       __builtin_prefetch(j.x + at + 1024);
       __builtin_prefetch(j.x + at + 1024 + W);
@@ -44,8 +65,7 @@ SH_INLINE void map1(const UnaryJob& j, int64_t part, F f) {
     }
     stream_fence();
   }
-  for (; at + W <= end; at += W) store(j.out + at, f(load(j.x + at)));
-  if (at < end) store_part(j.out + at, f(load_part(j.x + at, (int)(end - at))), (int)(end - at));
+  map_vectors(j.out + at, j.x + at, nullptr, end - at, 0, [&](vf x, vf) { return f(x); });
 }
 
 template <class F>
@@ -97,13 +117,8 @@ static void unary(int op, float* out, const float* x, int64_t n, float p0, float
 
 template <class F>
 SH_INLINE void map_slope(const UnaryJob& j, int64_t part, F f) {
-  int64_t at = part * PIECE;
-  const int64_t end = smaller(j.n, at + PIECE);
-  for (; at + W <= end; at += W) store(j.out + at, load(j.dy + at) * f(load(j.x + at)));
-  if (at < end) {
-    const int rest = (int)(end - at);
-    store_part(j.out + at, load_part(j.dy + at, rest) * f(load_part(j.x + at, rest, 1.0f)), rest);
-  }
+  const int64_t at = part * PIECE, end = smaller(j.n, at + PIECE);
+  map_vectors(j.out + at, j.x + at, j.dy + at, end - at, 1, [&](vf x, vf dy) { return dy * f(x); });
 }
 
 SH_INLINE vf gelu_slope(vf x) {
@@ -200,16 +215,17 @@ static void plan_strided(StridedJob& j) {
 }
 template <class F>
 SH_INLINE void each_row(const StridedJob& j, int64_t part, F f) {
+  // f stands here once: it is inlined, and large.
+  const bool cut = j.pieces > 1;
+  const int64_t first = cut ? part / j.pieces : part * j.rowsPer;
+  const int64_t last = cut ? first + 1 : smaller(j.r.rows, first + j.rowsPer);
+  const int64_t begin = cut ? part % j.pieces * PIECE : 0;
+  const int64_t n = cut ? smaller(PIECE, j.r.cols - begin) : j.r.cols;
   int64_t at[3];
-  if (j.pieces > 1) {
-    const int64_t row = part / j.pieces, begin = part % j.pieces * PIECE;
+  for (int64_t row = first; row < last; row++) {
     row_start(*j.s, row, at);
     for (int o = 0; o < 3; o++) at[o] += begin * j.r.step[o];
-    return f(row * j.r.cols + begin, at, smaller(PIECE, j.r.cols - begin));
-  }
-  for (int64_t row = part * j.rowsPer; row < smaller(j.r.rows, (part + 1) * j.rowsPer); row++) {
-    row_start(*j.s, row, at);
-    f(row * j.r.cols, at, j.r.cols);
+    f(row * j.r.cols + begin, at, n);
   }
 }
 SH_INLINE int64_t strided_parts(const StridedJob& j) {
@@ -220,7 +236,7 @@ SH_INLINE int64_t strided_parts(const StridedJob& j) {
 template <class V, class S>
 SH_INLINE void binary_rows(const StridedJob& j, int64_t part, V vector, S scalar) {
   const int64_t sa = j.r.step[0], sb = j.r.step[1];
-  const bool past = j.r.rows * j.r.cols >= STREAM_FROM && sa == 1 && sb == 1;
+  const bool past = STREAMS && j.r.rows * j.r.cols >= STREAM_FROM && sa == 1 && sb == 1;
   each_row(j, part, [&](int64_t o, const int64_t* at, int64_t n) {
     float* out = (float*)j.out + o;
     const float* a = (const float*)j.a + at[0];
@@ -230,7 +246,7 @@ SH_INLINE void binary_rows(const StridedJob& j, int64_t part, V vector, S scalar
       for (; i + W <= n; i += W) stream(out + i, vector(load(a + i), load(b + i)));
       stream_fence();
     } else if (sa == 1 && sb == 1) {
-      for (; i + W <= n; i += W) store(out + i, vector(load(a + i), load(b + i)));
+      SH_UNROLL for (; i + W <= n; i += W) store(out + i, vector(load(a + i), load(b + i)));
     } else if (sa == 1 && sb == 0) {
       const vf y = splat(*b);
       for (; i + W <= n; i += W) store(out + i, vector(load(a + i), y));
@@ -291,9 +307,8 @@ static void binary(int op, void* out, const float* a, const float* b, const Stri
   parallel(strided_parts(j), binary_part, &j);
 }
 
-static void binary_i32_part(void* context, int64_t part) {
+SH_SMALL static void whole_part(void* context, int64_t part) {
   const StridedJob& j = *(const StridedJob*)context;
-  if (j.op >= EQ) return compare_part<int32_t>(j, part);
   each_row(j, part, [&](int64_t o, const int64_t* at, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
       const int32_t a = ((const int32_t*)j.a)[at[0] + i * j.r.step[0]], b = ((const int32_t*)j.b)[at[1] + i * j.r.step[1]];
@@ -316,10 +331,11 @@ static void binary_i32_part(void* context, int64_t part) {
     }
   });
 }
+static void compare_i32_part(void* context, int64_t part) { compare_part<int32_t>(*(const StridedJob*)context, part); }
 static void binary_i32(int op, void* out, const int32_t* a, const int32_t* b, const Strided& s) {
   StridedJob j = {op, out, a, b, nullptr, &s, {}, 0, 0};
   plan_strided(j);
-  parallel(strided_parts(j), binary_i32_part, &j);
+  parallel(strided_parts(j), op >= EQ ? compare_i32_part : whole_part, &j);
 }
 
 static void where_part(void* context, int64_t part) {
@@ -348,7 +364,10 @@ static void copy_part(void* context, int64_t part) {
     const T* x = (const T*)j.a + at[1];
     const int64_t so = j.r.step[0], sx = j.r.step[1];
     if (so == 1 && sx == 1) __builtin_memcpy(out, x, (size_t)n * sizeof(T));
-    else if (so == 1) for (int64_t i = 0; i < n; i++) out[i] = x[i * sx];
+    else if (so == 1 && sx == 0) {
+      const T value = *x;
+      SH_UNROLL for (int64_t i = 0; i < n; i++) out[i] = value;
+    } else if (so == 1) for (int64_t i = 0; i < n; i++) out[i] = x[i * sx];
     else for (int64_t i = 0; i < n; i++) out[i * so] = x[i * sx];
   });
 }
@@ -409,7 +428,8 @@ static void copy_add_part(void* context, int64_t part) {
     const float* x = (const float*)j.a + at[1];
     const int64_t so = j.r.step[0], sx = j.r.step[1];
     int64_t i = 0;
-    if (so == 1 && sx == 1) for (; i + W <= n; i += W) store(out + i, load(out + i) + load(x + i));
+    if (so == 1 && sx == 1)
+      SH_UNROLL for (; i + W <= n; i += W) store(out + i, load(out + i) + load(x + i));
     for (; i < n; i++) out[i * so] += x[i * sx];
   });
 }

@@ -22,7 +22,7 @@ static void gather(float* out, const float* table, const int32_t* index, int64_t
 SH_INLINE void add_scaled(float* out, const float* x, float w, int64_t n) {
   const vf wv = splat(w);
   int64_t i = 0;
-  for (; i + W <= n; i += W) store(out + i, load(out + i) + load(x + i) * wv);
+  SH_UNROLL for (; i + W <= n; i += W) store(out + i, load(out + i) + load(x + i) * wv);
   for (; i < n; i++) out[i] += x[i] * w;
 }
 

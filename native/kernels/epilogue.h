@@ -69,9 +69,9 @@ static void finish_rows(const Finish& f, const float* sums, int64_t ld, int rows
     for (int q = 0; q < cols; q += W) {
       if (cols - q >= W) {
         const vf v = load(sums + q);
-        if (preact && f.pastPreact) stream(preact + q, v);
+        if (STREAMS && preact && f.pastPreact) stream(preact + q, v);
         else if (preact) store(preact + q, v);
-        if (f.pastC) stream(c + q, activate<A>(v));
+        if (STREAMS && f.pastC) stream(c + q, activate<A>(v));
         else store(c + q, activate<A>(v));
       } else {
         const vf v = load_part(sums + q, cols - q);

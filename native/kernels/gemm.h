@@ -80,8 +80,8 @@ static Plan plan(const GemmArgs& g, int threads) {
   p.parts = smaller(threads, p.rowBlocks * p.colParts);
   const bool whole = (g.ldc * 4) % 64 == 0 && (g.strideC * 4) % 64 == 0;
   const int64_t size = g.m * g.n;
-  p.pastC = whole && blocks == 1 && !g.accumulate && size >= PAST_C && (uintptr_t)g.c % 64 == 0;
-  p.pastPreact = whole && size >= PAST_PREACT && (uintptr_t)g.preact % 64 == 0;
+  p.pastC = STREAMS && whole && blocks == 1 && !g.accumulate && size >= PAST_C && (uintptr_t)g.c % 64 == 0;
+  p.pastPreact = STREAMS && whole && size >= PAST_PREACT && (uintptr_t)g.preact % 64 == 0;
   if (p.panels) {
     p.rowBlocks = p.colParts = 1;
     p.parts = smaller(threads, ceil_div(g.n, NR));

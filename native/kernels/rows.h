@@ -67,7 +67,7 @@ SH_INLINE void each(int64_t part, int64_t rows, int64_t per, F f) {
 static void softmax_part(void* context, int64_t part) {
   const SoftmaxJob& j = *(const SoftmaxJob*)context;
   const int64_t n = j.cols;
-  const bool past = j.rows * n >= STREAM_FROM && n % W == 0 && n <= 4096 && ((uintptr_t)j.out & (W * 4 - 1)) == 0;
+  const bool past = STREAMS && j.rows * n >= STREAM_FROM && n % W == 0 && n <= 4096 && ((uintptr_t)j.out & (W * 4 - 1)) == 0;
   float kept[4096];
   each(part, j.rows, rows_per(n), [&](int64_t r) {
     const float* x = j.x + r * n;
@@ -76,7 +76,7 @@ static void softmax_part(void* context, int64_t part) {
       const LogSum lse = row_lse(x, n);
       const vf m = splat(lse.max), s = splat(lse.rest);
       int64_t i = 0;
-      for (; i + W <= n; i += W) store(out + i, (load(x + i) - m) - s);
+      SH_UNROLL for (; i + W <= n; i += W) store(out + i, (load(x + i) - m) - s);
       for (; i < n; i++) out[i] = (x[i] - lse.max) - lse.rest;
       return;
     }
@@ -214,7 +214,7 @@ struct NormJob {
 static void norm_part(void* context, int64_t part) {
   const NormJob& j = *(const NormJob*)context;
   const int64_t n = j.cols;
-  const bool past = j.rows * n >= STREAM_FROM && n % W == 0 && ((uintptr_t)j.out & (W * 4 - 1)) == 0;
+  const bool past = STREAMS && j.rows * n >= STREAM_FROM && n % W == 0 && ((uintptr_t)j.out & (W * 4 - 1)) == 0;
   each(part, j.rows, rows_per(n), [&](int64_t r) {
     const float* x = j.x + r * n;
     float* out = j.out + r * n;

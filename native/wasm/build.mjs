@@ -31,8 +31,13 @@ const COMMON = [
   "-mmutable-globals",
   "-mnontrapping-fptoint",
   "-msign-ext",
+  // A page loads the file: what makes it larger and no faster is left out. Loops of unknown length are unrolled where SH_UNROLL says it.
+  "-mllvm",
+  "-unroll-runtime=false",
   "-w",
 ];
+/** Of the gate's functions, which check arguments. */
+const SMALL = ["-Oz"];
 const SETS = { simd128: [], relaxed_simd: ["-mrelaxed-simd"] };
 
 function version() {
@@ -83,9 +88,9 @@ try {
       };
       const objects = [
         compile("kernels/all.cc", "all", [`-DSHOSHIN_ISA_NAME=${set}`]),
-        compile("gate.cc", "gate"),
-        compile("gate_recurrent.cc", "gate_recurrent"),
-        compile("gate_attention.cc", "gate_attention"),
+        compile("gate.cc", "gate", SMALL),
+        compile("gate_recurrent.cc", "gate_recurrent", SMALL),
+        compile("gate_attention.cc", "gate_attention", SMALL),
         compile("storage.cc", "storage"),
         compile("dispatch.cc", "dispatch", [`-DSHOSHIN_HAS_${set.toUpperCase()}`]),
         compile("wasm/threads.cc", "threads"),

@@ -91,6 +91,16 @@ export async function ready(options: ReadyOptions = {}): Promise<Backend> {
   return current;
 }
 
+/**
+ * A backend by name, loaded where that takes time; that of new tensors stays what it is. Without a name that one, which is loaded
+ * as by {@link ready} where there is none yet.
+ */
+export async function loadBackend(name?: BackendName): Promise<Backend> {
+  if (name === undefined) return current ?? ready();
+  if (name === "reference") await door.loadReference();
+  return name === "wasm" ? openFetched() : open(name);
+}
+
 const ONE_THREAD =
   "For more serve the page with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.";
 
@@ -121,6 +131,21 @@ async function openFetched(): Promise<KernelBackend> {
 export function setBackend(choice: BackendName | Backend): Backend {
   current = typeof choice === "string" ? open(choice) : choice;
   return current;
+}
+
+/** That of new tensors, if one was chosen or used already. */
+export const backendHere = (): Backend | undefined => current;
+
+/** Does synchronous work in which new tensors lie on a backend; afterwards they lie where they did. */
+export function onBackend<T>(own: Backend | undefined, work: () => T): T {
+  if (own === undefined || own === current) return work();
+  const before = current;
+  current = own;
+  try {
+    return work();
+  } finally {
+    current = before;
+  }
 }
 
 function open(name: string): Backend {

@@ -1,5 +1,6 @@
 import { nextTurn } from "#platform";
 import { ShoshinError } from "../backend/errors.ts";
+import { backendHere, onBackend } from "../backend/index.ts";
 import { named, shownAs } from "../backend/inspect.ts";
 import { checkOptions, type Known } from "../backend/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -105,8 +106,10 @@ export class DataLoader<D extends AnyDataset, B = BatchOf<D>> implements AsyncIt
     this.#skip = 0;
     const ahead: (B | Promise<B>)[] = [];
     let asked = first;
+    // Where batches lie is decided when they begin to be asked for: while others are waited for it may be changed.
+    const own = backendHere();
     const ask = () => {
-      const made = this.#make(order.slice(asked * batchSize, (asked + 1) * batchSize));
+      const made = onBackend(own, () => this.#make(order.slice(asked * batchSize, (asked + 1) * batchSize)));
       // A failure shows when its turn comes.
       if (made instanceof Promise) made.catch(() => {});
       ahead.push(made);

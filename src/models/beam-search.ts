@@ -3,7 +3,7 @@ import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import { Beams, type Hypothesis } from "./beams.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
-import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
+import { checkPrompt, drain, evaluatingSteps, GenerationError, type Steps } from "./generation-checks.ts";
 import { WRITING, type WritingOptions } from "./generation-options.ts";
 import { roomFor, stopsOf, writingSettings } from "./generation-settings.ts";
 import type { SamplingOptions } from "./sampling.ts";
@@ -29,6 +29,15 @@ const NEW_TOKENS = 100;
  *   vocabulary, too few positions.
  */
 export function beamSearch(model: CausalLm, prompt: readonly number[], options: BeamOptions = {}): Hypothesis[] {
+  return drain(beamSearchSteps(model, prompt, options));
+}
+
+/** {@link beamSearch}, handing over after each token. */
+export function* beamSearchSteps(
+  model: CausalLm,
+  prompt: readonly number[],
+  options: BeamOptions = {},
+): Steps<Hypothesis[]> {
   const numBeams = model.generationConfig?.defaults.numBeams ?? NUM_BEAMS;
   const given = { numBeams, ...options, doSample: false } as const;
   const s = writingSettings("beamSearch", model, options === null ? options : given, WRITING, true);
@@ -44,7 +53,7 @@ export function beamSearch(model: CausalLm, prompt: readonly number[], options: 
   const stops = stopsOf(s);
   const beams = new Beams({ ...s, maxNewTokens, ends: stops && ((ids) => stops(prompt, ids)) });
   if (maxNewTokens === 0) return [];
-  return evaluating(model, () => {
+  const steps = function* (): Steps<Hypothesis[]> {
     let past: LmState | undefined;
     const replace = (state: LmState | undefined) => {
       for (const t of past ?? []) if (!state?.some((s) => s.storage === t.storage)) t.dispose();
@@ -65,11 +74,13 @@ export function beamSearch(model: CausalLm, prompt: readonly number[], options: 
         if (beams.done) return beams.ended.slice(0, options.numReturnSequences);
         replace(reordered(model, state, from));
         pending = beams.open.map(({ ids }) => ids.slice(-1));
+        yield;
       }
     } finally {
       replace(undefined);
     }
-  });
+  };
+  return yield* evaluatingSteps(model, steps());
 }
 
 /** Log-likelihoods of the next token of every text. */

@@ -4,6 +4,7 @@ import { tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CausalLm, LmState } from "./causal-lm.ts";
+import type { Steps } from "./generation-checks.ts";
 
 /** A text that is being written. */
 interface Row {
@@ -31,21 +32,23 @@ export type Choose = (
 /**
  * Continues texts of different lengths together: one pass over the prompts, aligned at their ends, then one for each token.
  * A text that ends leaves the batch; one that fills the model's window begins again with the later half, as it does alone.
+ * Hands over after each token, so that who drives it may do something else, or end it.
  * @returns the new ids of each prompt
  */
-export function continueTogether(
+export function* continueTogether(
   model: CausalLm,
   prompts: readonly (readonly number[])[],
   maxNewTokens: number,
   choose: Choose,
-): number[][] {
+): Steps<number[][]> {
   const all: Row[] = prompts.map((prompt, text) => ({ text, all: [...prompt], out: [] }));
   if (maxNewTokens === 0) return all.map((row) => row.out);
   const most = model.maxPositions;
-  let held: Tensor[] = [];
+  let held: LmState = [];
   /** Frees what was held and is not any more. */
   const hold = (...batches: Batch[]) => {
-    const next = batches.flatMap((b) => b.past);
+    const next = batches.length === 1 ? batches[0].past : batches.flatMap((b) => b.past);
+    if (next === held) return;
     for (const t of held) if (!next.some((n) => n.storage === t.storage)) t.dispose();
     held = next;
   };
@@ -60,6 +63,7 @@ export function continueTogether(
         return ends || row.out.length === maxNewTokens ? [] : [i];
       });
       if (stay.length === 0) return all.map((row) => row.out);
+      yield;
       const isFull = (i: number) => batch.width - batch.padding[i] + 1 > most;
       const full = stay.filter(isFull).map((i) => batch.rows[i]);
       const fits = stay.filter((i) => !isFull(i));

@@ -26,3 +26,25 @@ export function evaluating<T>(model: Module, fn: () => T): T {
     model.train(wasTraining);
   }
 }
+
+/** Work that hands over in between; in the end it gives a result. */
+export type Steps<T> = Generator<void, T>;
+
+/** The same for work that hands over in between; the model stays without dropout until it ends. */
+export function* evaluatingSteps<T>(model: Module, steps: Steps<T>): Steps<T> {
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    return yield* steps;
+  } finally {
+    model.train(wasTraining);
+  }
+}
+
+/** Drives steps to their end, without a pause. */
+export function drain<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}

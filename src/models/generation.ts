@@ -1,9 +1,9 @@
 import { pushAll } from "../backend/arrays.ts";
 import { philox } from "../backend/philox.ts";
-import { beamSearch } from "./beam-search.ts";
+import { beamSearchSteps } from "./beam-search.ts";
 import type { CausalLm } from "./causal-lm.ts";
 import { type Choose, continueTogether } from "./generation-batch.ts";
-import { checkPrompt, evaluating, GenerationError } from "./generation-checks.ts";
+import { checkPrompt, drain, evaluatingSteps, GenerationError, type Steps } from "./generation-checks.ts";
 import { GENERATION, type GenerationOptions } from "./generation-options.ts";
 import { roomFor, stopsOf, writingSettings } from "./generation-settings.ts";
 import { draw, likelihoods } from "./sampling.ts";
@@ -28,24 +28,39 @@ export function generate(
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): number[][] {
+  return drain(generateSteps(model, prompts, options));
+}
+
+/** {@link generate}, handing over after each token: who drives it may do something else in between, or end it with `return()`. */
+export function* generateSteps(
+  model: CausalLm,
+  prompts: readonly (readonly number[])[],
+  options: GenerationOptions = {},
+): Steps<number[][]> {
   const s = writingSettings("generate", model, options, GENERATION);
   for (const prompt of prompts) checkPrompt(prompt, model);
   if (s.numBeams > 1) {
     if (s.onToken !== undefined) throw new GenerationError("onToken with several beams", "Set numBeams to 1.");
     const { batchSize: _batch, onToken: _none, ...rest } = options;
-    return prompts.flatMap((prompt) => {
+    const best: number[][] = [];
+    for (const prompt of prompts) {
       const maxNewTokens = roomFor(s, prompt.length, Math.min(NEW_TOKENS, model.maxPositions - prompt.length + 1));
       const { maxLength: _length, ...more } = rest;
-      const found = beamSearch(model, prompt, { ...more, doSample: false, numBeams: s.numBeams, maxNewTokens });
-      return found.slice(0, s.numReturnSequences).map(({ ids }) => ids);
-    });
+      const how = { ...more, doSample: false, numBeams: s.numBeams, maxNewTokens } as const;
+      const found = yield* beamSearchSteps(model, prompt, how);
+      pushAll(
+        best,
+        found.slice(0, s.numReturnSequences).map(({ ids }) => ids),
+      );
+    }
+    return best;
   }
   const n = s.numReturnSequences;
   const all = n === 1 ? prompts : prompts.flatMap((prompt) => Array.from({ length: n }, () => prompt));
   const room = all.map((prompt) => roomFor(s, prompt.length, NEW_TOKENS));
   const stops = stopsOf(s);
   const { batchSize = 16 } = s;
-  return evaluating(model, () => {
+  const steps = function* (): Steps<number[][]> {
     const words = new Uint32Array(4);
     // The rules have their place before: what is left is drawing.
     const how = s.doSample ? { ...s, repetitionPenalty: 1, suppressTokens: [] } : { temperature: 0 };
@@ -67,8 +82,9 @@ export function generate(
     for (let at = 0; at < all.length; at += together) {
       const here: Choose = (text, ...rest) => choose(at + text, ...rest);
       const most = Math.max(...room.slice(at, at + together));
-      pushAll(out, continueTogether(model, all.slice(at, at + together), most, here));
+      pushAll(out, yield* continueTogether(model, all.slice(at, at + together), most, here));
     }
     return out;
-  });
+  };
+  return yield* evaluatingSteps(model, steps());
 }

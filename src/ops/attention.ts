@@ -55,24 +55,35 @@ interface Memo {
   lse: Tensor;
 }
 
+const NO_DROPOUT = { key0: 0, key1: 0, site: 0 };
+
+/** What the kernels are told. Written out field by field: a token of a small model waits for this in every layer. */
 function prepare(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [AttentionShape, AttentionInputs] {
   const { isCausal = false, attnMask, alibiSlopes, dropout = 0, training = true } = options;
   const [batch, heads, queries, size] = q.shape;
   const p = training ? dropout : 0;
+  const { key0, key1, site } = p > 0 ? nextMask() : NO_DROPOUT;
+  const [groups, keys, valueSize] = [k.shape[1], k.shape[2], v.shape[3]];
+  const scale = options.scale ?? 1 / Math.sqrt(size);
   const shape: AttentionShape = {
-    ...{ batch, heads, groups: k.shape[1], queries, keys: k.shape[2], size, valueSize: v.shape[3] },
+    batch,
+    heads,
+    groups,
+    queries,
+    keys,
+    size,
+    valueSize,
     causal: isCausal,
-    scale: options.scale ?? 1 / Math.sqrt(size),
+    scale,
     dropout: p,
-    ...(p > 0 ? nextMask() : { key0: 0, key1: 0, site: 0 }),
+    key0,
+    key1,
+    site,
   };
-  const mask = attnMask && spread(attnMask, [batch, heads, queries, k.shape[2]]);
-  const inputs: AttentionInputs = {
-    ...{ q, k, v },
-    [mask !== undefined && HELD[mask.dtype] === "uint8" ? "mask" : "bias"]: mask,
-    slopes: alibiSlopes && (alibiSlopes.isContiguous ? alibiSlopes : contiguousCopy(alibiSlopes)),
-  };
-  return [shape, inputs];
+  const grid = attnMask && spread(attnMask, [batch, heads, queries, keys]);
+  const hides = grid !== undefined && HELD[grid.dtype] === "uint8";
+  const slopes = alibiSlopes && (alibiSlopes.isContiguous ? alibiSlopes : contiguousCopy(alibiSlopes));
+  return [shape, { q, k, v, mask: hides ? grid : undefined, bias: hides ? undefined : grid, slopes }];
 }
 
 /** The gradients that `of` names, and the mask's (the i-th argument) where it is wanted: $\partial M = \partial S$ in its own shape. */
@@ -112,7 +123,8 @@ const attentionOp = defineOp("scaledDotProductAttention", {
 
 function checkValues(name: string, grid: readonly number[], dtype: string, options: AttentionOptions): void {
   const { attnMask, alibiSlopes, dropout = 0 } = options;
-  for (const t of [attnMask, alibiSlopes]) if (t !== undefined) checkTensor(name, t, "a tensor of masks or slopes");
+  if (attnMask !== undefined) checkTensor(name, attnMask, "a tensor of masks or slopes");
+  if (alibiSlopes !== undefined) checkTensor(name, alibiSlopes, "a tensor of masks or slopes");
   if (!(dropout >= 0 && dropout <= 1)) throw new ShapeError(`${name}: dropout ${dropout} is outside 0 to 1`);
   if (alibiSlopes !== undefined && !sameShape(alibiSlopes.shape, [grid[1]])) {
     throw new ShapeError(`${name}: expected alibiSlopes [${grid[1]}], found ${showShape(alibiSlopes.shape)}`);
@@ -146,7 +158,9 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     k.ndim === 4 &&
     v.ndim === 4 &&
     q.shape[0] === k.shape[0] &&
-    sameShape(k.shape.slice(0, 3), v.shape.slice(0, 3)) &&
+    v.shape[0] === k.shape[0] &&
+    v.shape[1] === k.shape[1] &&
+    v.shape[2] === k.shape[2] &&
     k.shape[1] > 0 &&
     q.shape[1] % k.shape[1] === 0 &&
     q.shape[3] === k.shape[3];

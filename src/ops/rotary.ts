@@ -13,12 +13,10 @@ function turned(input: Tensor, cos: Tensor, sin: Tensor, interleaved: boolean): 
   // The axis of a pair's two elements.
   const axis = interleaved ? x.ndim : x.ndim - 1;
   const pairs = interleaved ? [...lead, half, 2] : [...lead, 2, half];
-  const part = (t: Tensor, i: number) => {
-    const strides = denseStrides(pairs);
-    const shape = pairs.filter((_, d) => d !== axis);
-    const rest = strides.filter((_, d) => d !== axis);
-    return view(t, shape, t.offset + i * strides[axis], rest);
-  };
+  const strides = denseStrides(pairs);
+  const shape = [...lead, half];
+  const rest = strides.filter((_, d) => d !== axis);
+  const part = (t: Tensor, i: number) => view(t, shape, t.offset + i * strides[axis], rest);
   const grown = dense(cos);
   const at = grown.ndim - (interleaved ? 0 : 1);
   const wide = view(grown, [...grown.shape.slice(0, at), 1, ...grown.shape.slice(at)], grown.offset);
@@ -54,9 +52,9 @@ const ROTARY = { interleaved: true } as const;
  * @param options.interleaved pairs are neighbours (the paper); else element i goes with i + d/2 (Hugging Face's Llama).
  * @throws ShapeError unless the sizes agree.
  */
-export function rotary(x: Tensor, cos: Tensor, sin: Tensor, options: { interleaved?: boolean } = {}): Tensor {
+export function rotary(x: Tensor, cos: Tensor, sin: Tensor, options?: { interleaved?: boolean }): Tensor {
   checkOptions("rotary", options, ROTARY);
-  const { interleaved = false } = options;
+  const interleaved = options?.interleaved ?? false;
   for (const t of [x, cos, sin]) checkTensor("rotary", t);
   const half = x.shape[x.ndim - 1] / 2;
   const rows = [...x.shape.slice(0, -1), half];

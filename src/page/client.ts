@@ -1,9 +1,11 @@
 import { ShoshinError } from "../backend/errors.ts";
 import type { ReadyOptions } from "../backend/index.ts";
-import { checkOptions, type Known } from "../backend/options.ts";
-import type { EvaluateReport, TaskReport } from "../tasks/index.ts";
-import type { Files } from "./files.ts";
-import type { Answer, Calls, Port, TrainEvent, TrainOptions, WorkerFacts } from "./protocol.ts";
+import { checkOptions, type Known, OptionError } from "../backend/options.ts";
+import type { CallOptions, Files, Listener, Predictions, SessionEvent, TrainEvent } from "../session/index.ts";
+import { checkCall } from "../session/options.ts";
+import type { EvaluateReport, PredictOptions, TaskReport } from "../tasks/index.ts";
+import type { ChatMessage } from "../text/index.ts";
+import type { Answer, Calls, EvaluationOptions, Port, TrainOptions, WorkerFacts, WritingOptions } from "./protocol.ts";
 
 /** The worker refused, failed or was ended. */
 export class WorkerError extends ShoshinError {}
@@ -11,8 +13,8 @@ export class WorkerError extends ShoshinError {}
 type WorkerLike = Port & { terminate?(): void; onerror?: ((event: { message?: string }) => void) | null };
 type Waiting = {
   resolve: (value: unknown) => void;
-  reject: (error: Error) => void;
-  onEvent?: (event: TrainEvent) => void;
+  reject: (error: unknown) => void;
+  onEvent?: Listener<SessionEvent>;
 };
 
 /**
@@ -59,10 +61,15 @@ export class ModelWorker {
   }
   /**
    * Trains and keeps the model in the worker. Throws {@link WorkerError} with the task's message for bad data or settings, or
-   * while another training is under way; the model that was there, and its files, stay then.
+   * while another training is under way, the signal's reason when it is aborted; the model that was there, and its files, stay
+   * then.
    */
-  async train(options: TrainOptions, onEvent?: (event: TrainEvent) => void): Promise<TaskReport> {
-    return this.#link.callWith(onEvent, "train", options);
+  async train(
+    options: TrainOptions,
+    call: Listener<TrainEvent> | (Omit<CallOptions, "onEvent"> & { onEvent?: Listener<TrainEvent> }) = {},
+  ): Promise<TaskReport> {
+    const given = typeof call === "function" ? { onEvent: call } : call;
+    return this.#link.callWith(given as CallOptions, "train", options);
   }
   /** Ends a training after the step in progress; `train` then answers with what was reached. */
   async stop(): Promise<void> {
@@ -72,16 +79,36 @@ export class ModelWorker {
    * Takes a model folder, trained here or in Node. Throws {@link WorkerError} for files that are no model, and while a training
    * is under way; the model that was there stays then.
    */
-  open(files: Files): Promise<{ task: string }> {
-    return this.#link.call("open", files);
+  async open(files: Files, call: CallOptions = {}): Promise<{ task: string }> {
+    return this.#link.callWith(call, "open", files);
   }
-  /** One result for each input, as the task's pipeline gives it. */
-  predict(inputs: readonly string[]): Promise<unknown[]> {
-    return this.#link.call("predict", inputs);
+  /**
+   * One result for each input, as the task's pipeline gives it.
+   * @param options those of the task's predictions: `{ topK: 3 }`
+   */
+  async predict<T extends keyof Predictions = keyof Predictions>(
+    inputs: readonly string[],
+    options: PredictOptions = {},
+    call: CallOptions = {},
+  ): Promise<Predictions[T][]> {
+    return this.#link.callWith(call, "predict", inputs, options) as Promise<Predictions[T][]>;
   }
-  /** Metrics on a file that was written before. */
-  evaluate(data: string): Promise<EvaluateReport> {
-    return this.#link.call("evaluate", data);
+  /** Metrics on a file that was written before; with the options of the task's evaluation, such as columns. */
+  async evaluate(data: string, options: EvaluationOptions = {}, call: CallOptions = {}): Promise<EvaluateReport> {
+    return this.#link.callWith(call, "evaluate", data, options);
+  }
+  /**
+   * Continues a text with a language model. `onText` gets it piece by piece; the worker hears a signal between tokens.
+   * Throws {@link WorkerError} for a model that does not write and for settings.
+   */
+  async generate(prompt: string, options: WritingOptions = {}, call: CallOptions = {}): Promise<string> {
+    const { told, plain } = written("ModelWorker.generate", options, call);
+    return this.#link.callWith(told, "generate", prompt, plain);
+  }
+  /** The answer to a conversation, in the form of the model's chat template; as {@link generate}. */
+  async chat(messages: readonly ChatMessage[], options: WritingOptions = {}, call: CallOptions = {}): Promise<string> {
+    const { told, plain } = written("ModelWorker.chat", options, call);
+    return this.#link.callWith(told, "chat", messages, plain);
   }
   /** The model folder: weights, configuration, curves, model card. */
   files(): Promise<Files> {
@@ -106,20 +133,36 @@ class Link {
   }
 
   call<K extends keyof Calls>(call: K, ...args: Parameters<Calls[K]>): Promise<ReturnType<Calls[K]>> {
-    return this.callWith(undefined, call, ...args);
+    return this.callWith({}, call, ...args);
   }
-  /** With what is told of this call's events. */
+  /** With the signal that ends it, and what is told of its events. */
   callWith<K extends keyof Calls>(
-    onEvent: Waiting["onEvent"],
+    given: CallOptions,
     call: K,
     ...args: Parameters<Calls[K]>
   ): Promise<ReturnType<Calls[K]>> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, onEvent });
+    return new Promise<ReturnType<Calls[K]>>((resolve, reject) => {
+      checkCall(`ModelWorker.${call}`, given);
+      const { signal, onEvent } = given;
+      if (signal?.aborted) return reject(signal.reason);
+      // What comes of the call afterwards finds nobody waiting.
+      const abort = () => {
+        this.#waiting.delete(id);
+        this.#worker.postMessage({ id: this.#next++, call: "abort", args: [id] });
+        reject(signal?.reason);
+      };
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T) => {
+          signal?.removeEventListener("abort", abort);
+          settle(value);
+        };
+      this.#waiting.set(id, { resolve: settled(resolve as Waiting["resolve"]), reject: settled(reject), onEvent });
       try {
         this.#worker.postMessage({ id, call, args });
+        signal?.addEventListener("abort", abort, { once: true });
       } catch (error) {
         // A function among the options, for instance: it cannot be sent to a worker.
         this.#waiting.delete(id);
@@ -147,4 +190,21 @@ class Link {
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
+}
+
+/** Options of a text as they can be sent, and who reads it as it comes. */
+function written(where: string, options: WritingOptions, call: CallOptions): { plain: object; told: CallOptions } {
+  if (options === null || typeof options !== "object")
+    throw new OptionError(
+      `${where}: expected an object of options, found ${options === null ? "null" : typeof options}`,
+    );
+  checkCall(where, call);
+  const { onText, ...plain } = options;
+  if (onText === undefined) return { plain, told: call };
+  if (typeof onText !== "function") throw new OptionError(`${where}: onText is no function`);
+  const onEvent: Listener<SessionEvent> = (event) => {
+    if (event.type === "text") onText(event.text);
+    call.onEvent?.(event);
+  };
+  return { plain, told: { ...call, onEvent } };
 }

@@ -61,9 +61,14 @@ export const mkdirSync: Platform["mkdirSync"] = (path, { recursive = false } = {
   }
 };
 
+const scratch = new Set<string>();
 export const scratchFolder: Platform["scratchFolder"] = () => {
   const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-  process.on("exit", () => removeFolder(folder, { recursive: true, force: true }));
+  if (scratch.size === 0)
+    process.on("exit", () => {
+      for (const each of scratch) removeFolder(each, { recursive: true, force: true });
+    });
+  scratch.add(folder);
   return folder;
 };
 

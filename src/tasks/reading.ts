@@ -54,8 +54,11 @@ const TO_LEARN: readonly Part[] = ["train", "validation", "test"];
 const TO_VALIDATE: readonly Part[] = ["validation", "test", "train"];
 const TO_MEASURE: readonly Part[] = ["test", "validation", "train"];
 
-const firstOf = <E, A>({ parts }: Corpus<E, A>, order: readonly Part[]): Part =>
+type Parts = Readonly<Partial<Record<Part, unknown>>>;
+const firstOf = ({ parts }: { parts: Parts }, order: readonly Part[]): Part =>
   order.find((part) => parts[part] !== undefined) ?? order[0];
+/** The part of a source that is predicted on: its test part, else that for validation, else all. */
+export const partToPredict = (source: { parts: Parts }): Part => firstOf(source, TO_MEASURE);
 
 const sameFiles = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length > 0 && a.length === b.length && a.every((path, i) => join(path) === join(b[i]));
@@ -203,8 +206,8 @@ export async function readToMeasure<E, A>(
   return { ...found, examples, beside };
 }
 
-/** All of a source to predict on, with labels or without: its test part, else that for validation, else all. */
+/** {@link partToPredict}, with labels or without. */
 export async function readToPredict<E, A>(reader: Reader<E, A>, data: string, like?: A): Promise<Found<E, A>> {
   const corpus = await reader.find(data, { data });
-  return read(corpus, firstOf(corpus, TO_MEASURE), { labels: false, like }, reader, data);
+  return read(corpus, partToPredict(corpus), { labels: false, like }, reader, data);
 }

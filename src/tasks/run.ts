@@ -1,8 +1,7 @@
-import { getPrecision } from "../backend/index.ts";
 import type { AnyDataset } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
 import { DEFAULTS, fitLearner, type GivenArguments, Trainer } from "../train/index.ts";
-import { Isolation } from "../train/run/isolation.ts";
+import { Isolation, isolated } from "../train/run/isolation.ts";
 import type { RunAbout } from "../train/run/run-record.ts";
 import { aboutOf } from "./about.ts";
 import { downloads } from "./downloads.ts";
@@ -14,18 +13,18 @@ import type { TaskOptions, TaskReport } from "./settings.ts";
 import type { Course, CourseLessons, Declaration, Plan } from "./task.ts";
 
 /** Builds with random numbers of the run's own: whoever calls keeps theirs. */
-function begin({ args, begin: make }: Plan) {
-  const precision = args.bf16 ? "bf16" : (args.precision ?? getPrecision());
-  return new Isolation(args.seed ?? DEFAULTS.seed, precision).within(make);
+function begin({ args, begin: make }: Plan, here: Isolation) {
+  const precision = args.bf16 ? "bf16" : (args.precision ?? here.precision);
+  return isolated({ seed: args.seed ?? DEFAULTS.seed, precision, backend: here.backend }, make);
 }
 
 function learn(
   { model, lessons, learner }: Course,
   { callbacks, output }: TaskOptions,
-  args: GivenArguments,
+  given: GivenArguments,
   run: RunAbout,
 ) {
-  const shared = { callbacks, savesModel: true, args: { ...args, outputDir: output }, run };
+  const shared = { callbacks, savesModel: true, args: { ...given, outputDir: output }, run };
   if (learner === undefined)
     return new Trainer({ ...(lessons as CourseLessons<AnyDataset, unknown>), ...shared, model }).train();
   const { rule, data, evaluate } = learner;
@@ -37,6 +36,7 @@ function learn(
  * @throws TaskError, DataError, HubError for what it cannot read; what Trainer throws.
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
+  const here = Isolation.here();
   const code = await task.code();
   if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
   const presets = Object.keys(task.presets);
@@ -56,9 +56,11 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const data = await readToLearn(code.reader, given);
   const planned = pretrained ? await tune?.(given, data, folder) : await plan?.(given, data);
   const ready = planned as Plan;
-  const course = begin(ready);
+  const course = begin(ready, here);
   const about = await aboutOf(task, given, ready, course, data);
-  const result = await learn(course, options, ready.args, about);
+  // What holds when the training is asked for, whatever others have changed since.
+  const args = ready.args.bf16 ? ready.args : { ...ready.args, precision: ready.args.precision ?? here.precision };
+  const result = await learn(course, options, args, about);
   course.end?.();
   const { config, files, labels, baseline, save } = course;
   return saveModel(options.output, course.model, config, {

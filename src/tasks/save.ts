@@ -1,9 +1,9 @@
 import { join } from "#platform";
-import { backend } from "../backend/index.ts";
 import { VERSION } from "../backend/version.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import { RunFolder, saveWeights, type TrainResult } from "../train/index.ts";
+import { backendOf } from "../train/run/isolation.ts";
 import type { ModelConfig } from "./folder.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
 
@@ -31,7 +31,7 @@ export function saveModel(
   const report: TaskReport = {
     task,
     model: preset,
-    backend: backend().name,
+    backend: backendOf(model).name,
     output: folder,
     parameters: model.parameterCount(),
     epochs: result.epochs,

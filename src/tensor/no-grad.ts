@@ -4,11 +4,15 @@ import { ShoshinError } from "../backend/errors.ts";
 import { disown, own, Scope, state } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Tensors in a result, as deep as an array in an object (an LSTM's `state`). */
-function tensorsIn(value: unknown, depth = 0): Tensor[] {
-  if (value instanceof Tensor) return [value];
-  if (value === null || typeof value !== "object" || depth > 1) return [];
-  return Object.values(value).flatMap((v) => tensorsIn(v, depth + 1));
+/** Hands the tensors in a result that a scope owns to the one around it, as deep as an array in an object (an LSTM's `state`). */
+function handOn(value: unknown, inner: Scope, depth: number): void {
+  if (value instanceof Tensor) {
+    if (value.storage.owner !== inner) return;
+    disown(value.storage);
+    own(value.storage, inner.outer);
+  } else if (value !== null && typeof value === "object" && depth <= 1 && !ArrayBuffer.isView(value)) {
+    for (const v of Array.isArray(value) ? value : Object.values(value)) handOn(v, inner, depth + 1);
+  }
 }
 
 /**
@@ -27,11 +31,7 @@ export function tidy<T>(fn: () => T): T {
         "Await first, and compute inside it.",
       );
     }
-    for (const t of tensorsIn(result)) {
-      if (t.storage.owner !== inner) continue;
-      disown(t.storage);
-      own(t.storage, inner.outer);
-    }
+    handOn(result, inner, 0);
     return result;
   } finally {
     inner[Symbol.dispose]();

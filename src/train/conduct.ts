@@ -1,4 +1,3 @@
-import { backend } from "../backend/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
@@ -85,7 +84,8 @@ async function conducted(
   const total = stepsOf(args, perEpoch);
   const scheduler = optimizing?.begin(total);
   const resumed = parts.from === undefined ? restore(folder, run) : restoreFrom(parts.from, run);
-  folder?.goOn(about, savesModel, { anew: resumed === undefined });
+  // It notes the backend.
+  isolation.precisely(() => folder?.goOn(about, savesModel, { anew: resumed === undefined }));
   parts.opened?.();
   const standing = standingOf(resumed);
   // The best weights were removed since, or are those of a later evaluation than the checkpoint knows.
@@ -100,7 +100,7 @@ async function conducted(
     ended: resumed?.finished === true && !grown,
     evaluate,
     write: (path, state) => {
-      const more = { savesModel, fingerprint: JSON.stringify(about), instructionSet: backend().instructionSet };
+      const more = { savesModel, fingerprint: JSON.stringify(about), instructionSet: isolation.backend.instructionSet };
       const hooks = { scheduler: scheduler && optimizing?.stateOf(scheduler), callbacks: callbacks.stateDict() };
       isolation.within(() => writeCheckpoint(path, model, optimizer, { ...state, ...more, ...hooks }, carry, average));
     },

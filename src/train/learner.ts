@@ -78,19 +78,14 @@ export interface FitOptions {
   examples?: number;
   /** What is trained, on what: it stands in the run's record, and a resume with another is refused, which says what differs. */
   run?: RunAbout;
+  /** @deprecated Describes data and model in a text: give `run`. */
+  fingerprint?: string;
   /** The files of a model will be written into outputDir afterwards. */
   savesModel?: boolean;
 }
 const KNOWN: Known<FitOptions> = {
-  ...{
-    args: true,
-    callbacks: true,
-    defaultCallbacks: true,
-    evaluate: true,
-    examples: true,
-    run: true,
-    savesModel: true,
-  },
+  ...{ args: true, callbacks: true, defaultCallbacks: true, evaluate: true },
+  ...{ examples: true, run: true, fingerprint: true, savesModel: true },
 };
 const WHERE = "fitLearner";
 
@@ -104,7 +99,14 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
   checkOptions(WHERE, options, KNOWN);
   if (typeof learner?.fit !== "function" || !(learner.model instanceof Module))
     throw new OptionError(`${WHERE}: expected a learner`, "It has model, a Module, and fit(data, hooks).");
-  const { callbacks = [], defaultCallbacks: byDefault = true, evaluate, savesModel = false, run } = options;
+  const {
+    callbacks = [],
+    defaultCallbacks: byDefault = true,
+    evaluate,
+    savesModel = false,
+    run,
+    fingerprint,
+  } = options;
   const heard: readonly string[] = [...LEARNER_ARGUMENTS, ...(learner.hears ?? [])];
   checkOptions(`${WHERE}: args`, options.args, Object.fromEntries(heard.map((name) => [name, true as const])));
   if (evaluate !== undefined && typeof evaluate !== "function")
@@ -112,7 +114,7 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
   const all = resolveArguments({ precision: getPrecision(), ...given(options.args) });
   checkHeard({ evaluate, savesModel }, all, WHERE);
   const hooks = new CallbackHandler(WHERE, [...(byDefault ? defaultCallbacks(all) : []), ...callbacks]);
-  const isolation = new Isolation(all.seed, all.precision ?? getPrecision());
+  const isolation = Isolation.of(learner.model, all.seed, all.precision);
   const { model, carry } = learner;
   const perEpoch = learner.stepsPerEpoch?.(data) ?? 1;
   if (!(Number.isSafeInteger(perEpoch) && perEpoch > 0))
@@ -135,7 +137,7 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
         savesModel,
         carry,
       },
-      about: aboutRun({ run, trainDataset: { length } }, own),
+      about: aboutRun({ run, fingerprint, trainDataset: { length } }, own),
       evaluate:
         evaluate &&
         (async () => checkMetrics("evaluate", await isolation.during(model, async () => evaluate()), WHERE)),

@@ -123,10 +123,11 @@ export class Trainer<D extends AnyDataset, B = BatchOf<D>, M extends Module = Mo
     if (evaluate !== undefined && dataset === undefined)
       return checkMetrics("evaluate", await isolation.during(model, async () => evaluate()));
     const data = dataset ?? (evalDataset as AnyDataset);
-    return evaluateOn(this.#o, this.#objective, data, this.args.perDeviceEvalBatchSize, isolation);
+    const { perDeviceEvalBatchSize } = this.args;
+    return isolation.precisely(() => evaluateOn(this.#o, this.#objective, data, perDeviceEvalBatchSize, isolation));
   }
   get #isolation(): Isolation {
-    return new Isolation(this.args.seed, this.args.precision ?? getPrecision());
+    return Isolation.of(this.model, this.args.seed, this.args.precision);
   }
 
   /**

@@ -53,6 +53,8 @@ export class Training {
   #pending: PromiseLike<unknown>[] = [];
   #written: string | undefined;
   #latest: Metrics | undefined;
+  /** Steps that were done before the last. */
+  #before = 0;
   /** The step after which held-out data was measured last; that of the last checkpoint, and whether training ended with it. */
   #evaluatedAt: number | undefined;
   #saved: string | undefined;
@@ -70,6 +72,7 @@ export class Training {
     const { lossSum, lossCount, globalStep } = this.standing;
     this.loss = lossCount > 0 ? lossSum / lossCount : Number.NaN;
     this.#from = globalStep;
+    this.#before = globalStep - 1;
     this.#stopped = parts.ended ? "finished" : "no";
     this.control = this.#makeControl();
   }
@@ -117,6 +120,7 @@ export class Training {
   /** A step is done. @param loss its own; undefined where nothing counted in it @param steps how many it counts for */
   async stepEnds(loss: number | undefined, examples: number, steps = 1): Promise<void> {
     const { standing } = this;
+    this.#before = standing.globalStep;
     standing.globalStep += steps;
     standing.batch += steps;
     this.examples += examples;
@@ -129,7 +133,10 @@ export class Training {
     }
     const learningRate = this.learningRate ?? 0;
     await this.tell("onStepEnd", () => ({ ...this.at, loss: this.loss, learningRate }));
-    if (this.#asked.log !== undefined || logs(this.args, standing.globalStep, this.epochEnds || this.stopped))
+    if (
+      this.#asked.log !== undefined ||
+      logs(this.args, standing.globalStep, this.epochEnds || this.stopped, this.#before)
+    )
       await this.#log();
     if (!this.epochEnds && !this.stopped) await this.act(false);
   }
@@ -145,10 +152,12 @@ export class Training {
     const { globalStep } = this.standing;
     if (this.#asked.log !== undefined) await this.#log();
     // What was done after this very step is not done again because training ends with it.
-    const measures = this.#evaluatedAt !== globalStep && evaluates(args, globalStep, ends);
+    const measures = this.#evaluatedAt !== globalStep && evaluates(args, globalStep, ends, this.#before);
     if (this.#take("evaluate") || measures) await this.#evaluate();
     const { stopped } = this;
-    const writes = this.#saved !== `${globalStep} ${stopped}` && saves(args, globalStep, { ends, stops: stopped });
+    const writes =
+      this.#saved !== `${globalStep} ${stopped}` &&
+      saves(args, globalStep, { ends, stops: stopped, before: this.#before });
     if (this.#take("save") || writes) await this.#save();
   }
   #take(what: "evaluate" | "save"): boolean {

@@ -1,21 +1,18 @@
-import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../folder.ts";
+import { runProcess, startProcess } from "../run.ts";
 
-const cli = fileURLToPath(new URL("../../bin/shoshin.js", import.meta.url));
 const folder = temporaryFolder();
 
 const data = join(folder, "reviews.tsv");
 writeFileSync(data, "fine\tpos\nawful\tneg\nlovely\tpos\nugly\tneg\n");
-const run = (args: string[], input?: string) =>
-  spawnSync(process.execPath, [cli, ...args, "--quiet"], { input, cwd: folder, encoding: "utf8" });
+const run = (command: string, input?: string) => runProcess(`${command} --quiet`, { input, cwd: folder });
 
 test("a reader that leaves early ends the run quietly", async () => {
-  const child = spawn(process.execPath, [cli, "train", "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = startProcess("train --help");
   child.stdout.destroy();
   let said = "";
   child.stderr.on("data", (text) => {
@@ -28,16 +25,15 @@ test("a reader that leaves early ends the run quietly", async () => {
 
 test("predict reads lines from a pipe, in its own process", () => {
   const model = join(folder, "model");
-  expect(run(["train", "text-classification", "--data", data, "--output", model]).status).toBe(0);
-  const { stdout, stderr, status } = run(["predict", model, "--input", "-", "--json"], "lovely\nawful\n");
+  expect(run(`train text-classification --data ${data} --validation none --output ${model}`).status).toBe(0);
+  const { json, stderr, status } = run(`predict ${model} --input - --json`, "lovely\nawful\n");
   expect(stderr).toBe("");
   expect(status).toBe(0);
-  expect(JSON.parse(stdout).map((p: { label: string }) => p.label)).toEqual(["pos", "neg"]);
+  expect(json.map((p: { label: string }) => p.label)).toEqual(["pos", "neg"]);
 });
 
 test("a folder in the current one is a model, unless a preset has its name", () => {
-  const train = (model: string) =>
-    run(["train", "text-classification", "--data", data, "--model", model, "--output", "out"]);
+  const train = (model: string) => run(`train text-classification --data ${data} --model ${model} --output out`);
   for (const name of ["mine", "mlp"]) {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, "config.json"), "{}");
@@ -49,18 +45,17 @@ test("a folder in the current one is a model, unless a preset has its name", () 
 
 test("generate says what is wrong before it prints anything; a prompt comes with what follows it", () => {
   writeFileSync(join(folder, "book.txt"), "so it goes on and on, ".repeat(60));
-  const shape = ["--max-steps", "1", "--hidden-size", "16", "--block-size", "16"];
-  expect(run(["train", "text-generation", "--data", "book.txt", "--output", "book", ...shape]).status).toBe(0);
-  const wrong = run(["generate", "book", "--prompt", "so", "--temperature", "-1"]);
+  const shape = "--max-steps 1 --hidden-size 16 --block-size 16";
+  expect(run(`train text-generation --data book.txt --output book ${shape}`).status).toBe(0);
+  const wrong = run("generate book --prompt so --temperature -1");
   expect([wrong.status, wrong.stdout]).toEqual([2, ""]);
   expect(wrong.stderr).toContain("temperature is -1");
-  expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "0"]).stdout).toBe("so\n");
-  expect(run(["generate", "book", "--prompt", "so", "--max-new-tokens", "4"]).stdout).toMatch(/^so[\s\S]{4}\n$/);
+  expect(run("generate book --prompt so --max-new-tokens 0").stdout).toBe("so\n");
+  expect(run("generate book --prompt so --max-new-tokens 4").stdout).toMatch(/^so[\s\S]{4}\n$/);
 });
 
 test("a log that nobody reads any more does not end a training", async () => {
-  const args = ["train", "text-classification", "--data", data, "--output", "unread", "--json"];
-  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = startProcess(`train text-classification --data ${data} --output unread --json`, folder);
   child.stderr.destroy();
   let said = "";
   child.stdout.on("data", (text) => {

@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { fetchSource, readGlue, type Source } from "../../src/data/index.ts";
 import { HubError } from "../../src/hub/index.ts";
 import { readPartLines } from "../../src/tasks/shared/texts.ts";
 import { useMirror } from "../hub/use-mirror.ts";
+import { run } from "../run.ts";
 
 const { mirror, base } = useMirror();
 afterEach(() => {
@@ -174,39 +174,21 @@ it("the command line trains on a data set of the hub and measures on its parts",
     "data/validation-00000-of-00001.parquet": parquet(rows(40, 200)),
     "data/test-00000-of-00001.parquet": parquet({ ...rows(10, 240), label: new Array(10).fill(-1) }),
   });
-  let out = "";
-  let err = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((s) => {
-    out += s;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((s) => {
-    err += s;
-    return true;
-  });
   const output = join(base, "model");
-  const train = [
-    "train",
-    "text-classification",
-    "--data",
-    "hub:o/places",
-    "--epochs",
-    "5",
-    "--output",
-    output,
-    "--json",
-  ];
-  expect(await main([...train])).toBe(0);
-  expect(JSON.parse(out).validation.accuracy).toBe(1);
-  expect(err).toMatch(/^o\/places {2}3\/3 files {2}0\.0\/0\.0 MB/m);
-  expect(err).toMatch(/200 examples to train on, 40 to validate/);
-  out = "";
+  const train = (data: string) => run(`train text-classification --data ${data} --epochs 5 --output ${output} --json`);
+  const { status, json, stderr } = await train("hub:o/places");
+  expect(status).toBe(0);
+  expect(json.validation.accuracy).toBe(1);
+  expect(stderr).toMatch(/^o\/places {2}3\/3 files {2}0\.0\/0\.0 MB/m);
+  expect(stderr).toMatch(/200 examples to train on, 40 to validate/);
   // Its test part keeps its labels secret: the validation part is measured.
-  expect(await main(["evaluate", output, "--data", "hub:o/places", "--json", "--quiet"])).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ examples: 40, metrics: { accuracy: 1 } });
-  err = "";
-  expect(await main([...train.slice(0, 3), "hub:o/missing", "--output", output])).toBe(1);
-  expect(err.replace(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "")).toMatch(
+  expect(await run(`evaluate ${output} --data hub:o/places --json --quiet`)).toMatchObject({
+    status: 0,
+    json: { examples: 40, metrics: { accuracy: 1 } },
+  });
+  const missing = await train("hub:o/missing");
+  expect(missing.status).toBe(1);
+  expect(missing.stderr).toMatch(
     /^error: there is no dataset o\/missing, or it is private .*\nhint: Check the name; if it is private, make a token/,
   );
 });

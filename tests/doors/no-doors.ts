@@ -12,4 +12,8 @@ export const NO_DOORS: Readonly<Record<string, string>> = {
   "train.Trainer#popCallback": "a hook that is there",
   "train.Trainer#removeCallback": "a hook that is there",
   "page.ModelWorker#train": "the task that the worker trains answers",
+  "page.ModelWorker#predict": "the task of the worker's model answers",
+  "page.ModelWorker#evaluate": "the task of the worker's model answers",
+  "page.ModelWorker#generate": "the worker's model answers",
+  "page.ModelWorker#chat": "the worker's model answers",
 };

@@ -6,6 +6,7 @@ import { gpt2 } from "../../src/models/gpt2/index.ts";
 import * as models from "../../src/models/index.ts";
 import { t5 } from "../../src/models/t5/index.ts";
 import { ModelWorker } from "../../src/page/index.ts";
+import { Session } from "../../src/session/index.ts";
 import * as tasks from "../../src/tasks/index.ts";
 import * as text from "../../src/text/index.ts";
 import { beside, type Entries, type Entry } from "./entry.ts";
@@ -59,6 +60,34 @@ const words = () =>
 const tokenizer = () => new text.PreTrainedTokenizer(words());
 const ids = () => tensor(Int32Array.of(1, 2), [1, 2]);
 const SAMPLING = ["maxNewTokens", "numBeams", "temperature"];
+/** Sessions with a small model each, made once. */
+const held = new Map<string, Promise<Session>>();
+const holding = (task: string, data: string, more: object): Promise<Session> => {
+  const made =
+    held.get(task) ??
+    (async () => {
+      const session = new Session();
+      await session.write(new Map([["x.tsv", data]]));
+      await session.train({ task, data: "x.tsv", validation: "none", ...more, args: { maxSteps: 1 } });
+      return session;
+    })();
+  held.set(task, made);
+  return made;
+};
+/** One that answers a start, and nothing else. */
+const worker = () => {
+  const port = {
+    onmessage: null as null | ((event: { data: unknown }) => void),
+    postMessage: ({ id, call }: { id: number; call: string }) => {
+      if (call === "start") queueMicrotask(() => port.onmessage?.({ data: { id, value: {} } }));
+    },
+  };
+  return ModelWorker.start(port);
+};
+const tiny = { layers: 1, hiddenSize: 4 };
+const classifying = () =>
+  holding("text-classification", `text\tlabel\n${"a\t1\nb\t0\n".repeat(8)}`, { model: "mlp", ...tiny });
+const writing = () => holding("text-generation", "ab\nba\n".repeat(40), { ...tiny, embeddingSize: 4, blockSize: 4 });
 const task = (name: string) => tasks.getTask(name);
 
 /** Every door, and how it is sent options. */
@@ -80,6 +109,23 @@ export const DOORS: Entries = {
     options: ["interleaved"],
   },
   ready: { call: (o) => shoshin.ready(o) },
+  "session.Session": { call: (o) => new Session(o) },
+  "session.Session#open": { call: (o) => new Session().open(new Map(), o) },
+  "session.Session#train": {
+    call: (o) => new Session().train(beside({ task: "text-classification", data: "x" }, o)),
+    options: ["hiddenSize", "labelColumn"],
+  },
+  "session.Session#predict": {
+    call: async (o) => (await classifying()).predict(["a"], o),
+    options: ["functionToApply"],
+  },
+  "session.Session#evaluate": {
+    call: async (o) => (await classifying()).evaluate(beside({ data: "x.tsv" }, o)),
+    options: ["textColumn"],
+  },
+  "session.Session#generate": { call: async (o) => (await writing()).generate("a", o), options: ["temperature"] },
+  "session.Session#chat": { call: async (o) => (await writing()).chat([], o), options: ["temperature"] },
+  "page.ModelWorker#open": { call: async (o) => (await worker()).open(new Map(), o) },
   "page.ModelWorker.start": { call: (o) => ModelWorker.start({ postMessage() {} }, o) },
   gru: { call: (o) => shoshin.gru(zeros([1, 1, 1]), {} as never, undefined, o) },
   lstm: { call: (o) => shoshin.lstm(zeros([1, 1, 1]), {} as never, [], o) },

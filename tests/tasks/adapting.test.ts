@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { SafetensorsFile } from "../../src/formats/index.ts";
 import { manualSeed, noGrad, tensor } from "../../src/index.ts";
 import {
@@ -13,6 +12,7 @@ import {
 import { getTask, loadModel } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { run } from "../run.ts";
 
 const folder = temporaryFolder();
 
@@ -100,21 +100,13 @@ describe("--lora", () => {
 
 describe("the command line", () => {
   it("refuses adapters of presets", async () => {
-    const write = process.stderr.write;
-    let err = "";
-    process.stderr.write = ((text: string) => {
-      err += text;
-      return true;
-    }) as never;
-    try {
-      const command = ["train", "text-classification", "--data", data, "--output", join(folder, "preset")];
-      expect(await main([...command, "--lora", "4"])).toBe(2);
-      expect(err).toMatch(
+    const output = join(folder, "preset");
+    expect(await run(`train text-classification --data ${data} --output ${output} --lora 4`)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
         /--lora \(lora\) is not for its presets\nhint: It is for pretrained models\. Name one: --model/,
-      );
-    } finally {
-      process.stderr.write = write;
-    }
+      ),
+    });
   });
 });
 

@@ -1,13 +1,13 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { manualSeed } from "../../src/index.ts";
 import { autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { getTask, loadGenerator, loadModel } from "../../src/tasks/index.ts";
 import { encodeExample, pack } from "../../src/tasks/text-generation/chats.ts";
 import { PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { run } from "../run.ts";
 
 const folder = temporaryFolder();
 const file = (name: string, rows: readonly object[]) => {
@@ -85,18 +85,11 @@ describe("instruction tuning", () => {
     }
     const { metrics } = await model.evaluate({ data });
     expect(metrics.loss).toBeLessThan(0.1);
-    const written: string[] = [];
-    const write = process.stdout.write;
-    process.stdout.write = ((text: string) => written.push(text)) as never;
-    const question = ["--chat", "--prompt", "What is the capital of Italy?", "--temperature", "0"];
-    try {
-      expect(await main(["generate", output, ...question, "--json"])).toBe(0);
-      expect(await main(["generate", output, ...question])).toBe(0);
-    } finally {
-      process.stdout.write = write;
-    }
-    expect(JSON.parse(written[0])[0].generated_text.at(-1)).toEqual({ role: "assistant", content: "It is Rome." });
-    expect(written.slice(1).join("")).toBe("It is Rome.\n");
+    const question = `generate ${output} --chat --prompt "What is the capital of Italy?" --temperature 0`;
+    const { status, json } = await run(`${question} --json`);
+    expect(status).toBe(0);
+    expect(json[0].generated_text.at(-1)).toEqual({ role: "assistant", content: "It is Rome." });
+    expect(await run(question)).toMatchObject({ status: 0, stdout: "It is Rome.\n" });
   });
 
   it("learns an adapter on packed prompts and completions", async () => {
@@ -130,15 +123,15 @@ describe("instruction tuning", () => {
   });
 
   it("says what is wrong with the data", async () => {
-    const run = (rows: object[], options: object = {}) =>
+    const tune = (rows: object[], options: object = {}) =>
       train("bad", { model: bases.gpt2, data: file("bad.jsonl", rows), ...options });
-    await expect(run([{ messages: [] }])).rejects.toThrow(/bad\.jsonl, row 1: expected a list of messages/);
-    await expect(run([chats[0], { messages: [{ role: "user" }] }])).rejects.toThrow(
+    await expect(tune([{ messages: [] }])).rejects.toThrow(/bad\.jsonl, row 1: expected a list of messages/);
+    await expect(tune([chats[0], { messages: [{ role: "user" }] }])).rejects.toThrow(
       /row 2: message 0: expected a role/,
     );
-    await expect(run([chats[0], { text: "so" }])).rejects.toThrow("row 2: neither messages nor prompt and completion");
-    await expect(run([{ prompt: "a", completion: 3 }])).rejects.toThrow("expected two texts");
-    await expect(run(chats, { blockSize: 4 })).rejects.toThrow("no answer within 4 tokens");
+    await expect(tune([chats[0], { text: "so" }])).rejects.toThrow("row 2: neither messages nor prompt and completion");
+    await expect(tune([{ prompt: "a", completion: 3 }])).rejects.toThrow("expected two texts");
+    await expect(tune(chats, { blockSize: 4 })).rejects.toThrow("no answer within 4 tokens");
     await expect(train("bad", { model: "gpt3", data: "x" })).rejects.toThrow("text-generation has no preset gpt3");
   });
 

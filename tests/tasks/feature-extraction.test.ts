@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { noGrad, tensor } from "../../src/index.ts";
 import { AutoModel, autoModels, type PreTrainedModel } from "../../src/models/index.ts";
 import { loadModel, pipeline, sentenceEmbeddings } from "../../src/tasks/index.ts";
@@ -9,10 +8,9 @@ import { AutoTokenizer } from "../../src/text/index.ts";
 import { pearson, spearman } from "../../src/train/index.ts";
 import { temporaryFolder } from "../folder.ts";
 import { fill } from "../models/pretrained/recorded.ts";
-import { terminal } from "../terminal.ts";
+import { run } from "../run.ts";
 
 const folder = temporaryFolder();
-const io = terminal();
 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "sat", "ran", "home"];
 const family = autoModels.family({ model_type: "bert" }, "bert");
@@ -64,11 +62,12 @@ describe("sentence embeddings", () => {
       expect(states[i][0]).toHaveLength(want.length);
       for (const [k, row] of want.entries()) close(states[i][0][k], row);
     }
-    expect(await main(["predict", folder, TEXTS[0], "--pooling", "mean", "--normalize", "--json"])).toBe(0);
-    close(JSON.parse(io.out)[0], unit(mean(await alone(TEXTS[0]))));
-    io.out = "";
-    expect(await main(["predict", folder, TEXTS[0], "--pooling", "cls"])).toBe(0);
-    expect(io.out.trim().split(" ")).toHaveLength(16);
+    const { status, json } = await run(`predict ${folder} "${TEXTS[0]}" --pooling mean --normalize --json`);
+    expect(status).toBe(0);
+    close(json[0], unit(mean(await alone(TEXTS[0]))));
+    const first = await run(`predict ${folder} "${TEXTS[0]}" --pooling cls`);
+    expect(first.status).toBe(0);
+    expect(first.stdout.trim().split(" ")).toHaveLength(16);
   });
   it("are held against numbers for pairs", async () => {
     const [who, what] = [
@@ -102,12 +101,14 @@ describe("sentence embeddings", () => {
   });
   it("refuses what it cannot do", async () => {
     await expect(pipeline("feature-extraction", join(folder, "none"))).rejects.toThrow();
-    const train = ["train", "feature-extraction", "--data", join(folder, "pairs.csv"), "--output", join(folder, "o")];
-    expect(await main(train)).toBe(1);
-    expect(io.err).toMatch(/has no training of its own/);
+    const data = join(folder, "pairs.csv");
+    expect(await run(`train feature-extraction --data ${data} --output ${join(folder, "o")}`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/has no training of its own/),
+    });
     writeFileSync(join(folder, "texts.csv"), "text,label\na cat,x\na dog,y\n");
-    expect(await main(["evaluate", folder, "--data", join(folder, "texts.csv")])).toBe(1);
-    expect(await main(["predict", folder, "a\tb", "--task", "sentence-similarity", "--pooling", "cls"])).toBe(2);
-    expect(await main(["predict", folder, "a", "--pooling", "max"])).toBe(2);
+    expect((await run(`evaluate ${folder} --data ${join(folder, "texts.csv")}`)).status).toBe(1);
+    expect((await run(`predict ${folder} "a\tb" --task sentence-similarity --pooling cls`)).status).toBe(2);
+    expect((await run(`predict ${folder} a --pooling max`)).status).toBe(2);
   });
 });

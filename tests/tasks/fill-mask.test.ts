@@ -2,17 +2,15 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { manualSeed, noGrad, type Tensor } from "../../src/index.ts";
 import { AutoModelForMaskedLM, autoModels, type Head, type PreTrainedModel } from "../../src/models/index.ts";
 import { encodeTexts, fixedBlocks, type MaskedBatch, MaskedBlocks } from "../../src/tasks/fill-mask/blocks.ts";
 import { type FilledMask, fillMask, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
 import { AutoTokenizer, PreTrainedTokenizer, trainTokenizer } from "../../src/text/index.ts";
 import { fill } from "../models/pretrained/recorded.ts";
-import { terminal } from "../terminal.ts";
+import { run } from "../run.ts";
 
 const folder = temporaryFolder();
-const io = terminal();
 const file = filesIn(folder);
 
 const WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a cat dog sat ran home . ##s".split(" ");
@@ -164,18 +162,20 @@ describe("filling masks", () => {
 
   it("works on the command line: five of them, or so many as are asked for, of texts and files", async () => {
     const path = checkpoint("bert", "bert");
-    expect(await main(["predict", path, "A [MASK] sat.", "--json"])).toBe(0);
-    const [five] = JSON.parse(io.out) as FilledMask[][];
+    const { status, json } = await run(`predict ${path} "A [MASK] sat." --json`);
+    expect(status).toBe(0);
+    const [five] = json as FilledMask[][];
     expect(five.slice(0, 2)).toEqual(described(RECORDED.bert[0]));
     expect(five).toHaveLength(5);
     const input = file("masks.txt", "A [MASK] sat.\na [MASK] ran [MASK]\n");
-    io.out = "";
-    expect(await main(["predict", path, "--input", input, "--top-k", "2"])).toBe(0);
-    expect(io.out).toBe("ran 0.0955  [PAD] 0.0937\nran 0.0966  [PAD] 0.0943 | [CLS] 0.1134  . 0.1115\n");
+    expect(await run(`predict ${path} --input ${input} --top-k 2`)).toMatchObject({
+      status: 0,
+      stdout: "ran 0.0955  [PAD] 0.0937\nran 0.0966  [PAD] 0.0943 | [CLS] 0.1134  . 0.1115\n",
+    });
     const table = file("masks.csv", 'label,text\nx,"A [MASK]\nsat."\n');
-    io.out = "";
-    expect(await main(["predict", path, "--input", table, "--top-k", "1", "--json"])).toBe(0);
-    expect(JSON.parse(io.out)).toEqual([described(RECORDED.bert[0].slice(0, 1))]);
+    const one = await run(`predict ${path} --input ${table} --top-k 1 --json`);
+    expect(one.status).toBe(0);
+    expect(one.json).toEqual([described(RECORDED.bert[0].slice(0, 1))]);
   });
 
   it("leaves out ids that a model's table has beyond the tokenizer's", async () => {
@@ -197,11 +197,12 @@ describe("filling masks", () => {
       );
     const roberta = await pipeline("fill-mask", checkpoint("roberta", "roberta"));
     await expect(roberta("a [MASK]")).rejects.toThrow(/has no <mask>/);
-    expect(await main(["predict", path, "a cat"])).toBe(1);
-    expect(io.err).toContain("hint:");
-    expect(io.err).toContain('"Paris is the [MASK] of France."');
+    const { status, stderr } = await run(`predict ${path} "a cat"`);
+    expect(status).toBe(1);
+    expect(stderr).toContain("hint:");
+    expect(stderr).toContain('"Paris is the [MASK] of France."');
     const encoder = checkpoint("bert", "encoder", "base");
-    expect(await main(["predict", encoder, "a cat", "--top-k", "2"])).toBe(2);
+    expect((await run(`predict ${encoder} "a cat" --top-k 2`)).status).toBe(2);
     await expect(loadModel(encoder, "fill-mask")).rejects.toThrow(/the checkpoint has no cls\.predictions\./);
   });
 });

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Part } from "../../src/data/index.ts";
 import { imageReader } from "../../src/tasks/image-classification/data.ts";
-import { type Corpus, type Reader, readToLearn, readToMeasure } from "../../src/tasks/reading.ts";
-import { plainTexts, readPartTexts } from "../../src/tasks/shared/texts.ts";
+import { type Corpus, type Reader, readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
+import { plainTexts, readInputs, readPartTexts } from "../../src/tasks/shared/texts.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
-import { textReader } from "../../src/tasks/text-classification/data.ts";
+import { readTexts, textReader } from "../../src/tasks/text-classification/data.ts";
 import { languageReader } from "../../src/tasks/text-generation/data.ts";
 import { taggedReader } from "../../src/tasks/token-classification/data.ts";
 import { pairReader } from "../../src/tasks/translation/data.ts";
@@ -300,8 +300,8 @@ describe.each(Object.entries(KINDS))("held-out data of %s", (_, kind) => {
       expect(countByPart(got.learned)).toEqual(learned);
       expect(countByPart(got.held)).toEqual(held);
       expect(got.said).toMatch(said);
-      const { examples } = await readToMeasure(reader, { data });
-      expect(countByPart(examples.map(idOf))).toEqual(measured);
+      for (const { examples } of [await readToMeasure(reader, { data }), await readToPredict(reader, data)])
+        expect(countByPart(examples.map(idOf))).toEqual(measured);
     }
   });
   it.each(SAID)("does as it is told: %s", async (_, options, learned, held, other) => {
@@ -395,4 +395,18 @@ describe("held-out data", () => {
     expect((await readToMeasure(pairReader, { data: columns }, like)).examples[1].source).toBe("二");
     expect((await readToMeasure(pairReader, { data: into }, like)).examples).toHaveLength(6);
   });
+});
+
+it("a folder is predicted on where it is measured, also where it has a validation part alone", async () => {
+  const text = KINDS["text-classification"];
+  for (const [parts, part] of [
+    [["train", "validation"], "validation"],
+    [["validation"], "validation"],
+    [["train", "test"], "test"],
+  ] as [Part[], Part][]) {
+    const examples = await readTexts(write(text, sized(...parts)), {});
+    expect(countByPart(examples.map((e) => text.idOf(e as never)))).toEqual(sized(part));
+    const lines = await readInputs(write(KINDS["text-generation, lines"], sized(...parts)), undefined, readPartTexts);
+    expect(countByPart(lines)).toEqual(sized(part));
+  }
 });

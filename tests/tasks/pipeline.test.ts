@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
-import { main } from "../../src/cli/main.ts";
 import { autoModels, GenerationError, type Head, type PreTrainedModel } from "../../src/models/index.ts";
 import {
   type ClassScore,
@@ -17,6 +16,7 @@ import {
 } from "../../src/tasks/index.ts";
 import { PreTrainedTokenizer, Tokenizer } from "../../src/text/index.ts";
 import { temporaryFolder } from "../folder.ts";
+import { run } from "../run.ts";
 import { terminal } from "../terminal.ts";
 
 const io = terminal();
@@ -219,54 +219,43 @@ describe("shoshin generate", () => {
     });
     const path = join(output, "generation_config.json");
     expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ do_sample: true, temperature: 0.8, top_k: 0 });
-    const run = async (...more: string[]) => {
-      io.out = "";
-      expect(await main(["generate", ...more, "--json"])).toBe(0);
-      return JSON.parse(io.out)[0].generated_text as string;
+    const write = async (model: string, prompt: string, more: string) => {
+      const { status, json } = await run(`generate ${model} --prompt "${prompt}" ${more} --json`);
+      expect(status).toBe(0);
+      return json[0].generated_text as string;
     };
-    const before = await run(output, "--prompt", "the ", "--seed", "3");
+    const before = await write(output, "the ", "--seed 3");
     expect([...before].length).toBeGreaterThan(150);
     rmSync(path);
-    expect(await run(output, "--prompt", "the ", "--seed", "3")).toBe(before);
+    expect(await write(output, "the ", "--seed 3")).toBe(before);
     const model = await loadGenerator(output);
     const drawn = { doSample: true, temperature: 0.8, topK: 0, maxNewTokens: 200, seed: 3 } as const;
     expect(`the ${model.generate("the ", drawn)}`).toBe(before);
-    expect(await run(output, "--prompt", "the ", "--seed", "4")).not.toBe(before);
-    const greedy = await run(output, "--prompt", "the ", "--temperature", "0");
-    expect(await run(output, "--prompt", "the ", "--temperature", "0", "--seed", "9")).toBe(greedy);
-    expect(await run(output, "--prompt", "the ", "--num-beams", "2", "--max-new-tokens", "5")).toHaveLength(9);
+    expect(await write(output, "the ", "--seed 4")).not.toBe(before);
+    const greedy = await write(output, "the ", "--temperature 0");
+    expect(await write(output, "the ", "--temperature 0 --seed 9")).toBe(greedy);
+    expect(await write(output, "the ", "--num-beams 2 --max-new-tokens 5")).toHaveLength(9);
 
     const gpt = checkpoint("gpt2", "causalLm", { ...GPT2, eos_token_id: null }, "plain");
-    const once = await run(gpt, "--prompt", "a cat", "--max-new-tokens", "12", "--seed", "1");
-    expect(await run(gpt, "--prompt", "a cat", "--max-new-tokens", "12", "--seed", "2")).toBe(once);
-    for (const flags of [
-      ["--temperature", "4"],
-      ["--top-k", "11"],
-      ["--top-p", "1"],
-      ["--min-p", "0"],
-    ]) {
-      const two: string[] = [];
-      for (const seed of ["1", "2"])
-        two.push(await run(gpt, "--prompt", "a cat", "--max-new-tokens", "12", "--seed", seed, ...flags));
-      expect(two[0], String(flags)).not.toBe(two[1]);
-    }
+    const cat = (seed: number, more = "") => write(gpt, "a cat", `--max-new-tokens 12 --seed ${seed} ${more}`);
+    expect(await cat(2)).toBe(await cat(1));
+    for (const flags of ["--temperature 4", "--top-k 11", "--top-p 1", "--min-p 0"])
+      expect(await cat(1, flags), flags).not.toBe(await cat(2, flags));
   });
-  it("says what goes without what", async () => {
-    const gpt = checkpoint("gpt2", "causalLm", GPT2);
-    const fails = async (status: number, message: RegExp, ...more: string[]) => {
-      io.err = "";
-      expect(await main(["generate", gpt, ...more])).toBe(status);
-      expect(io.err).toMatch(message);
-    };
-    await fails(2, /--num-beams goes without --temperature/, "--num-beams", "2", "--temperature", "1");
-    await fails(2, /--length-penalty is of beam search/, "--length-penalty", "2");
-    await fails(2, /--top-p is 0; expected a number above 0, at most 1/, "--top-p", "0");
-    await fails(2, /--min-p is 3/, "--min-p", "3");
-    await fails(2, /--temperature is -1/, "--temperature", "-1");
-    await fails(2, /--num-beams goes without --seed/, "--num-beams", "2", "--seed", "1");
-    await fails(2, /--batch-size is of several prompts/, "--batch-size", "2");
-    await fails(2, /--system is of conversations/, "--system", "be brief");
-    await fails(2, /Did you mean --temperature\?/, "--temprature", "1");
+  it.each([
+    ["--num-beams 2 --temperature 1", /--num-beams goes without --temperature/],
+    ["--length-penalty 2", /--length-penalty is of beam search/],
+    ["--top-p 0", /--top-p is 0; expected a number above 0, at most 1/],
+    ["--min-p 3", /--min-p is 3/],
+    ["--temperature -1", /--temperature is -1/],
+    ["--num-beams 2 --seed 1", /--num-beams goes without --seed/],
+    ["--batch-size 2", /--batch-size is of several prompts/],
+    ['--system "be brief"', /--system is of conversations/],
+    ["--temprature 1", /Did you mean --temperature\?/],
+  ])("says what goes without what: %s", async (flags, message) => {
+    const { status, stderr } = await run(`generate ${checkpoint("gpt2", "causalLm", GPT2)} ${flags}`);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
   });
 });
 
@@ -292,18 +281,20 @@ describe("options of tasks", () => {
     await expect(train("text-classification", { model: "transfomer" })).rejects.toMatchObject({
       hint: expect.stringContaining("Did you mean transformer?"),
     });
-    const args = ["train", "text-classification", "--data", data, "--output", join(folder, "o")];
-    expect(await main([...args, "--source-prefix", "x"])).toBe(2);
-    expect(io.err).toContain("--source-prefix");
-    writeFileSync(join(folder, "config.yaml"), "learning_rat: 0.1\n");
-    io.err = "";
-    expect(await main([...args, "--config", join(folder, "config.yaml")])).toBe(2);
-    expect(io.err).toMatch(/unknown option learning_rat[\s\S]*Did you mean learning-rate\?/);
-    io.err = "";
-    expect(await main(["trian"])).toBe(2);
-    expect(io.err).toMatch(/Did you mean train\?/);
-    io.err = "";
-    expect(await main(["train", "text-clasification", "--data", data, "--output", "o"])).not.toBe(0);
-    expect(io.err).toMatch(/Did you mean text-classification\?/);
+    const output = join(folder, "o");
+    const config = join(folder, "config.yaml");
+    writeFileSync(config, "learning_rat: 0.1\n");
+    const refused = async (command: string, message: RegExp) => {
+      const { status, stderr } = await run(command);
+      expect(stderr).toMatch(message);
+      return status;
+    };
+    const given = `train text-classification --data ${data} --output ${output}`;
+    expect(await refused(`${given} --source-prefix x`, /--source-prefix/)).toBe(2);
+    const unknown = /unknown option learning_rat[\s\S]*Did you mean learning-rate\?/;
+    expect(await refused(`${given} --config ${config}`, unknown)).toBe(2);
+    expect(await refused("trian", /Did you mean train\?/)).toBe(2);
+    const misspelt = `train text-clasification --data ${data} --output o`;
+    expect(await refused(misspelt, /Did you mean text-classification\?/)).not.toBe(0);
   });
 });

@@ -1,16 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { type Entity, getTask, loadModel, pipeline } from "../../src/tasks/index.ts";
 import { TaggerInputs, WordDropoutDataset } from "../../src/tasks/token-classification/inputs.ts";
 import { filesIn, temporaryFolder } from "../folder.ts";
-import { terminal } from "../terminal.ts";
+import { run } from "../run.ts";
 
 const folder = temporaryFolder();
 const file = filesIn(folder);
-
-const io = terminal();
 
 // "Anna Berg met Carl in New Ostow ." in many variations.
 const first = ["Anna", "Carl", "Dora", "Emil", "Fritz", "Greta", "Hanna", "Ivo"];
@@ -48,19 +45,7 @@ const conllu = (from: number, to: number) =>
       .join(""),
   ).join("\n");
 
-const small = [
-  "--hidden-size",
-  "16",
-  "--embedding-size",
-  "12",
-  "--dropout",
-  "0.2",
-  "--epochs",
-  "12",
-  "--batch-size",
-  "8",
-];
-const run = async (...argv: string[]) => ({ status: await main(argv), ...io });
+const small = "--hidden-size 16 --embedding-size 12 --dropout 0.2 --epochs 12 --batch-size 8";
 
 describe("entities", () => {
   const dir = join(folder, "ner");
@@ -88,9 +73,10 @@ describe("entities", () => {
     });
     expect(JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")).model.type).toBe("WordLevel");
     expect(readFileSync(join(dir, "README.md"), "utf8")).toMatch(/\| f1 \| [\s\S]*most frequent tag, O/);
-    expect((await run("evaluate", dir, "--data", data, "--json")).status).toBe(0);
-    expect(JSON.parse(io.out)).toMatchObject({ task: "token-classification", examples: 30 });
-    expect(JSON.parse(io.out).metrics.f1).toBeGreaterThan(0.9);
+    const { status, json } = await run(`evaluate ${dir} --data ${data} --json`);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({ task: "token-classification", examples: 30 });
+    expect(json.metrics.f1).toBeGreaterThan(0.9);
     // Validated again, the saved model gives what training reported.
     const again = await (await loadModel(dir)).evaluate({ data: join(data, "dev.conll") });
     expect(again.metrics).toEqual(report.validation);
@@ -105,23 +91,21 @@ describe("entities", () => {
       ["place", "Port  Wesbury", 24, 37],
     ]);
     for (const { score } of found) expect(score).toBeGreaterThan(0.3);
-    expect((await run("predict", dir, text, "", "in .")).status).toBe(0);
-    expect(io.out).toMatch(
+    const { status, stdout } = await run(`predict ${dir} "${text}" "" "in ."`);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
       /^Greta Busch \(person 0\.\d{4}\) Emil \(person 0\.\d{4}\) Port {2}Wesbury \(place 0\.\d{4}\)\n\n/,
     );
-    io.out = "";
-    await run("predict", dir, "--input", file("texts.txt", `${text}\nAnna met Ivo in Ostow.\n`), "--json");
-    expect(JSON.parse(io.out)[0].map((e: { word: string }) => e.word)).toEqual([
-      "Greta Busch",
-      "Emil",
-      "Port  Wesbury",
-    ]);
-    expect(JSON.parse(io.out)).toHaveLength(2);
+    const texts = file("texts.txt", `${text}\nAnna met Ivo in Ostow.\n`);
+    const { json } = await run(`predict ${dir} --input ${texts} --json`);
+    expect(json[0].map((e: { word: string }) => e.word)).toEqual(["Greta Busch", "Emil", "Port  Wesbury"]);
+    expect(json).toHaveLength(2);
   });
 
   it("are found in files of words, as the words stand there", async () => {
-    await run("predict", dir, "--input", file("words.conll", "Anna\nmet\nIvo\n\nOstow\n"), "--json");
-    const [a, b] = JSON.parse(io.out);
+    const predict = async (name: string, contents: string) =>
+      (await run(`predict ${dir} --input ${file(name, contents)} --json`)).json;
+    const [a, b] = await predict("words.conll", "Anna\nmet\nIvo\n\nOstow\n");
     expect(a.map((e: Record<string, unknown>) => [e.word, e.start, e.end])).toEqual([
       ["Anna", 0, 4],
       ["Ivo", 9, 12],
@@ -129,12 +113,8 @@ describe("entities", () => {
     expect(b).toHaveLength(1);
     // A sentence alone takes other kernels than several: the last bits may differ.
     const near = a.map((e: { score: number }) => ({ ...e, score: expect.closeTo(e.score, 6) }));
-    io.out = "";
-    await run("predict", dir, "--input", file("words.jsonl", '{"tokens":["Anna","met","Ivo"]}\n'), "--json");
-    expect(JSON.parse(io.out)).toEqual([near]);
-    io.out = "";
-    await run("predict", dir, "--input", file("texts.jsonl", '{"text":"Anna met Ivo"}\n'), "--json");
-    expect(JSON.parse(io.out)).toEqual([near]);
+    expect(await predict("words.jsonl", '{"tokens":["Anna","met","Ivo"]}\n')).toEqual([near]);
+    expect(await predict("texts.jsonl", '{"text":"Anna met Ivo"}\n')).toEqual([near]);
   });
 
   it("do not depend on the sentences beside, nor much on where a long one is cut", async () => {
@@ -166,10 +146,10 @@ describe("entities", () => {
     ["empty", "", /empty/],
     ["wrong columns", "Anna\tO\nmet\n", /line 2: 1 columns/],
   ])("are not measured with a file of %s", async (name, contents, message) => {
-    const result = await run("evaluate", dir, "--data", file(`${name}.conll`, contents));
+    const result = await run(`evaluate ${dir} --data ${file(`${name.replace(" ", "-")}.conll`, contents)}`);
     expect(result.status).toBe(1);
-    expect(result.err).toMatch(message);
-    expect(result.err).not.toMatch(/\n\s+at /);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
   });
 });
 
@@ -177,53 +157,40 @@ describe("plain tags", () => {
   it.each(["gru", "rnn", "transformer"])("are learned with %s from CoNLL-U by name", async (model) => {
     const data = file("pos.conllu", conllu(0, 120));
     const dir = join(folder, `pos-${model}`);
-    const trained = await run(
-      "train",
-      "token-classification",
-      "--data",
-      data,
-      "--output",
-      dir,
-      "--model",
-      model,
-      ...small,
-      "--json",
-      "--quiet",
-    );
-    expect(trained.status, trained.err).toBe(0);
-    const report = JSON.parse(trained.out);
+    const {
+      status,
+      stderr,
+      json: report,
+    } = await run(`train token-classification --data ${data} --output ${dir} --model ${model} ${small} --json --quiet`);
+    expect(status, stderr).toBe(0);
     expect(report).toMatchObject({ task: "token-classification", model, epochs: 12 });
     expect(Object.keys(report.validation)).toEqual(["loss", "accuracy"]);
     expect(report.validation.accuracy).toBeGreaterThan(0.95);
-    io.out = "";
-    await run("predict", dir, "Anna saw Emil.", "--json");
-    const [words] = JSON.parse(io.out);
+    const [words] = (await run(`predict ${dir} "Anna saw Emil." --json`)).json;
     expect(words[1]).toEqual({ entity: "VERB", score: expect.any(Number), index: 2, word: "saw", start: 5, end: 8 });
     expect(words.map((w: { entity: string }) => w.entity)).toEqual(["PROPN", "VERB", "PROPN", "PUNCT"]);
-    io.out = "";
-    await run("predict", dir, "Anna saw Emil.");
-    expect(io.out).toBe("Anna/PROPN saw/VERB Emil/PROPN ./PUNCT\n");
+    expect((await run(`predict ${dir} "Anna saw Emil."`)).stdout).toBe("Anna/PROPN saw/VERB Emil/PROPN ./PUNCT\n");
   });
 
   it("come from the column that was trained on, in evaluation too", async () => {
     const data = file("xpos.conllu", conllu(0, 60));
     const dir = join(folder, "xpos");
-    const args = ["--data", data, "--output", dir, "--label-column", "xpos", "--validation", "none", ...small];
-    expect((await run("train", "ner", ...args, "--json", "--quiet")).status).toBe(0);
-    expect(JSON.parse(io.out).validation).toBeNull();
-    io.out = "";
-    await run("evaluate", dir, "--data", data, "--range", "0:20", "--json");
-    expect(JSON.parse(io.out)).toMatchObject({ examples: 20, metrics: { f1: expect.any(Number) } });
+    const args = `--data ${data} --output ${dir} --label-column xpos --validation none ${small}`;
+    expect(await run(`train ner ${args} --json --quiet`)).toMatchObject({ status: 0, json: { validation: null } });
+    expect((await run(`evaluate ${dir} --data ${data} --range 0:20 --json`)).json).toMatchObject({
+      examples: 20,
+      metrics: { f1: expect.any(Number) },
+    });
   });
 
   it.each([
-    [["--data", "builtin"], /reviews without tags/, 1],
-    [["--data", "DATA", "--model", "gpt"], /no preset gpt[\s\S]*lstm/, 1],
-    [["--data", "DATA", "--model", "constructor"], /no preset constructor/, 1],
-    [["--data", "DATA", "--max-length", "0"], /--max-length is 0; expected a whole number from 1/, 2],
-    [["--data", "ONE"], /only one class/, 1],
-    [["--data", "BARE"], /words without tags/, 1],
-  ])("refuse %j", async (argv, message, status) => {
+    ["builtin", "", /reviews without tags/, 1],
+    ["DATA", "--model gpt", /no preset gpt[\s\S]*lstm/, 1],
+    ["DATA", "--model constructor", /no preset constructor/, 1],
+    ["DATA", "--max-length 0", /--max-length is 0; expected a whole number from 1/, 2],
+    ["ONE", "", /only one class/, 1],
+    ["BARE", "", /words without tags/, 1],
+  ])("refuse %s %s", async (data, more, message, status) => {
     const files = new Map(
       Object.entries({
         DATA: file("some.conll", conll(0, 20, 2)),
@@ -231,10 +198,11 @@ describe("plain tags", () => {
         BARE: file("bare.txt", "a\nb\n"),
       }),
     );
-    const args = argv.map((arg) => files.get(arg) ?? arg);
-    const result = await run("train", "token-classification", ...args, "--output", join(folder, "refused"), "--quiet");
+    const source = files.get(data) ?? data;
+    const output = join(folder, "refused");
+    const result = await run(`train token-classification --data ${source} ${more} --output ${output} --quiet`);
     expect(result.status).toBe(status);
-    expect(result.err).toMatch(message);
+    expect(result.stderr).toMatch(message);
   });
 });
 

@@ -1,15 +1,14 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../folder.ts";
+import { startProcess } from "../run.ts";
 
 const folder = temporaryFolder();
 
 /** The command line, killed at random moments and resumed, must end where an undisturbed run ends. */
 describe("kill -9", () => {
-  const cli = fileURLToPath(new URL("../../bin/shoshin.js", import.meta.url));
   const dist = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
   const data = join(folder, "train.tsv");
   beforeAll(() => {
@@ -20,31 +19,16 @@ describe("kill -9", () => {
     );
     writeFileSync(data, rows.join("\n"));
   });
-  const args = (out: string, ...more: string[]) => [
-    cli,
-    "train",
-    "text-classification",
-    "--data",
-    data,
-    "--output",
-    out,
-    "--epochs",
-    "8",
-    "--save-steps",
-    "3",
-    "--save-total-limit",
-    "2",
-    "--quiet",
-    "--json",
-    ...more,
-  ];
-  const run = (out: string, killAfter?: number, ...more: string[]) =>
+  const train = (out: string) =>
+    `train text-classification --data ${data} --output ${out} --epochs 8 --save-steps 3 --save-total-limit 2 --quiet --json`;
+  const run = (out: string, killAfter?: number, more = "") =>
     new Promise<{ code: number | null; err: string }>((resolve) => {
-      const child = spawn(process.execPath, args(out, ...more), { stdio: ["ignore", "ignore", "pipe"] });
+      const child = startProcess(`${train(out)} ${more}`);
       let err = "";
       child.stderr.on("data", (d) => {
         err += d;
       });
+      child.stdout.resume();
       if (killAfter !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfter);
       child.on("close", (code) => resolve({ code, err }));
     });
@@ -56,7 +40,7 @@ describe("kill -9", () => {
     let seed = 5;
     for (let round = 0; round < 12; round++) {
       seed = (seed * 16807) % 2147483647;
-      const { code } = await run(out, round === 0 ? 60 : 250 + (seed % 500), ...(round === 0 ? [] : ["--resume"]));
+      const { code } = await run(out, round === 0 ? 60 : 250 + (seed % 500), round === 0 ? "" : "--resume");
       if (code === 0) break;
     }
     expect(await run(out, undefined, "--resume")).toMatchObject({ code: 0 });

@@ -80,10 +80,10 @@ class LlamaAttention extends nn.Module {
       k = extend(past?.[0], k, this.#config.maxPositionEmbeddings);
       v = extend(past?.[1], v, this.#config.maxPositionEmbeddings);
     }
-    const y = scaledDotProductAttention(q, k, v, {
-      ...{ isCausal: true, attnMask: masks.get(this.#window) },
-      ...{ dropout: this.#config.attentionDropout, training: this.training },
-    });
+    const attnMask = masks.get(this.#window);
+    const { training } = this;
+    const dropout = this.#config.attentionDropout;
+    const y = scaledDotProductAttention(q, k, v, { isCausal: true, attnMask, dropout, training });
     return { y: this.o_proj.forward(joinHeads(y)), past: [k, v] };
   }
 }

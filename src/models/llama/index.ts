@@ -42,6 +42,8 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
   readonly norm: nn.RMSNorm;
   checkpoints = false;
   readonly #rotary: RotaryTables;
+  /** Those that occur. */
+  readonly #windows: readonly (number | undefined)[];
 
   constructor(config: LlamaConfig) {
     super(config);
@@ -53,6 +55,7 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
     );
     this.norm = new nn.RMSNorm(hiddenSize, { eps: config.rmsNormEps });
     this.#rotary = new RotaryTables(ropeConfig(config));
+    this.#windows = [...new Set(this.layers.map((_, i) => windowOf(config, i)))];
   }
   /**
    * Throws ShapeError for a mask of another shape, or more tokens than the model is made for: `maxPositionEmbeddings`, as often as
@@ -92,8 +95,7 @@ export class LlamaModel extends named(PreTrainedModel<LlamaConfig>, "LlamaModel"
     const { cos, sin } =
       positionIds === undefined ? this.#rotary.angles(t, before) : this.#rotary.anglesAt(positionIds);
     const grow = (a: Tensor) => a.reshape([a.ndim === 3 ? batch : 1, t, 1, -1]);
-    const windows = new Set(this.layers.map((_, i) => windowOf(this.config, i)));
-    const masks = [...windows].map((w) => [w, windowMask(mask, [batch, t, before + t], w)] as const);
+    const masks = this.#windows.map((w) => [w, windowMask(mask, [batch, t, before + t], w)] as const);
     return { angles: { cos: grow(cos), sin: grow(sin) }, masks: new Map(masks) };
   }
 }

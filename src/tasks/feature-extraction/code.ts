@@ -3,10 +3,11 @@ import { DataError, type TextExample } from "../../data/index.ts";
 import { autoModels, type Encoder } from "../../models/index.ts";
 import { AutoTokenizer } from "../../text/index.ts";
 import { measure } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { readJson } from "../folder.ts";
 import { checkBatchSize, type PredictOptions } from "../predict-options.ts";
-import { lengthFor } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { PretrainedTexts } from "../pretrained/texts.ts";
 import type { Opened, TaskCode } from "../task.ts";
 import { readTexts, type TextsAbout, textReader } from "../text-classification/data.ts";
@@ -25,8 +26,9 @@ const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) =
 
 /** Any of Hugging Face's encoders with its tokenizer. */
 async function openEncoder(folder: string) {
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const model = autoModels.load(folder, "base").model as Encoder;
+  const model = here.within(() => autoModels.load(folder, "base")).model as Encoder;
   // What sentence-transformers cuts texts to.
   const path = join(folder, "sentence_bert_config.json");
   const stated = existsSync(path) ? (readJson(path) as { max_seq_length?: number }).max_seq_length : undefined;

@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
 import { TaskError } from "../error.ts";
 import { checkBatchSize } from "../predict-options.ts";
-import { lengthFor } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { PretrainedTexts } from "../pretrained/texts.ts";
 
 /** How a text's vector is made of its tokens': their mean, or the first. */

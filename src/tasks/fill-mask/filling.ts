@@ -6,7 +6,7 @@ import { noGrad } from "../../tensor/no-grad.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
 import { TaskError } from "../error.ts";
 import { checkBatchSize, type FillMaskOptions, NOT_PREDICTED, PREDICT } from "../predict-options.ts";
-import { lengthFor } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { PretrainedTexts } from "../pretrained/texts.ts";
 
 const NAME = "fill-mask";

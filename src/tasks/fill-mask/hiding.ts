@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
 import { type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
-import { lengthFor } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import type { TaskOptions } from "../settings.ts";
 import { fixedBlocks, type Masking } from "./blocks.ts";
 import { maskOf } from "./filling.ts";

@@ -4,6 +4,7 @@ import { crossEntropy } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { AutoTokenizer } from "../../text/index.ts";
 import { DEFAULTS } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { FillMaskOptions } from "../predict-options.ts";
@@ -65,8 +66,9 @@ export async function tune(options: ModelOptions, data: Lessons<string>, folder:
 
 /** A masked language model that was trained here, or any of Hugging Face's with its tokenizer. */
 export async function openPretrained(folder: string): Promise<Opened<string>> {
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const opened = autoModels.load(folder, "maskedLm");
+  const opened = here.within(() => autoModels.load(folder, "maskedLm"));
   const { missing } = opened.report;
   if (missing.length > 0) {
     throw new TaskError(

@@ -7,6 +7,7 @@ import { crossEntropy } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
 import { type Lessons, readToPredict } from "../reading.ts";
@@ -131,11 +132,12 @@ export function openPreset(folder: string): Opened<LabelledImage, ImagesAbout> {
     const found = await readToPredict(imageReader, path, about);
     const out: unknown[] = [];
     const list = found.examples.map(({ pixels }) => ({ pixels, label: 0 }));
+    const own = Isolation.here();
     for await (const { x } of new DataLoader(new ArrayDataset(list), { batchSize: 512, collate })) {
       pushAll(
         out,
         bestLabels(
-          noGrad(() => model.forward(x).softmax()),
+          own.precisely(() => noGrad(() => model.forward(x).softmax())),
           names,
         ),
       );

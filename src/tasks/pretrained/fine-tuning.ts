@@ -25,18 +25,11 @@ import { parseClassWeights, refuseClassOptions, weightOf } from "../shared/class
 import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import type { Course, CourseLessons, ModelOptions, Plan } from "../task.ts";
 import { type Adapting, adapt, loraRate } from "./adapting.ts";
+import { lengthFor } from "./length.ts";
 import { FINE_TUNING } from "./options.ts";
 
 /** Tokens of a text, unless --max-length says otherwise. */
 export const MAX_LENGTH = FINE_TUNING.defaults.maxLength;
-
-/** The longest text that model and tokenizer take, `wanted` at most. */
-export function lengthFor(config: PretrainedConfig, tokenizerMost: number, wanted: number): number {
-  const { maxPositionEmbeddings, nPositions } = config as { maxPositionEmbeddings?: number; nPositions?: number };
-  // RoBERTa counts positions from its padding token on.
-  const spare = ["roberta", "xlm-roberta"].includes(config.modelType) ? 2 : 0;
-  return Math.min(wanted, tokenizerMost, (maxPositionEmbeddings ?? nPositions ?? Number.POSITIVE_INFINITY) - spare);
-}
 
 /** Every probability of dropout in a configuration, set to `p`. */
 const dropoutOf = (config: PretrainedConfig, p: number | undefined): Record<string, number> =>

@@ -5,6 +5,7 @@ import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Metrics, measure } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { checkBatchSize, type PredictOptions, SCORE_FUNCTIONS, type ScoreFunction } from "../predict-options.ts";
 import { areScores } from "../reading.ts";
@@ -86,16 +87,19 @@ export class ClassificationScorer {
   readonly #predicted: number[] = [];
   readonly #targets: number[] = [];
   #loss = 0;
+  /** Batches come one after the other, and between them others may change what holds. */
+  readonly #own = Isolation.here();
 
   constructor(classes: number) {
     this.#classes = classes;
   }
   /** @param forward logits [n, classes] @param target [n] */
   add(forward: () => Tensor, target: Tensor): void {
-    const { best, loss } = noGrad(() => {
+    const score = () => {
       const logits = forward();
       return { best: logits.argmax(1), loss: crossEntropy(logits, target, { reduction: "sum" }) };
-    });
+    };
+    const { best, loss } = this.#own.precisely(() => noGrad(score));
     pushAll(this.#predicted, best.data());
     pushAll(this.#targets, target.data());
     this.#loss += loss.item();

@@ -10,7 +10,7 @@ import {
 } from "../../data/index.ts";
 import { formatOf } from "../../data/records.ts";
 import { downloads } from "../downloads.ts";
-import type { Reader } from "../reading.ts";
+import { partToPredict, type Reader } from "../reading.ts";
 
 /** What reads the texts of a part: {@link readPartTexts} or {@link readPartLines}. */
 export type ReadPart = (source: Source, part: Part, textColumn?: string) => Promise<string[]>;
@@ -38,7 +38,7 @@ export const readPartLines: ReadPart = async (source, part, textColumn) =>
 /** The texts of a file to predict on. */
 export async function readInputs(path: string, textColumn: string | undefined, read: ReadPart): Promise<string[]> {
   const source = resolveSource(path);
-  return read(source, source.parts.train ? "train" : "test", textColumn);
+  return read(source, partToPredict(source), textColumn);
 }
 
 /** Whether there is nothing but empty texts. */

@@ -7,6 +7,7 @@ import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Metrics, measure, rmse } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import type { ModelConfig } from "../folder.ts";
 import type { TaskOptions } from "../settings.ts";
 import {
@@ -154,14 +155,15 @@ export class Numbers implements Target {
   /** In the target's own unit, but for the loss. */
   async score(model: Module, data: readonly Encoded[]): Promise<Metrics> {
     const predicted: number[] = [];
+    const own = Isolation.here();
     for await (const { x } of inBatches(data, this.collate))
       pushAll(
         predicted,
-        valuesOf(() => model.forward(x) as Tensor),
+        own.precisely(() => valuesOf(() => model.forward(x) as Tensor)),
       );
     const targets = data.map((e) => e.y);
-    const own = (list: readonly number[]) => list.map((v) => this.#own(v));
-    const input = { predicted: own(predicted), targets: own(targets) };
+    const inUnit = (list: readonly number[]) => list.map((v) => this.#own(v));
+    const input = { predicted: inUnit(predicted), targets: inUnit(targets) };
     return { loss: rmse(predicted, targets) ** 2, ...measure("numbers", input, { first: ["rmse", "mae", "r2"] }) };
   }
   predict(model: Module, x: Tensor): unknown[] {

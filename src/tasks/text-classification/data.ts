@@ -16,7 +16,7 @@ import {
   textExamples,
 } from "../../data/index.ts";
 import { downloads } from "../downloads.ts";
-import type { Corpus, Found, Reader } from "../reading.ts";
+import { type Corpus, type Found, partToPredict, type Reader } from "../reading.ts";
 import type { EvaluateOptions, TaskOptions } from "../settings.ts";
 
 /** What was found in a source of texts. */
@@ -101,5 +101,5 @@ export async function readTexts(path: string, columns: Columns): Promise<TextExa
   const task = glueOf(path);
   if (task !== undefined) return glueTexts(task, task.parts.test ? "test" : "test_matched", {});
   const source = resolveSource(path);
-  return (await readPart(source, source.parts.train ? "train" : "test", columns, false)).examples;
+  return (await readPart(source, partToPredict(source), columns, false)).examples;
 }

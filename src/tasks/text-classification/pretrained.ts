@@ -14,10 +14,12 @@ import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import { AutoTokenizer } from "../../text/index.ts";
 import { type Metrics, measure } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { PredictOptions, ScoreFunction } from "../predict-options.ts";
-import { type Checkpoint, labelsFor, lengthFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { type Checkpoint, labelsFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { type EncodedText, PretrainedTexts } from "../pretrained/texts.ts";
 import { areScores, type Lessons } from "../reading.ts";
 import {
@@ -83,11 +85,13 @@ class Classifier {
     }
     const [predicted, targets]: [number[], number[]] = [[], []];
     let loss = 0;
+    const own = Isolation.here();
     for await (const { labels, ...batch } of loader) {
-      const { scores, error } = noGrad(() => {
+      const measure = () => {
         const scores = this.model.forward(takenInputs(this.model, batch)).logits.squeeze(1);
         return { scores, error: mseLoss(scores, labels, { reduction: "sum" }) };
-      });
+      };
+      const { scores, error } = own.precisely(() => noGrad(measure));
       pushAll(predicted, scores.data());
       pushAll(targets, labels.data());
       loss += error.item();
@@ -167,8 +171,9 @@ export async function tune(
 
 /** A classifier that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
 export async function openPretrained(folder: string): Promise<Opened<TextExample, TextsAbout>> {
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const { model } = autoModels.load(folder, "sequenceClassification");
+  const { model } = here.within(() => autoModels.load(folder, "sequenceClassification"));
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settingsOf(folder).maxLength ?? 512);
   const texts = new PretrainedTexts(tokenizer, maxLength);
   const classifier = new Classifier(model as SequenceClassifier, texts, configLabels(model.config));

@@ -3,6 +3,7 @@ import { autoModels, type CausalLmModel, GenerationConfig } from "../../models/i
 import type { DecoderForCausalLM } from "../../models/pretrained/decoder-heads.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../text/index.ts";
 import { DEFAULTS } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { settingsOf } from "../folder.ts";
 import { loraRate } from "../pretrained/adapting.ts";
 import { modelFor, openToTune, savedAs } from "../pretrained/fine-tuning.ts";
@@ -104,8 +105,9 @@ export async function tune(options: ModelOptions, data: Lessons<Sample, Language
 
 /** A language model of Hugging Face's with its tokenizer, fine-tuned here or not. */
 export async function openPretrained(folder: string): Promise<Opened<Sample, LanguageAbout>> {
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const model = autoModels.load(folder, "causalLm").model as CausalLmModel;
+  const model = here.within(() => autoModels.load(folder, "causalLm")).model as CausalLmModel;
   // Where neither generation_config.json nor the configuration says what ends a text, the tokenizer does.
   model.generationConfig ??= new GenerationConfig();
   const { defaults } = model.generationConfig;

@@ -5,6 +5,7 @@ import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PreTrainedTokenizer } from "../../text/index.ts";
 import { type Metrics, measure } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { joined } from "../shared/texts.ts";
 import { type ChatBatch, type ChatTokens, collateChats } from "./chats.ts";
 import { blocksOf, type StreamBatch } from "./windows.ts";
@@ -51,12 +52,13 @@ export class Tuned {
   async scoreChats(data: readonly ChatTokens[]): Promise<Metrics> {
     const sorted = [...data].sort((a, b) => a.inputIds.length - b.inputIds.length);
     let [total, tokens] = [0, 0];
+    const own = Isolation.here();
     for await (const batch of new DataLoader(new ArrayDataset(sorted), { batchSize: 8, collate: this.collate })) {
       const [rows, t] = batch.labels.shape;
       const labels = batch.labels.data();
       let count = 0;
       for (let i = 0; i < rows * t; i++) if (i % t > 0 && labels[i] !== -100) count++;
-      const loss = noGrad(() => this.model.forward(batch).loss as Tensor);
+      const loss = own.precisely(() => noGrad(() => this.model.forward(batch).loss as Tensor));
       total += loss.item() * count;
       tokens += count;
       for (const used of [loss, ...Object.values(batch)]) used.dispose();

@@ -1,3 +1,5 @@
+import { generateSteps as stepsOf } from "../../models/generation.ts";
+import { drain, type Steps } from "../../models/generation-checks.ts";
 import {
   type BeamOptions,
   beamSearch,
@@ -5,7 +7,6 @@ import {
   type GenerationConfig,
   GenerationError,
   type GenerationOptions,
-  generate,
 } from "../../models/index.ts";
 import type { ChatMessage } from "../../text/index.ts";
 import type { TextGenerationOptions } from "../predict-options.ts";
@@ -41,6 +42,13 @@ export interface Generator extends Predictor {
    * @throws DataError if the model has none, GenerationError for settings out of range.
    */
   chat(messages: readonly ChatMessage[], options?: Writing<(piece: string) => void>): string;
+  /**
+   * `generate` step by step: every `next()` writes a token, the last one gives the text. In between, or with `return()` for
+   * good, who drives it may do something else.
+   */
+  generateSteps(prompt: string, options?: Writing<(piece: string) => void>): Steps<string>;
+  /** `chat` step by step. */
+  chatSteps(messages: readonly ChatMessage[], options?: Writing<(piece: string) => void>): Steps<string>;
 }
 
 /** A model that writes, and its tokenizer as far as writing needs it. */
@@ -56,7 +64,10 @@ export interface Writer {
   endsOfTurn?: readonly number[];
 }
 
-type Written = Pick<Generator, "generationConfig" | "generate" | "generateAll" | "beamSearch" | "chat"> &
+type Written = Pick<
+  Generator,
+  "generationConfig" | "generate" | "generateAll" | "beamSearch" | "chat" | "generateSteps" | "chatSteps"
+> &
   Pick<Opened, "predict">;
 
 /** Tokens that a pipeline writes where nobody says how many, as Transformers'. */
@@ -64,10 +75,10 @@ const PIPELINE_TOKENS = 256;
 
 export function writing({ model, encode, encodeChat, textOf, start, endsOfTurn = [] }: Writer): Written {
   const tokenizer = { decode: textOf };
-  const continueAll = (
+  const continueAll = function* (
     ids: readonly number[][],
     { stop = [], onText, onToken, ...options }: NonNullable<Parameters<Generator["generateAll"]>[1]> = {},
-  ): string[] => {
+  ): Steps<string[]> {
     const stops = typeof stop === "string" ? [stop] : stop;
     const beams = options.numBeams ?? (model.generationConfig?.defaults.numBeams || 1);
     if (beams > 1 && (stops.length > 0 || onText !== undefined))
@@ -79,7 +90,7 @@ export function writing({ model, encode, encodeChat, textOf, start, endsOfTurn =
     );
     const given = { ...options, tokenizer };
     const told = (i: number, id: number) => written[i].add(id) || onToken?.(i, id);
-    const made = generate(
+    const made = yield* stepsOf(
       model,
       ids.map((id) => [...start, ...id]),
       beams > 1 ? (onToken === undefined ? given : { ...given, onToken }) : { ...given, onToken: told },
@@ -87,29 +98,37 @@ export function writing({ model, encode, encodeChat, textOf, start, endsOfTurn =
     if (beams > 1) made.forEach((one, i) => void one.forEach((id) => void written[i].add(id)));
     return written.map((text) => text.finish());
   };
-  const continueOne = (ids: number[], { onText, ...options }: Parameters<Generator["generate"]>[1] = {}) => {
+  const continueOne = function* (
+    ids: number[],
+    { onText, ...options }: Parameters<Generator["generate"]>[1] = {},
+  ): Steps<string> {
     if ((options.numReturnSequences ?? 1) !== 1)
       throw new GenerationError("numReturnSequences: one text is given back", "generateAll gives several.");
-    return continueAll([ids], {
+    const texts = yield* continueAll([ids], {
       numReturnSequences: 1,
       ...options,
       onText: onText && ((_, piece) => onText(piece)),
-    })[0];
+    });
+    return texts[0];
   };
-  const generateAll: Generator["generateAll"] = (prompts, options) => continueAll(prompts.map(encode), options);
+  const generateAll: Generator["generateAll"] = (prompts, options) => drain(continueAll(prompts.map(encode), options));
+  const generateSteps: Generator["generateSteps"] = (prompt, options) => continueOne(encode(prompt), options);
+  const chatSteps: Generator["chatSteps"] = (messages, options = {}) => {
+    if (encodeChat === undefined)
+      throw new GenerationError("this model has no chat template", "It continues texts: leave out --chat.");
+    const { eosTokenId: own = model.config?.eosTokenId } = model.generationConfig?.defaults ?? {};
+    const ends = [...new Set([own ?? [], endsOfTurn].flat())];
+    const eosTokenId = ends.filter((id) => id >= 0 && id < model.vocabSize);
+    const given = options.eosTokenId === undefined && options.eosTokenIds === undefined;
+    return continueOne(encodeChat(messages), given ? { eosTokenId, ...options } : options);
+  };
   return {
     generationConfig: model.generationConfig,
     generateAll,
-    generate: (prompt, options) => continueOne(encode(prompt), options),
-    chat(messages, options = {}) {
-      if (encodeChat === undefined)
-        throw new GenerationError("this model has no chat template", "It continues texts: leave out --chat.");
-      const { eosTokenId: own = model.config?.eosTokenId } = model.generationConfig?.defaults ?? {};
-      const ends = [...new Set([own ?? [], endsOfTurn].flat())];
-      const eosTokenId = ends.filter((id) => id >= 0 && id < model.vocabSize);
-      const given = options.eosTokenId === undefined && options.eosTokenIds === undefined;
-      return continueOne(encodeChat(messages), given ? { eosTokenId, ...options } : options);
-    },
+    generateSteps,
+    chatSteps,
+    generate: (prompt, options) => drain(generateSteps(prompt, options)),
+    chat: (messages, options) => drain(chatSteps(messages, options)),
     beamSearch(prompt, options) {
       const ids = encode(prompt);
       const found = beamSearch(model, [...start, ...ids], { ...options, tokenizer });

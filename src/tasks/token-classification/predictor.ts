@@ -1,17 +1,11 @@
 import { pushAll } from "../../backend/arrays.ts";
-import {
-  type Part,
-  readRecords,
-  resolveSource,
-  streamRecords,
-  taggedFormatOf,
-  textExamples,
-} from "../../data/index.ts";
+import { readRecords, resolveSource, streamRecords, taggedFormatOf, textExamples } from "../../data/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { splitWords, type WordSpan } from "../../text/index.ts";
 import { areEntityTags, entitiesOf, type Metrics, measure } from "../../train/index.ts";
 import { TaskError } from "../error.ts";
 import type { PredictOptions } from "../predict-options.ts";
+import { partToPredict } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import type { Opened } from "../task.ts";
 import { readPart, type Sentence, type TagsAbout, tagIds } from "./data.ts";
@@ -138,7 +132,7 @@ export function openedTagger(
     predict,
     async predictFile(path, options, columns) {
       const source = resolveSource(path, "tagged");
-      const part: Part = source.parts.train ? "train" : source.parts.test ? "test" : "validation";
+      const part = partToPredict(source);
       const results: Awaited<ReturnType<typeof predict>> = [];
       for (const file of source.parts[part] ?? []) {
         if (await holdsWords(file)) {

@@ -4,6 +4,7 @@ import { labelMaps } from "../../models/pretrained/config.ts";
 import { crossEntropy } from "../../nn/index.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import { DEFAULTS } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { labelsOf, type ModelConfig, settingsOf, withWeights } from "../folder.ts";
 import type { Lessons } from "../reading.ts";
@@ -53,14 +54,16 @@ async function tagAll(
   const best: number[][] = new Array(pieces.length);
   const scores: number[][] = new Array(pieces.length);
   let [loss, at] = [0, 0];
+  const own = Isolation.here();
   const collate = (list: EncodedWords[]) => inputs.collate(list);
   const sorted = new ArrayDataset(order.map((i) => pieces[i]));
   for await (const batch of new DataLoader(sorted, { batchSize: 64, collate })) {
-    const out = noGrad(() => {
+    const judge = () => {
       const logits = model.forward(batch);
       const sum = crossEntropy(logits, batch.labels, { reduction: "sum", ignoreIndex: IGNORED });
       return { probabilities: logits.softmax(), sum };
-    });
+    };
+    const out = own.precisely(() => noGrad(judge));
     const [, columns, classes] = out.probabilities.shape;
     const data = out.probabilities.data();
     loss += out.sum.item();

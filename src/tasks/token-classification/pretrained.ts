@@ -6,8 +6,10 @@ import { crossEntropy } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import { noGrad } from "../../tensor/no-grad.ts";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../text/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { settingsOf } from "../folder.ts";
-import { type Checkpoint, labelsFor, lengthFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { type Checkpoint, labelsFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { PretrainedTexts } from "../pretrained/texts.ts";
 import type { Lessons } from "../reading.ts";
 import type { ModelOptions, Opened, Plan } from "../task.ts";
@@ -93,13 +95,15 @@ class PretrainedTagger {
     );
     const out: { best: number[]; scores: number[] }[] = new Array(pieces.length);
     let [loss, at] = [0, 0];
+    const own = Isolation.here();
     const sorted = new ArrayDataset(order.map((i) => pieces[i].piece));
     for await (const { labels, ...batch } of new DataLoader(sorted, { batchSize: 32, collate: this.collate })) {
-      const { probabilities, sum } = noGrad(() => {
+      const judge = () => {
         const logits = this.model.forward(takenInputs(this.model, batch)).logits;
         const sum = crossEntropy(logits.flatten(0, 1), labels.flatten(0, 1), { reduction: "sum" });
         return { probabilities: logits.softmax(), sum };
-      });
+      };
+      const { probabilities, sum } = own.precisely(() => noGrad(judge));
       const [rows, longest, classes] = probabilities.shape;
       const data = probabilities.data();
       loss += sum.item();
@@ -150,8 +154,9 @@ export async function tune(options: ModelOptions, data: Lessons<Sentence, TagsAb
 
 /** A tagger that was fine-tuned here, or any of Hugging Face's with its tokenizer. */
 export async function openPretrained(folder: string): Promise<Opened<Sentence, TagsAbout>> {
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const { model }: { model: PreTrainedModel } = autoModels.load(folder, "tokenClassification");
+  const { model }: { model: PreTrainedModel } = here.within(() => autoModels.load(folder, "tokenClassification"));
   const settings = settingsOf(folder);
   const names = configLabels(model.config);
   const maxLength = lengthFor(model.config, tokenizer.modelMaxLength, settings.maxLength ?? 512);

@@ -1,9 +1,11 @@
 import type { SentencePair } from "../../data/index.ts";
 import { autoModels } from "../../models/index.ts";
 import { AutoTokenizer } from "../../text/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { settingsOf } from "../folder.ts";
 import type { PredictOptions, TranslationOptions } from "../predict-options.ts";
-import { lengthFor, MAX_LENGTH } from "../pretrained/fine-tuning.ts";
+import { MAX_LENGTH } from "../pretrained/fine-tuning.ts";
+import { lengthFor } from "../pretrained/length.ts";
 import { readInputs, readPartTexts } from "../shared/texts.ts";
 import type { Opened, TaskCode } from "../task.ts";
 import { type PairsAbout, pairReader } from "./data.ts";
@@ -14,8 +16,9 @@ import { type LearnedTranslator, Translator } from "./translator.ts";
 /** Opens a model that was trained here, or any of Hugging Face's that writes another text than it reads. */
 async function open(folder: string): Promise<Opened<SentencePair, PairsAbout>> {
   const { maxLength = MAX_LENGTH, sourcePrefix: prefix, ...trained } = settingsOf(folder);
+  const here = Isolation.here();
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const model = autoModels.load(folder, "seq2seqLm").model as LearnedTranslator;
+  const model = here.within(() => autoModels.load(folder, "seq2seqLm")).model as LearnedTranslator;
   const { sourceLanguage, targetLanguage, sourceColumn, targetColumn } = trained;
   const columns = (sourceColumn ?? targetColumn) === undefined ? undefined : { sourceColumn, targetColumn };
   const translator = new Translator(model, tokenizer, {

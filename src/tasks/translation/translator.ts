@@ -13,6 +13,7 @@ import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { dataCollatorForSeq2Seq, type PreTrainedTokenizer } from "../../text/index.ts";
 import { type BleuTokenizer, type Metrics, measure } from "../../train/index.ts";
+import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import type { TranslationOptions } from "../predict-options.ts";
 import { checkBatchSize } from "../predict-options.ts";
@@ -119,16 +120,17 @@ export class Translator {
   ): Promise<Metrics> {
     const sorted = [...encoded].sort((a, b) => a.inputIds.length - b.inputIds.length);
     let [total, tokens] = [0, 0];
+    const own = Isolation.here();
     for await (const batch of new DataLoader(new ArrayDataset(sorted), {
       batchSize: MEASURED,
       collate: this.collate,
     })) {
-      const sum = noGrad(() => this.loss(batch, 0, "sum"));
+      const sum = own.precisely(() => noGrad(() => this.loss(batch, 0, "sum")));
       total += sum.item();
       for (const used of [sum, ...Object.values(batch)]) used.dispose();
     }
     for (const { labels } of encoded) tokens += labels.length;
-    const written = this.#write(encoded, options);
+    const written = own.precisely(() => this.#write(encoded, options));
     const references = pairs.map((pair) => pair.target);
     const tokenize = cutOf(this.#o.targetLanguage, references);
     return { loss: total / tokens, ...measure("texts", { written, references, tokenize }) };

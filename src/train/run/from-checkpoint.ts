@@ -1,5 +1,4 @@
 import { dirname, join } from "#platform";
-import { backend } from "../../backend/index.ts";
 import { OptionError } from "../../backend/options.ts";
 import { StateDictError } from "../../nn/index.ts";
 import { CheckpointError, loadCheckpoint, type TrainerState } from "./checkpoint.ts";
@@ -46,7 +45,7 @@ export function restoreFrom(path: string, parts: RunParts): TrainerState {
     const what = error instanceof StateDictError ? "is of another model" : "cannot be used";
     throw new CheckpointError(`${path} ${what}: ${(error as Error).message}`, "Name a folder checkpoint-STEP.");
   }
-  const here = backend().instructionSet;
+  const here = isolation.backend.instructionSet;
   if (state.instructionSet !== here)
     note(
       `warning: the checkpoint was written on ${state.instructionSet}, this is ${here}: results may differ in the last bits`,

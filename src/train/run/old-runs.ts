@@ -9,6 +9,7 @@ import {
   kindOf,
   lies,
   MODEL_FILES,
+  OLD_ABOUT,
   parsed,
   plainSettings,
   type RunAbout,
@@ -16,12 +17,9 @@ import {
   soundFiles,
 } from "./run-record.ts";
 
-/** Beside the model, until version 0.1.0: what it was trained with. */
-const ABOUT = "shoshin.json";
-
 /** What a model's folder of version 0.1.0 says of it; undefined where it says nothing. */
 export function oldAbout(folder: string): (RunAbout & { metrics?: Record<string, number> }) | undefined {
-  const found = parsed(join(folder, ABOUT));
+  const found = parsed(join(folder, OLD_ABOUT));
   if (found === undefined || typeof found.task !== "string") return undefined;
   const { task, preset, settings, data, metrics } = found as Record<string, unknown>;
   return {
@@ -97,7 +95,7 @@ function filesOfOldRun(folder: string): string[] | undefined {
   const names = contentsOf(folder);
   const checkpoints = names.filter((n) => /^checkpoint-\d+$/.test(n)).flatMap((name) => checkpointFiles(folder, name));
   const run = parsed(join(folder, "run.json"));
-  const about = parsed(join(folder, ABOUT));
+  const about = parsed(join(folder, OLD_ABOUT));
   const finished = typeof run?.fingerprint === "string" && typeof run.result === "object";
   const saving = checkpoints.some(
     (name) => name.endsWith("/trainer_state.json") && parsed(join(folder, name))?.savesModel === true,

@@ -1,4 +1,3 @@
-import { backend } from "../../backend/index.ts";
 import { type Module, StateDictError } from "../../nn/index.ts";
 import type { AveragedWeights, Optimizer } from "../../optim/index.ts";
 import type { GroupOptions } from "../../optim/optimizer.ts";
@@ -155,7 +154,7 @@ export function restore(folder: RunFolder | undefined, parts: RunParts, tell = t
   for (const { path, step } of folder.checkpoints().reverse()) {
     try {
       const state = isolation.within(() => loadCheckpoint(path, model, optimizer, carry, average));
-      const here = backend().instructionSet;
+      const here = isolation.backend.instructionSet;
       if (tell && state.instructionSet !== here)
         note(
           `warning: the checkpoint was written on ${state.instructionSet}, this is ${here}: results may differ in the last bits`,

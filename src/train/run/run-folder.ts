@@ -9,7 +9,6 @@ import { refuse, refuseBusy, refuseModel } from "./refuse.ts";
 import {
   adopted,
   brokenCheckpoints,
-  checkpointFiles,
   claim,
   contentsOf,
   entryOf,
@@ -19,14 +18,17 @@ import {
   modelFilesIn,
   newRecord,
   numbered,
+  OLD_ABOUT,
   type RunAbout,
   type RunBest,
   type RunRecord,
   type RunStatus,
   sameContent,
+  settled,
   unchanged,
   unclaim,
   VERSION,
+  withoutModel,
   written,
 } from "./run-record.ts";
 
@@ -46,8 +48,6 @@ export interface RunFolderOptions {
 const KNOWN: Known<RunFolderOptions> = { resume: true, overwrite: true, about: true, fingerprint: true, model: true };
 const BEST = "best.safetensors";
 const BEST_KEYS: Known<RunBest> = { step: true, metric: true, value: true, weights: true };
-/** What an older version wrote beside its model, and the record says now. */
-const OLD_ABOUT = "shoshin.json";
 
 /**
  * The folder of a run. Whatever is written in it stands in the run's record, and only that is ever replaced or removed, as long
@@ -100,7 +100,7 @@ export class RunFolder {
     if (old !== undefined) old.files = oldFiles(path);
     const run = new RunFolder(path, name, found ?? newRecord(about, {}));
     if (options.model) run.#reserve();
-    run.#settle();
+    run.#record.files = settled(path, run.#record.files);
     run.isNew = !resume || found === undefined;
     if (run.isNew) run.#begin(about);
     return run;
@@ -219,19 +219,6 @@ export class RunFolder {
     this.#save();
   }
 
-  /** What was being written when the process ended is known from now on. */
-  #settle(): void {
-    for (const [name, entry] of Object.entries(this.#record.files)) {
-      if (!("writing" in entry)) continue;
-      delete this.#record.files[name];
-      if (!name.endsWith("/")) {
-        if (kindOf(join(this.path, name)) === "file") this.#record.files[name] = entryOf(join(this.path, name));
-      } else
-        for (const file of checkpointFiles(this.path, name.slice(0, -1)))
-          this.#record.files[file] = entryOf(join(this.path, file));
-    }
-  }
-
   #save(): void {
     this.#record = written(this.#record);
     writeFileAtomic(join(this.path, this.#recordName), `${JSON.stringify(this.#record, null, 2)}\n`);
@@ -332,6 +319,8 @@ export class RunFolder {
    */
   finish(about: RunAbout | string, result: object, status: "finished" | "interrupted" = "finished"): void {
     this.#record = adopted(this.#record, aboutFrom(about));
+    // From now on the model's files are written: whatever is found of them is the run's.
+    if (this.#record.modelFiles === "reserved") this.#record.files = withoutModel(this.#record);
     const { alreadyFinished: _, ...results } = { alreadyFinished: false, ...result };
     this.#end(status, { results });
   }

@@ -19,6 +19,8 @@ import type { DataRecord } from "../../data/index.ts";
 /** The name of a run's record, unless the user has a file of this name. */
 export const RECORD = "run.json";
 export const VERSION = 3;
+/** What an older version wrote beside its model, and the record says now. */
+export const OLD_ABOUT = "shoshin.json";
 
 /** What is known of a file that a run wrote: its content; or that it is being written, or grows. */
 export type FileEntry = { size: number; digest: string } | { writing: true } | { grows: true };
@@ -284,3 +286,21 @@ export function written({ version: _, id, results, files, fingerprint, data, ...
     ...{ best, results, data, settings, fingerprint, environment: on, ...more, files },
   };
 }
+
+/** Files of a record, when what was being written as its process ended is looked at. */
+export function settled(folder: string, files: RunRecord["files"]): RunRecord["files"] {
+  const out = { ...files };
+  for (const [name, entry] of Object.entries(files)) {
+    if (!("writing" in entry)) continue;
+    delete out[name];
+    const found = name.endsWith("/") ? checkpointFiles(folder, name.slice(0, -1)) : [name];
+    for (const file of found) if (kindOf(join(folder, file)) === "file") out[file] = entryOf(join(folder, file));
+  }
+  return out;
+}
+
+/** Files of a record without those of the model that was there before; but that which holds the best weights is written as it is. */
+export const withoutModel = ({ files, best }: RunRecord): RunRecord["files"] =>
+  Object.fromEntries(
+    Object.entries(files).filter(([name]) => !isModelFile(name) || name === best?.weights || name === OLD_ABOUT),
+  );
