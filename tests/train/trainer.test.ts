@@ -156,8 +156,15 @@ describe("predict", () => {
       inputIds: ids,
       labels: ids.map((id) => (id % 4 === 0 ? -100 : id % 3)),
     }));
+    const ids = (lists: number[][]) => tensor(Int32Array.from(lists.flat()), [lists.length, lists[0].length]);
+    const collate = (list: { inputIds: number[]; labels?: number[] }[]) => {
+      const inputIds = ids(list.map((row) => row.inputIds));
+      return list[0].labels === undefined
+        ? { inputIds }
+        : { inputIds, labels: ids(list.map((row) => row.labels ?? [])) };
+    };
     const one = new Trainer({
-      ...{ model, trainDataset: new ArrayDataset(rows) },
+      ...{ model, trainDataset: new ArrayDataset(rows), collate },
       args: { ...ARGS, perDeviceEvalBatchSize: 2 },
     });
     const { predictions, labelIds } = await one.predict(new ArrayDataset(rows));
