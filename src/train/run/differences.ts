@@ -105,10 +105,12 @@ function coveredByData(name: string, { data: was }: RunAbout, { data: now }: Run
 
 const CALLED: Readonly<Record<string, string>> = { train: "data" };
 
-function* compareData(role: string, was: DataRecord, now: DataRecord): Generator<Difference> {
+/** @param settled no setting differs: else how many examples there are, and under which name, follows from that */
+function* compareData(role: string, was: DataRecord, now: DataRecord, settled: boolean): Generator<Difference> {
   const field = CALLED[role] ?? `${role} data`;
   const tell = (text: string): Difference => ({ field: `data.${role}`, was, now, text: `${field}: ${text}` });
   const before = yield* compareFiles(was, now, tell);
+  if (!settled) return;
   if (was.files === undefined || now.files === undefined) {
     if (was.source !== undefined && now.source !== undefined && was.source !== now.source)
       yield tell(`was ${was.source}, is now ${now.source}`);
@@ -156,10 +158,11 @@ export function differencesOf(record: RunRecord, about: RunAbout): Difference[] 
   if (record.task !== undefined && about.task !== undefined)
     found.push(...compare("task", record.task, about.task), ...compare("model", record.model, about.model));
   found.push(...compareSettings(record, about));
+  const settled = found.length === 0;
   for (const role of new Set([...Object.keys(record.data), ...Object.keys(about.data)])) {
     const [was, now] = [record.data[role], about.data[role]];
-    if (was !== undefined && now !== undefined) found.push(...compareData(role, was, now));
-    else if (record.version === VERSION)
+    if (was !== undefined && now !== undefined) found.push(...compareData(role, was, now, settled));
+    else if (record.version === VERSION && settled)
       found.push({
         ...{ field: `data.${role}`, was, now },
         text: `${CALLED[role] ?? `${role} data`}: there was ${was === undefined ? "none" : "some"}, now there is ${now === undefined ? "none" : "some"}`,
