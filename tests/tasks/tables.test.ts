@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
+import { RULE } from "../../src/tasks/options/training.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { LEARNER_ARGUMENTS } from "../../src/train/learner.ts";
 import { filesIn, temporaryFolder } from "../folder.ts";
 
 const root = temporaryFolder();
@@ -257,6 +259,11 @@ describe("the perceptron rule", () => {
     expect(weights("halves")).not.toEqual(weights("straight"));
     expect(await train("halves", { saveStrategy: "epoch", resume: true })).toMatchObject({ epochs: 6 });
     expect(weights("halves")).toEqual(weights("straight"));
+  });
+
+  it("hears every argument that is offered for it", () => {
+    const unheard = Object.keys(RULE).filter((name) => !(LEARNER_ARGUMENTS as readonly string[]).includes(name));
+    expect(unheard).toEqual([]);
   });
 
   it("refuses what it would not hear", async () => {
