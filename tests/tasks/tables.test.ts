@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
+import { RULE } from "../../src/tasks/options/training.ts";
 import { readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
 import { metricsOf } from "../../src/train/index.ts";
+import { LEARNER_ARGUMENTS } from "../../src/train/learner.ts";
 import { filesIn, temporaryFolder } from "../folder.ts";
 
 const root = temporaryFolder();
@@ -199,5 +201,79 @@ describe("a model of a table", () => {
     const weights = (folder: string) => readFileSync(join(folder, "model.safetensors"));
     expect(weights(again)).toEqual(weights(output));
     expect(JSON.parse(readFileSync(join(again, "config.json"), "utf8"))).toMatchObject({ target_column: "price" });
+  });
+});
+
+describe("the perceptron rule", () => {
+  const task = getTask("tabular-classification");
+  const mixed = write(
+    "mixed.csv",
+    "a,b,label",
+    list(60, (i) => `${(i * 7) % 11},${(i * 5) % 13},${((i * 7) % 11) + ((i * 3) % 5) > 8 ? "x" : "y"}`),
+  );
+  const train = (name: string, args: TaskOptions["args"], more: Partial<TaskOptions> = {}) =>
+    task.train({
+      ...{ data: mixed, output: join(root, name), model: "perceptron", validation: "0.2" },
+      ...more,
+      args: { numTrainEpochs: 6, quiet: true, ...args },
+    });
+  const weights = (name: string) => readFileSync(join(root, name, "model.safetensors"));
+  const record = (name: string) => JSON.parse(readFileSync(join(root, name, "run.json"), "utf8"));
+
+  it("tells of its passes, and is measured after each", async () => {
+    const seen: string[] = [];
+    const callbacks: TaskOptions["callbacks"] = [
+      {
+        onTrainBegin: () => void seen.push("begin"),
+        onStepEnd: ({ step, loss }) => void seen.push(`step ${step} ${loss >= 0 && loss <= 1}`),
+        onEvaluate: ({ step, metrics }) => void seen.push(`evaluate ${step} ${Object.keys(metrics).slice(0, 3)}`),
+        onEpochEnd: ({ epoch }) => void seen.push(`epoch ${epoch}`),
+        onTrainEnd: ({ status }) => void seen.push(String(status)),
+      },
+    ];
+    const report = await train("told", { numTrainEpochs: 2 }, { callbacks });
+    const pass = (n: number) => [`step ${48 * n} true`, `epoch ${n}`, `evaluate ${48 * n} loss,accuracy,f1`];
+    expect(seen).toEqual(["begin", ...pass(1), ...pass(2), "finished"]);
+    expect(report).toMatchObject({ epochs: 2, steps: 96, validation: { accuracy: expect.any(Number) } });
+    expect(record("told")).toMatchObject({ status: "finished" });
+    expect(readFileSync(join(root, "told", "log.jsonl"), "utf8")).toMatch(/train\/loss[\s\S]*eval\/accuracy/);
+  });
+
+  it("ends when nothing is wrong any more", async () => {
+    const apart = write(
+      "apart.csv",
+      "a,label",
+      list(20, (i) => `${i},${i < 10 ? "low" : "high"}`),
+    );
+    const report = await train("apart", { numTrainEpochs: 500 }, { data: apart });
+    expect(report.train.loss).toBe(0);
+    expect(report.epochs).toBeLessThan(500);
+    expect(record("apart")).toMatchObject({ status: "finished" });
+  });
+
+  it("stops where it is told, and goes on to the same bits", async () => {
+    await train("straight", { saveStrategy: "epoch" });
+    const callbacks: TaskOptions["callbacks"] = [{ onEpochEnd: ({ epoch }) => (epoch === 2 ? "stop" : undefined) }];
+    expect(await train("halves", { saveStrategy: "epoch" }, { callbacks })).toMatchObject({ epochs: 2 });
+    expect(record("halves")).toMatchObject({ status: "interrupted" });
+    expect(weights("halves")).not.toEqual(weights("straight"));
+    expect(await train("halves", { saveStrategy: "epoch", resume: true })).toMatchObject({ epochs: 6 });
+    expect(weights("halves")).toEqual(weights("straight"));
+  });
+
+  it("hears every argument that is offered for it", () => {
+    const unheard = Object.keys(RULE).filter((name) => !(LEARNER_ARGUMENTS as readonly string[]).includes(name));
+    expect(unheard).toEqual([]);
+  });
+
+  it("refuses what it would not hear", async () => {
+    await expect(train("deaf", { learningRate: 0.1 })).rejects.toThrow(/learning-rate/);
+    await expect(train("deaf", {}, { classWeights: "balanced" })).rejects.toThrow(/class-weights/);
+    const three = write(
+      "three.csv",
+      "a,label",
+      list(30, (i) => `${i},${"xyz"[i % 3]}`),
+    );
+    await expect(train("deaf", {}, { data: three })).rejects.toThrow(/tells two classes apart; there are 3/);
   });
 });
