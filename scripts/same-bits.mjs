@@ -1,4 +1,4 @@
-// node scripts/same-bits.mjs record CHECKOUT FILE | compare CHECKOUT FILE [--only PATTERN] [--jobs 2] [--keep]
+// node scripts/same-bits.mjs record CHECKOUT FILE [--only PATTERN] | compare CHECKOUT FILE [--only PATTERN] [--jobs 2] [--keep]
 // Trains, measures and uses small models of every kind with the command line of a built checkout, and notes the digests of what they
 // have learned; `compare` says which command gives other bits than those noted, and in what. For the same machine before and after.
 import { spawn } from "node:child_process";
@@ -173,7 +173,9 @@ function differences(was, now) {
 
 const { backend } = await import(pathToFileURL(resolve(checkout, "dist/index.js")).href);
 const machine = { backend: backend().name, instructionSet: backend().instructionSet };
-const before = what === "compare" ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+// A part of the list is recorded into what is there.
+const adds = what === "record" && values.only !== undefined && existsSync(file);
+const before = what === "compare" || adds ? JSON.parse(readFileSync(file, "utf8")) : undefined;
 if (before !== undefined && JSON.stringify(before.machine) !== JSON.stringify(machine)) {
   console.error(
     `error: ${file} is of ${JSON.stringify(before.machine)}, this is ${JSON.stringify(machine)}: the bits are others`,
@@ -231,7 +233,8 @@ try {
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, work));
   if (what === "record" && wrong.length === 0) {
-    const sorted = Object.fromEntries(list.map(({ name }) => [name, commands[name]]));
+    const all = { ...(adds ? before.commands : {}), ...commands };
+    const sorted = Object.fromEntries(COMMANDS.flatMap(({ name }) => (name in all ? [[name, all[name]]] : [])));
     writeFileSync(
       file,
       `${JSON.stringify({ machine, node: process.versions.node, made, commands: sorted }, null, 1)}\n`,

@@ -283,7 +283,10 @@ const translation = {
   "t5 with an adapter": {
     train:
       "--model ./t5 --data columns.tsv --source-column de --target-column en --max-steps 16 --lora 4 --layerwise-lr-decay 0.8",
-    ...{ evaluate: "--data columns.tsv --range 0:30", predict: '"ein Hund" --num-beams 3' },
+    ...{
+      evaluate: "--data columns.tsv --range 0:30 --source-column de --target-column en",
+      predict: '"ein Hund" --num-beams 3',
+    },
   },
 };
 
