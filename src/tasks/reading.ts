@@ -101,13 +101,17 @@ function sparing(classes: readonly string[], share: number, seed: number): Retur
   return { train: side(false), held: side(true) };
 }
 
+/** Classes, from so many on, of which one example each is no validation part but half of the data. */
+const MANY = 10;
+
 function cut(values: readonly string[], share: number, seed: number): ReturnType<typeof stratifiedSplit> {
   const n = values.length;
   if (areScores(values)) return stratifiedSplit(n, share, seed, recur(values) ? values : undefined);
   const byClass = stratifiedSplit(n, share, seed, values);
   // One of each of many small classes is far more than the share: half of the examples where there are two of each.
   const held = byClass.held.length;
-  return held <= 2 * share * n || 3 * held <= n ? byClass : sparing(values, share, seed);
+  const few = new Set(values).size < MANY;
+  return few || held <= 2 * share * n || 3 * held <= n ? byClass : sparing(values, share, seed);
 }
 
 function split<E, A>({ split: own, stratum }: Reader<E, A>, examples: readonly E[], share: number, seed: number) {
