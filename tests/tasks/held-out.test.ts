@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Part } from "../../src/data/index.ts";
 import { imageReader } from "../../src/tasks/image-classification/data.ts";
+import { getTask } from "../../src/tasks/index.ts";
 import { type Corpus, type Reader, readToLearn, readToMeasure, readToPredict } from "../../src/tasks/reading.ts";
 import { plainTexts, readInputs, readPartTexts } from "../../src/tasks/shared/texts.ts";
 import { tableReader } from "../../src/tasks/tabular/data.ts";
@@ -409,4 +410,17 @@ it("a folder is predicted on where it is measured, also where it has a validatio
     const lines = await readInputs(write(KINDS["text-generation, lines"], sized(...parts)), undefined, readPartTexts);
     expect(countByPart(lines)).toEqual(sized(part));
   }
+});
+
+it("numbers that a preset takes for classes are learned and measured, and it says so", async () => {
+  const data = join(folder, "numbers.tsv");
+  writeFileSync(data, lines(["text\tlabel", ...Array.from({ length: 300 }, (_, i) => `词 ${i}\t${i / 7}`)]));
+  const said: string[] = [];
+  const report = await getTask("text-classification").train({
+    ...{ data, output: join(folder, "numbers"), say: (line) => said.push(line) },
+    args: { maxSteps: 2, quiet: true },
+  });
+  expect(said.join("\n")).toMatch(/270 examples to train on, 30 to validate/);
+  expect(said.join("\n")).toMatch(/numbers, taken for classes/);
+  expect(report.validation?.accuracy).toBe(0);
 });

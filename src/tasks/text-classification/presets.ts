@@ -14,7 +14,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { TaskError } from "../error.ts";
 import { labelsOf, type ModelConfig, sizesOf, withWeights } from "../folder.ts";
 import type { PredictOptions } from "../predict-options.ts";
-import type { Lessons } from "../reading.ts";
+import { areScores, type Lessons } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import {
   ClassificationScorer,
@@ -124,10 +124,14 @@ function argsFor(preset: Preset, options: TaskOptions, examples: number) {
 export async function plan(options: ModelOptions, data: Lessons<TextExample, TextsAbout>): Promise<Plan> {
   const preset = options.model as Preset;
   const { train, validation } = data;
+  // Numbers that are all different are on one side of a split each.
+  const cut = data.files.validation === undefined ? validation.examples : [];
   const names = collectLabels(
-    train.examples.map((e) => e.label),
+    [...train.examples, ...cut].map((e) => e.label),
     options.data,
   );
+  if (areScores(names))
+    options.say?.("labels: numbers, taken for classes; a pretrained model (--model ./FOLDER) learns them as numbers");
   options.say?.(
     `${train.about.chosen}; ${train.examples.length} examples to train on, ${validation.examples.length} to validate; labels: ${names.join(", ")}`,
   );
