@@ -91,6 +91,50 @@ expect(
   imports.length === 0 && !text.includes("__vite-browser-external"),
   imports.join(" ") || "none",
 );
+
+// A worker's tasks lie in chunks of their own: it loads that of a task when it is asked for it.
+const bundled = await build({
+  root: app,
+  configFile: false,
+  logLevel: "error",
+  build: { write: false, target: "es2022", rolldownOptions: { input: join(app, "worker.ts") } },
+});
+const chunks = bundled.output.filter((file) => file.type === "chunk");
+const withImports = (chunk, seen = new Set()) => {
+  if (seen.has(chunk)) return seen;
+  seen.add(chunk);
+  for (const name of chunk.imports)
+    withImports(
+      chunks.find((other) => other.fileName === name),
+      seen,
+    );
+  return seen;
+};
+const ofTask = (name) => chunks.find((chunk) => chunk.facadeModuleId?.endsWith(`/tasks/${name}/code.js`));
+const entry = chunks.find((chunk) => chunk.isEntry);
+const loads = (...list) => new Set(list.flatMap((chunk) => [...withImports(chunk)]));
+const compressed = (list) => [...list].reduce((n, chunk) => n + gzipSync(chunk.code, { level: 9 }).length, 0) / 1000;
+const modulesOf = (list) => [...list].flatMap((chunk) => Object.keys(chunk.modules));
+const TASKS_IN = [
+  "text-classification",
+  "token-classification",
+  "text-generation",
+  "translation",
+  "fill-mask",
+  "tabular",
+];
+const own = Object.fromEntries(TASKS_IN.map((name) => [name, loads(entry, ofTask(name))]));
+for (const [name, list] of Object.entries(own)) {
+  const others = TASKS_IN.filter((other) => other !== name);
+  const strange = modulesOf(list).filter((module) => others.some((o) => module.includes(`/tasks/${o}/code.js`)));
+  expect(
+    `a worker that does ${name} loads no other task`,
+    strange.length === 0,
+    strange.join(" ") || `${compressed(list).toFixed(0)} kB of ${compressed(chunks).toFixed(0)}, compressed`,
+  );
+}
+const families = modulesOf(own.tabular).filter((module) => /\/models\/(bert|gpt2|llama|t5|marian|onnx)\//.test(module));
+expect("a worker that learns a table loads no family of pretrained models", families.length === 0, families.join(" "));
 const pageOut = join(work, "page");
 await bundle(join(app, "index.html"), pageOut);
 

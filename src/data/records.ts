@@ -1,7 +1,6 @@
 import { basename, csvRows } from "#platform";
 import { checkOptions } from "../backend/options.ts";
 import { DataError, fileError, KNOWN_LIMITS, type ReadLimits, readLines, readText } from "./lines.ts";
-import { parquetRows } from "./parquet.ts";
 
 /** A file of rows as text cells. `names` are known for JSONL and Parquet; elsewhere the first row may be a header. */
 export interface Records {
@@ -125,6 +124,8 @@ async function* objectRows(
   limits: ReadLimits,
 ): AsyncGenerator<[number, Row]> {
   if (format === "parquet") {
+    // A page that reads no such file loads none of it.
+    const { parquetRows } = await import("./parquet.ts");
     yield* parquetRows(path, limits);
     return;
   }

@@ -1,4 +1,3 @@
-import { parse } from "csv-parse/browser/esm/sync";
 import { readFileSync } from "./memory-fs.ts";
 import type { Platform } from "./platform.ts";
 
@@ -42,6 +41,7 @@ export async function* fileStream(path: string, gunzip: boolean): ReturnType<Pla
 }
 
 export async function* csvRows(text: AsyncIterable<string>): ReturnType<Platform["csvRows"]> {
+  const { parse } = await import("csv-parse/browser/esm/sync");
   let whole = "";
   for await (const part of text) whole += part;
   const rows = parse(whole, {

@@ -2,6 +2,7 @@ import type { BackendName, Precision } from "../backend/backend.ts";
 import { ShoshinError } from "../backend/errors.ts";
 import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import type { HubOptions } from "../hub/index.ts";
+import { GENERATION, REFUSED } from "../models/generation-options.ts";
 import type { EvaluateOptions, TaskOptions, Writing } from "../tasks/index.ts";
 import type { GivenArguments } from "../train/index.ts";
 import type { Listener, SessionEvent } from "./events.ts";
@@ -80,6 +81,16 @@ export function checkSession(options: SessionOptions): void {
     throw wrong("precision", precision, "float32 or bf16");
   if (confined !== undefined && typeof confined !== "boolean") throw wrong("confined", confined, "true or false");
 }
+
+const { tokenizer: _own, ...GENERATES } = GENERATION;
+/** Throws OptionError for names that no text is written with. */
+export const checkWriting = (where: string, options: SessionWriting): void =>
+  checkOptions(
+    where,
+    options,
+    { ...GENERATES, stop: true, onText: true },
+    { ...REFUSED, tokenizer: "It is the model's." },
+  );
 
 /** Throws OptionError for what is no signal, no listener, or neither of them. */
 export function checkCall(where: string, call: CallOptions): void {

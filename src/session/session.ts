@@ -21,6 +21,7 @@ import {
   type CallOptions,
   checkCall,
   checkSession,
+  checkWriting,
   type ModelFacts,
   type OpenOptions,
   SessionError,
@@ -343,12 +344,13 @@ export class Session {
       return cancel.race(isolation.within(() => work(held)));
     });
   }
-  #write(
+  async #write(
     where: string,
     options: SessionWriting,
     call: CallOptions,
     begin: (writer: Generator, options: SessionWriting) => ReturnType<Generator["generateSteps"]>,
   ): Promise<string> {
+    checkWriting(where, options);
     return this.#begin(where, call, async (cancel) => {
       const { predictor } = this.#opened();
       if (!("generate" in predictor))

@@ -11,9 +11,14 @@ export function watching(cancel: Cancel, tell: Listener<TrainEvent>, stopping: (
     cancel.check();
     return stopping() ? "stop" : undefined;
   };
+  // Field by field: what hooks are told may hold more than can be sent to another thread.
   return {
-    onStepEnd: (info) => told({ type: "step", ...info }),
-    onEvaluate: (info) => told({ type: "evaluate", ...info }),
-    onEpochEnd: (info) => told({ type: "epoch", ...info }),
+    onTrainBegin: ({ step, maxSteps, numTrainEpochs, resumed }) =>
+      told({ type: "begin", step, maxSteps, numTrainEpochs, resumed }),
+    onStepEnd: ({ step, epoch, loss, learningRate }) => told({ type: "step", step, epoch, loss, learningRate }),
+    onLog: ({ step, epoch, logs }) => told({ type: "log", step, epoch, logs: { ...logs } }),
+    onEvaluate: ({ step, metrics }) => told({ type: "evaluate", step, metrics: { ...metrics } }),
+    onSave: ({ step, path }) => told({ type: "save", step, path }),
+    onEpochEnd: ({ step, epoch }) => told({ type: "epoch", step, epoch }),
   };
 }

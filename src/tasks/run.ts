@@ -36,6 +36,7 @@ function learn(
  * @throws TaskError, DataError, HubError for what it cannot read; what Trainer throws.
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
+  // What holds when the training is asked for, whatever others set while it waits.
   const here = Isolation.here();
   const code = await task.code();
   if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
@@ -58,9 +59,7 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const ready = planned as Plan;
   const course = begin(ready, here);
   const about = await aboutOf(task, given, ready, course, data);
-  // What holds when the training is asked for, whatever others have changed since.
-  const args = ready.args.bf16 ? ready.args : { ...ready.args, precision: ready.args.precision ?? here.precision };
-  const result = await learn(course, options, args, about);
+  const result = await here.precisely(() => learn(course, options, ready.args, about));
   course.end?.();
   const { config, files, labels, baseline, save } = course;
   return saveModel(options.output, course.model, config, {

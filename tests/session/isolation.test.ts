@@ -132,7 +132,7 @@ const pairs: Record<string, [Work, Work]> = {
   "texts, wasm and native": [text(on("wasm"), 5, "transformer"), text(on("native"), 5, "transformer")],
   "words without order, beside a writer": [text(on("wasm", "bf16"), 6, "mlp"), writing(on("native"), 6, "lstm")],
   "writers, wasm and native in bf16": [writing(on("wasm"), 7, "gpt"), writing(on("native", "bf16"), 7, "gpt")],
-  "taggers, native and wasm": [tagging(on("native"), 8), tagging(on("wasm"), 9)],
+  "a tagger in wasm, beside a table": [tagging(on("wasm"), 8), tabular(on("native", "bf16"), 9)],
   "translators, wasm and native in bf16": [translating(on("wasm"), 10), translating(on("native", "bf16"), 10)],
 };
 
