@@ -78,7 +78,7 @@ describe("corpora", () => {
     ["nothing", { "a.txt": "" }, undefined, /no text/],
     ["empty lines", { "a.txt": "\n\n" }, undefined, /no text/],
     ["an empty validation part", { "train.txt": "a\n", "valid.txt": "" }, undefined, /no texts/],
-    ["a share of 1", { "a.txt": "a\n" }, "1", /1: no such file/],
+    ["a share of 1", { "a.txt": "a\n" }, "1", /expected a share above 0 and below 1/],
   ])("of %s are refused", async (name, files, validation, message) => {
     await expect(lessons({ data: folder(name, files), validation })).rejects.toThrow(message);
   });
