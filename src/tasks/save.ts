@@ -51,7 +51,6 @@ export function saveModel(
     saveWeights(model, join(folder, "model.safetensors"));
     writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   }
-  run?.describe({ task, model: preset, settings: { ...settings }, data: { train: { source: about.data } } });
   const labels = about.labels ?? Object.values(config?.id2label ?? {});
   const text = card(report, about.data, settings, labels, about.baseline);
   if (run === undefined) writeFileAtomic(join(folder, "README.md"), text);
