@@ -2,7 +2,7 @@ import { nearestName } from "../backend/options.ts";
 import { DECLARATIONS } from "./declarations.ts";
 import { TaskError } from "./error.ts";
 import { openTask } from "./open.ts";
-import { checkEvaluate, checkTrain } from "./options/check.ts";
+import { checkEvaluate } from "./options/check.ts";
 import { runTask } from "./run.ts";
 import type { Declaration, Task } from "./task.ts";
 
@@ -13,10 +13,7 @@ function declared(task: Declaration): Task {
     name: task.name,
     presets,
     defaultPreset: presets[0] ?? "",
-    async train(options) {
-      checkTrain(task, options);
-      return runTask(task, options);
-    },
+    train: (options) => runTask(task, options),
     async load(folder) {
       const predictor = await openTask(task, folder);
       return {

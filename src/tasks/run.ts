@@ -7,6 +7,7 @@ import { aboutOf } from "./about.ts";
 import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
 import { namesModel } from "./folder.ts";
+import { checkTrain } from "./options/check.ts";
 import { readToLearn } from "./reading.ts";
 import { saveModel } from "./save.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
@@ -33,11 +34,12 @@ function learn(
 
 /**
  * Trains a model of a task: reads the data, plans, makes the model, trains it, writes its folder.
- * @throws TaskError, DataError, HubError for what it cannot read; what Trainer throws.
+ * @throws OptionError for options that the task does not hear; TaskError, DataError, HubError for what it cannot read; what Trainer throws.
  */
 export async function runTask(task: Declaration, options: TaskOptions): Promise<TaskReport> {
   // What holds when the training is asked for, whatever others set while it waits.
   const here = Isolation.here();
+  checkTrain(task, options);
   const code = await task.code();
   if (code.untrained !== undefined) throw new TaskError(`${task.name} has no training of its own`, code.untrained);
   const presets = Object.keys(task.presets);

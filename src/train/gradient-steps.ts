@@ -9,6 +9,20 @@ import type { PreOptimizerStep } from "./hooks/callback.ts";
 import type { Objective } from "./objective.ts";
 import type { Scheduler } from "./optimizers.ts";
 import { disposeStep, type StepBatches } from "./steps.ts";
+import type { LossInfo } from "./trainer-options.ts";
+
+/** What a loss function is told; one that reads it divides by it itself. */
+class StepInfo implements LossInfo {
+  readonly #total: number;
+  heard = false;
+  constructor(total: number) {
+    this.#total = total;
+  }
+  get numItemsInBatch(): number {
+    this.heard = true;
+    return this.#total;
+  }
+}
 
 /** One step after another: forward and backward over its batches, then the optimizer. */
 export class GradientSteps<B> {
@@ -49,13 +63,15 @@ export class GradientSteps<B> {
     const { parts } = step;
     const counts = parts.map(({ batch, examples }) => this.#objective.items(batch, examples));
     const total = counts.reduce((sum, n) => sum + n, 0);
+    const { lossOf } = this.#objective;
     let stepLoss = 0;
     parts.forEach(({ batch }, i) => {
       if (counts[i] === 0) return;
       // Frees at once what the loss was made of and no graph holds.
       stepLoss += tidy(() => {
-        const { loss, divided } = this.#objective.measure(batch, total);
-        const share = divided ? 1 : total / counts[i];
+        const info = new StepInfo(total);
+        const { loss } = this.#objective.checked(lossOf(batch, info));
+        const share = info.heard ? 1 : total / counts[i];
         (share === 1 ? loss : loss.div(share)).backward();
         return loss.item() / share;
       });

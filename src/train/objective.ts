@@ -54,15 +54,15 @@ export interface Measured {
   loss: Tensor;
   /** The model's, where it is known. */
   output?: Tensor;
-  /** The loss is divided by what all batches of the step count already. */
-  divided: boolean;
 }
 
 /** What is minimised, and how much a batch counts in it. */
 export class Objective<D extends AnyDataset, B> {
   readonly #o: TrainerOptions<D, B>;
-  /** In place of everything else: a trainer's own `computeLoss`. */
-  readonly #own: ModelLoss<B> | undefined;
+  /** Whether somebody's own function gives the loss, and the outputs are what it says they are. */
+  readonly hasOwnLoss: boolean;
+  /** The loss of a batch: a trainer's own `computeLoss`, that of the options, or the model's. */
+  readonly lossOf: (batch: B, info: LossInfo) => LossResult;
   readonly #smoothing: number;
   readonly #shifted: boolean;
   /** Names of what the model takes; undefined where nobody knows, or all is to be handed on. */
@@ -71,7 +71,8 @@ export class Objective<D extends AnyDataset, B> {
   /** Throws OptionError for label smoothing of a loss of the user's own. */
   constructor(options: TrainerOptions<D, B>, { labelSmoothingFactor }: TrainingArguments, own?: ModelLoss<B>) {
     this.#o = options;
-    this.#own = own;
+    this.hasOwnLoss = (own ?? options.computeLoss) !== undefined;
+    this.lossOf = own === undefined ? this.#chosen() : (batch, info) => own(options.model, batch, info);
     this.#smoothing = labelSmoothingFactor;
     this.#shifted = shiftsLabels(options.model);
     const { removeUnusedColumns = true } = (options.args ?? {}) as { removeUnusedColumns?: unknown };
@@ -97,70 +98,64 @@ export class Objective<D extends AnyDataset, B> {
     return Object.fromEntries(Object.entries(batch).filter(([name]) => !columns.has(name)));
   }
 
-  /** Whether somebody's own function gives the loss, and the outputs are what it says they are. */
-  get hasOwnLoss(): boolean {
-    return (this.#own ?? this.#o.computeLoss) !== undefined;
-  }
-
   /** Of a batch; `total` is what all batches of its step count. */
   measure(batch: B, total: number): Measured {
-    const { model, computeMetrics } = this.#o;
-    if (!this.hasOwnLoss) return { ...this.#plain(batch), divided: false };
-    let divided = false;
-    const info: LossInfo = {
-      get numItemsInBatch() {
-        divided = true;
-        return total;
-      },
-    };
-    const result = this.#own !== undefined ? this.#own(model, batch, info) : this.given(model, batch, info);
+    return this.checked(this.lossOf(batch, { numItemsInBatch: total }));
+  }
+
+  /** What a loss function gave. Throws ShoshinError where it is no scalar, or the outputs are missing that somebody asks for. */
+  checked(result: LossResult): Measured {
     const { loss: value, output } =
       result instanceof Tensor
         ? { loss: result, output: undefined }
         : { loss: result?.loss, output: result?.logits ?? result?.outputs };
     if (!(value instanceof Tensor) || value.numel !== 1)
       throw new ShoshinError("Trainer: computeLoss gave no loss", "It returns a scalar tensor, or { loss, logits }.");
-    if (computeMetrics !== undefined && output === undefined) {
+    if (this.#o.computeMetrics !== undefined && output === undefined) {
       throw new ShoshinError(
         "Trainer: computeMetrics needs the model's outputs, and computeLoss gives the loss alone",
         "Return { loss, logits } from computeLoss.",
       );
     }
-    return { loss: value, output, divided };
+    return { loss: value, output };
   }
 
   /** The loss that the options give, or the model. */
+  #chosen(): (batch: B, info: LossInfo) => LossResult {
+    const { computeLoss, model } = this.#o;
+    if (computeLoss === undefined) return (batch) => this.#plain(batch);
+    if (computeLoss.length < 3) return computeLoss;
+    return (batch, info) => (computeLoss as unknown as ModelLoss<B>)(model, batch, info);
+  }
+  /** The same, of any model: what a trainer's own `computeLoss` calls as its super's. */
   given(model: Module, batch: B, info: LossInfo): LossResult {
     const { computeLoss } = this.#o;
-    if (computeLoss === undefined) {
-      const { loss, output } = this.#plain(batch);
-      return { loss, logits: output };
-    }
+    if (computeLoss === undefined) return this.#plain(batch);
     return computeLoss.length >= 3
       ? (computeLoss as unknown as ModelLoss<B>)(model, batch, info)
       : computeLoss(batch, info);
   }
 
-  #plain(batch: B): Omit<Measured, "divided"> {
+  #plain(batch: B): { loss: Tensor; logits?: Tensor } {
     const { model, loss } = this.#o;
     if (loss !== undefined) {
       const { x, y } = (batch ?? {}) as { x: Tensor; y: Tensor };
       if (!(x instanceof Tensor && y instanceof Tensor))
         throw new ShoshinError("Trainer: loss needs batches of tensors { x, y }", "For others give computeLoss.");
       const output = model.forward(x) as Tensor;
-      return { loss: loss(output, y), output };
+      return { loss: loss(output, y), logits: output };
     }
     const out = model.forward(this.#taken(batch) as never) as HeadOutput;
     const own = lossOf(out);
     const { labels } = batch as { labels: Tensor };
-    if (this.#smoothing === 0) return { loss: own, output: out.logits };
+    if (this.#smoothing === 0) return { loss: own, logits: out.logits };
     const logits = out.logits;
     if (!(logits instanceof Tensor && labels instanceof Tensor))
       throw new OptionError(
         "labelSmoothingFactor is not for this model",
         "Its batches have no labels, or it has no logits.",
       );
-    return { loss: smoothed(logits, labels, this.#smoothing, this.#shifted), output: logits };
+    return { loss: smoothed(logits, labels, this.#smoothing, this.#shifted), logits };
   }
 
   /**

@@ -7,6 +7,8 @@ import { EVERY, type Hearing, hearing, notFor } from "../../tasks/options/check.
 import { DATA } from "../../tasks/options/data.ts";
 import type { TaskAbout } from "../../tasks/options/declare.ts";
 import { TASK_DEFAULTS, TASK_NOTES, TRAINING } from "../../tasks/options/training.ts";
+import { runTask } from "../../tasks/run.ts";
+import type { Declaration } from "../../tasks/task.ts";
 import { asksNothing, REFUSED } from "../../train/arguments/argument-names.ts";
 import { applyCommon, COMMON } from "../common.ts";
 import { readConfig } from "../config.ts";
@@ -28,7 +30,7 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 };
 
 /** The declaration of a task, by any of its names. Throws TaskError. */
-const taskOf = (name: string): TaskAbout => declarationOf(getTask(name).name) as TaskAbout;
+const taskOf = (name: string): Declaration => declarationOf(getTask(name).name) as Declaration;
 
 /** The model that is meant: of the command line, else of the file. */
 function modelOf(flags: Flags, file: object): string | undefined {
@@ -118,7 +120,7 @@ export function addTrain(cli: Command): void {
       const file = config === undefined ? {} : readConfig(config);
       const { values, options } = settings(hearing(task, modelOf(flags, file)), flags, config, file);
       applyCommon(values);
-      const report = await getTask(name).train({ ...options, say: say(values) });
+      const report = await runTask(task, { ...options, say: say(values) });
       print(values, report, () => describeTraining(report));
     });
 }
