@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { ShoshinError } from "../backend/errors.ts";
 import { OptionError } from "../backend/options.ts";
+import { VERSION } from "../backend/version.ts";
 import { addConvert } from "./commands/convert.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEvaluate } from "./commands/evaluate.ts";
@@ -14,7 +15,7 @@ import { addTrain } from "./commands/train.ts";
 import { configure } from "./help.ts";
 import { UsageError } from "./usage.ts";
 
-const VERSION = "0.1.0";
+
 
 export function program(): Command {
   const cli = new Command("shoshin")
