@@ -5,7 +5,7 @@ import { LRScheduler, type Optimizer } from "../optim/index.ts";
 import type { GroupOptions } from "../optim/optimizer.ts";
 import { tidy } from "../tensor/no-grad.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { PreOptimizerStep } from "./hooks/callback.ts";
+import type { At, PreOptimizerStep } from "./hooks/callback.ts";
 import type { Objective } from "./objective.ts";
 import type { Scheduler } from "./optimizers.ts";
 import { disposeStep, type StepBatches } from "./steps.ts";
@@ -95,22 +95,38 @@ export class GradientSteps<B> {
   }
 
   /** What hooks are told between the two. */
-  prepared(at: Pick<PreOptimizerStep, "step" | "epoch" | "loss" | "learningRate">): PreOptimizerStep {
-    const named = this.#named;
-    const learned = this.#learned;
-    let gradients: ReadonlyMap<string, Tensor> | undefined;
-    return {
-      ...at,
-      parameters: named,
-      get gradients() {
-        gradients ??= new Map(
-          [...named].flatMap(([name, { grad }]): [string, Tensor][] => (grad === undefined ? [] : [[name, grad]])),
-        );
-        return gradients;
-      },
-      get gradNorm() {
-        return totalNorm(learned);
-      },
-    };
+  prepared(at: At, loss: number | undefined, learningRate: number): PreOptimizerStep {
+    return new Prepared(at, loss, learningRate, this.#named);
+  }
+}
+
+/** What costs something is made when it is asked for. */
+class Prepared implements PreOptimizerStep {
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number | undefined;
+  readonly learningRate: number;
+  readonly parameters: ReadonlyMap<string, Tensor>;
+
+  constructor(
+    { step, epoch }: At,
+    loss: number | undefined,
+    learningRate: number,
+    parameters: ReadonlyMap<string, Tensor>,
+  ) {
+    this.step = step;
+    this.epoch = epoch;
+    this.loss = loss;
+    this.learningRate = learningRate;
+    this.parameters = parameters;
+  }
+  get gradients(): ReadonlyMap<string, Tensor> {
+    const all = [...this.parameters].flatMap(([name, { grad }]): [string, Tensor][] =>
+      grad === undefined ? [] : [[name, grad]],
+    );
+    return new Map(all);
+  }
+  get gradNorm(): number {
+    return totalNorm([...this.parameters.values()]);
   }
 }

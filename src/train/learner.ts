@@ -152,7 +152,9 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
         get epoch() {
           return standing.epoch;
         },
-        epochBegin: () => training.tell("onEpochBegin", () => training.at),
+        async epochBegin() {
+          await training.tell("onEpochBegin", () => training.at);
+        },
         stepEnd: ({ loss, examples = 0, steps = 1 }) => training.stepEnds(loss, examples, steps),
         async epochEnd() {
           await training.epochEnded();

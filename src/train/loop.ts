@@ -23,7 +23,7 @@ export async function loop<B>(training: Training, { loader, steps, carry }: Loop
       await training.tell("onStepBegin", () => ({ ...training.at, learningRate }));
 
       const loss = isolation.within(() => steps.backward(batches));
-      await training.tell("onPreOptimizerStep", () => steps.prepared({ ...training.at, loss, learningRate }));
+      await training.tell("onPreOptimizerStep", () => steps.prepared(training.at, loss, learningRate));
       isolation.within(() => steps.update());
 
       training.learningRate = learningRate;

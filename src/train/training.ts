@@ -99,8 +99,13 @@ export class Training {
     return cut ? "interrupted" : "finished";
   }
 
-  tell<E extends EventName>(event: E, info: () => InfoOf<E>): Promise<void> {
-    return this.#o.callbacks.tell(event, info, this.control, this.isolation).then(() => this.settled());
+  /** Undefined where there is nothing to wait for. */
+  tell<E extends EventName>(event: E, info: () => InfoOf<E>): Promise<void> | undefined {
+    return this.#o.callbacks.hears(event) || this.#pending.length > 0 ? this.#tell(event, info) : undefined;
+  }
+  async #tell<E extends EventName>(event: E, info: () => InfoOf<E>): Promise<void> {
+    await this.#o.callbacks.tell(event, info, this.control, this.isolation);
+    if (this.#pending.length > 0) await this.settled();
   }
   /** Waits for hooks that are not done with a note yet. */
   async settled(): Promise<void> {
@@ -111,7 +116,7 @@ export class Training {
     this.#pending.push(...isolation.precisely(() => callbacks.tellNow("onNote", () => ({ text }), this.control)));
   }
 
-  begin(resumed: boolean): Promise<void> {
+  begin(resumed: boolean): Promise<void> | undefined {
     const { total: maxSteps } = this.#o;
     const { numTrainEpochs } = this.control.state;
     return this.tell("onTrainBegin", () => ({ ...this.at, maxSteps, numTrainEpochs, resumed }));
@@ -166,17 +171,18 @@ export class Training {
     return asked;
   }
 
-  async #log(): Promise<void> {
+  #log(): Promise<void> | undefined {
     const { standing, learningRate } = this;
-    const logs: Metrics = {
-      ...(standing.logCount > 0 ? { loss: standing.logSum / standing.logCount } : {}),
-      ...(learningRate === undefined ? {} : { learning_rate: learningRate }),
-      ...this.#asked.log,
-    };
+    const { logSum, logCount } = standing;
+    const more = this.#asked.log;
     this.#asked.log = undefined;
     standing.logSum = 0;
     standing.logCount = 0;
-    await this.tell("onLog", () => ({ ...this.at, logs: { ...logs } }));
+    return this.tell("onLog", () => {
+      const loss: Metrics = logCount > 0 ? { loss: logSum / logCount } : {};
+      const rate: Metrics = learningRate === undefined ? {} : { learning_rate: learningRate };
+      return { ...this.at, logs: { ...loss, ...rate, ...more } };
+    });
   }
 
   async #evaluate(): Promise<void> {
