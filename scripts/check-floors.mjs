@@ -26,7 +26,7 @@ const LONGER = {
 /** Files of one folder, without those of the folders in it. */
 const FILES = 15;
 /** Where that holds, in every folder below too. */
-const SMALL_FOLDERS = ["options", "train", "tasks", "session", "cli", "page"];
+const SMALL_FOLDERS = ["tasks", "train", "cli", "session", "options"];
 
 /** Files that import each other, most of them for their types: each list is all of a circle. */
 const CIRCLES = [

@@ -33,8 +33,9 @@ function parsed(text: string): unknown {
 /**
  * Runs a command of Shoshin's in this process, as `run("predict runs/reviews 'A film to see.' --json")`.
  * Nothing is shown on the terminal.
+ * @param command its words, where a test has made them one by one
  */
-export async function run(command: string): Promise<Ran> {
+export async function run(command: string | readonly string[]): Promise<Ran> {
   const written = { stdout: "", stderr: "" };
   const streams = ["stdout", "stderr"] as const;
   const before = streams.map((name) => process[name].write);
@@ -46,7 +47,7 @@ export async function run(command: string): Promise<Ran> {
   }
   let status: number;
   try {
-    status = await main(splitCommand(command));
+    status = await main(typeof command === "string" ? splitCommand(command) : command);
   } finally {
     streams.forEach((name, i) => {
       process[name].write = before[i];

@@ -20,7 +20,9 @@ const shown = (value: unknown): string => {
 /** What `--help` says of an option: what it is for, its default, its other name. */
 export function describe(name: string, option: AnyOption): string {
   const { help, kind, default: value, alias, note, required } = option;
-  const plain = value === undefined || value === false || isEmpty(value) ? [] : [shown(value)];
+  // A switch that is off is off; what takes true or false is told either way.
+  const off = value === false && kind.type === "boolean" && kind.switch;
+  const plain = value === undefined || off || isEmpty(value) ? [] : [shown(value)];
   const says = [...plain, ...(note === undefined ? [] : [note])];
   const more = [
     ...(kind.type === "choice" ? [kind.choices.join(", ")] : []),

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
-import { main } from "../../src/cli/main.ts";
 import { type AnyOption, fits, flagOf, type Table } from "../../src/options/index.ts";
 import { DECLARATIONS } from "../../src/tasks/declarations.ts";
 import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
@@ -8,15 +7,11 @@ import { type Hearing, hearing } from "../../src/tasks/options/check.ts";
 import { ALL } from "../../src/tasks/options/index.ts";
 import { TRAINING } from "../../src/tasks/options/training.ts";
 import { filesIn, temporaryFolder } from "../folder.ts";
-import { terminal } from "../terminal.ts";
+import { run as command } from "../run.ts";
 
 const folder = temporaryFolder();
 const file = filesIn(folder);
-const io = terminal();
-const run = async (...argv: string[]) => {
-  io.out = io.err = "";
-  return { status: await main(argv), out: io.out, err: io.err };
-};
+const run = (...words: string[]) => command(words);
 
 const TRAINED = DECLARATIONS.filter((t) => t.pretrained !== undefined || Object.keys(t.presets).length > 0);
 /** Every model of every task that is trained: presets, and one that stands for the pretrained ones. */
@@ -102,7 +97,7 @@ describe.each(MODELS)("%s, %s", (task, model, heard) => {
       const value = sampleOf(name, option);
       const config = file("refused.yaml", stringify({ [flagOf(name).slice(2)]: value }));
       for (const more of [flagFor(name, option, value), ["--config", config]]) {
-        const { status, err } = await run(...command, ...more);
+        const { status, stderr: err } = await run(...command, ...more);
         expect(status, `${name}: ${err}`).toBe(2);
         expect(err).toContain(`error: ${task}: ${flagOf(name)} (${name}) is not for `);
         const whose = /hint: It is for (.+?)\. /.exec(err)?.[1] ?? "";
@@ -128,13 +123,13 @@ describe.each(MODELS)("%s, %s", (task, model, heard) => {
       misspelt.add(name);
       const wrong = `${name.slice(0, 2)}${name.slice(1)}`;
       const [, ...value] = flagFor(name, option, sampleOf(name, option));
-      const { status, err } = await run(...command, flagOf(wrong), ...value);
+      const { status, stderr: err } = await run(...command, flagOf(wrong), ...value);
       expect(status).toBe(2);
       expect(err).toContain(`error: unknown option ${flagOf(wrong)}\nhint: Did you mean ${flagOf(name)}?`);
       const config = file("misspelt.yaml", stringify({ [wrong]: sampleOf(name, option) }));
       const inFile = await run(...command, "--config", config);
       expect(inFile.status).toBe(2);
-      expect(inFile.err).toContain(`unknown option ${wrong}\nhint: Did you mean ${flagOf(name).slice(2)}?`);
+      expect(inFile.stderr).toContain(`unknown option ${wrong}\nhint: Did you mean ${flagOf(name).slice(2)}?`);
     }
   });
 
@@ -151,18 +146,18 @@ describe.each(MODELS)("%s, %s", (task, model, heard) => {
         ...(kind.type === "number" && kind.whole ? ["2.5"] : []),
       ];
       for (const value of bad) {
-        const { status, err } = await run(...command, flagOf(name), value);
+        const { status, stderr: err } = await run(...command, flagOf(name), value);
         expect(status, `${name} ${value}: ${err}`).toBe(2);
         expect(err).not.toContain("no such file");
       }
       const config = file("wrong.yaml", stringify({ [name]: [["what?"]] }));
-      const { status, err } = await run(...command, "--config", config);
+      const { status, stderr: err } = await run(...command, "--config", config);
       expect(status, `${name}: ${err}`).toBe(2);
     }
   });
 
   it("shows in its help what it hears, and nothing else, with its defaults", async () => {
-    const { status, out } = await run("train", task, "--help", "--model", model);
+    const { status, stdout: out } = await run("train", task, "--help", "--model", model);
     expect(status).toBe(0);
     const shown = Array.from(out.matchAll(/^ {2}(?:-h, )?(--[\w-]+)/gm), ([, name]) => name);
     const want = heardBy(heard).filter(([, { hidden }]) => !hidden);
@@ -201,7 +196,7 @@ describe("a command line", () => {
     [["--lr-scheduler-kwargs", '{"num_cycle": 1}'], /unknown option numCycle\nhint: Did you mean numCycles\?/],
     [["--optim", "adafactor"], /unknown optimizer adafactor\nhint: There are: sgd/],
   ])("that is wrong is refused: %j", async (more, message) => {
-    const { status, err } = await run(...command, ...more);
+    const { status, stderr: err } = await run(...command, ...more);
     expect(err).toMatch(message);
     expect(status).toBe(2);
   });
@@ -214,7 +209,7 @@ describe("a command line", () => {
     ["config: other.yaml\n", /unknown option config/],
     ["lr_scheduler_kwargs: {min_rl: 1}\n", /unknown option minRl\nhint: Did you mean minLr\?/],
   ])("is not saved by a wrong file: %j", async (text, message) => {
-    const { status, err } = await run(...command, "--config", file("wrong.yaml", text));
+    const { status, stderr: err } = await run(...command, "--config", file("wrong.yaml", text));
     expect(err).toMatch(message);
     expect(status).toBe(2);
   });
@@ -233,7 +228,7 @@ describe("a command line", () => {
       args: { numTrainEpochs: 5, lrSchedulerKwargs: { numCycles: 2 } },
     });
     const none = await run("train", "sentiment", "--output", "x");
-    expect(none).toMatchObject({ status: 2, err: expect.stringContaining("--data is missing") });
+    expect(none).toMatchObject({ status: 2, stderr: expect.stringContaining("--data is missing") });
   });
 
   it("switches off what a preset switches on", async () => {
@@ -247,12 +242,12 @@ describe("a command line", () => {
     Object.assign(process.stdout, { columns: 60, isTTY: true });
     try {
       for (const [task, model] of MODELS) {
-        const { out } = await run("train", task, "--model", model, "--help");
+        const { stdout: out } = await run("train", task, "--model", model, "--help");
         expect(out.split("\n").filter((line) => line.length > 60 && !line.startsWith("  shoshin "))).toEqual([]);
       }
       const commands = ["train", "evaluate", "predict", "generate", "doctor", "tokenize", "export", "convert"];
       for (const name of [...commands, "tokenizer"]) {
-        const { status, out } = await run(...[name, ...(name === "tokenizer" ? ["train"] : []), "--help"]);
+        const { status, stdout: out } = await run(...[name, ...(name === "tokenizer" ? ["train"] : []), "--help"]);
         expect(status).toBe(0);
         expect(out).toContain("Example");
       }
@@ -263,7 +258,7 @@ describe("a command line", () => {
 });
 
 it("predict shows whose each option is", async () => {
-  const { out } = await run("predict", "--help");
+  const { stdout: out } = await run("predict", "--help");
   expect(out).toMatch(/^Of text-generation, translation:\n[\s\S]*--num-beams/m);
   expect(out).toMatch(/^Of token-classification:\n {2}--ignore-labels/m);
   const shown = Array.from(out.matchAll(/^ {2}(--[\w-]+)/gm), ([, name]) => name);

@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
 import { type Files, Session, SessionError, type SessionEvent } from "../../src/session/index.ts";
 import { TaskError } from "../../src/tasks/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const rows = Array.from({ length: 200 }, (_, i) => `${Math.sin(i).toFixed(3)},${i % 2 ? "odd" : "even"},${i % 2}`);
 const csv = `a,parity,answer\n${rows.join("\n")}\n`;

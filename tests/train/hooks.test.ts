@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ShoshinError } from "../../src/backend/errors.ts";
 import { OptionError } from "../../src/backend/options.ts";
 import { ArrayDataset } from "../../src/data/index.ts";
@@ -25,9 +24,9 @@ import {
   TrainingError,
   WeightAveragingCallback,
 } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const home = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const home = temporaryFolder();
 let made = 0;
 const folder = () => join(home, `run-${made++}`);
 

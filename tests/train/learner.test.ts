@@ -1,7 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { OptionError } from "../../src/backend/options.ts";
 import { tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
@@ -16,9 +15,9 @@ import {
   readLog,
   type TrainerCallbacks,
 } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const home = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const home = temporaryFolder();
 let made = 0;
 const folder = () => join(home, `run-${made++}`);
 

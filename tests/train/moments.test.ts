@@ -1,11 +1,11 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { RunFolder, readHistory, readLog, readRun, saveWeights, Trainer } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
 /** Changes of files that are still done; after them the process is dead, and nothing is. */
 const life = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, done: 0 }));
@@ -29,8 +29,7 @@ vi.mock("#platform", async (original) => {
   return { ...platform, ...Object.fromEntries(changes.map((name) => [name, mortal(name)])), fsyncSync: () => {} };
 });
 
-const root = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 const at = (name: string) => join(root, name);
 
 const data = new ArrayDataset(Array.from({ length: 8 }, (_, i) => ({ x: [Math.sin(i), i], y: [Math.sin(2 * i)] })));

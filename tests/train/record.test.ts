@@ -1,18 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { ArrayDataset, dataRecord, resolveSource } from "../../src/data/index.ts";
 import { backend, manualSeed } from "../../src/index.ts";
@@ -28,12 +19,13 @@ import {
   Trainer,
   type TrainerCallbacks,
 } from "../../src/train/index.ts";
+import { folderIn, temporaryFolder } from "../folder.ts";
 
+const home = temporaryFolder();
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "shoshin-"));
+  root = folderIn(home);
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 const at = (name = "run") => join(root, name);
 
 const rows = (n: number) =>

@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ShoshinError } from "../../src/backend/errors.ts";
 import { OptionError } from "../../src/backend/options.ts";
 import { type AnyDataset, ArrayDataset } from "../../src/data/index.ts";
@@ -22,9 +21,9 @@ import {
   type TrainerCallbacks,
   type TrainerOptions,
 } from "../../src/train/index.ts";
+import { temporaryFolder } from "../folder.ts";
 
-const home = mkdtempSync(join(tmpdir(), "shoshin-"));
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const home = temporaryFolder();
 let made = 0;
 const folder = () => join(home, `run-${made++}`);
 
