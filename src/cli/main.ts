@@ -15,8 +15,6 @@ import { addTrain } from "./commands/train.ts";
 import { configure } from "./help.ts";
 import { UsageError } from "./usage.ts";
 
-
-
 export function program(): Command {
   const cli = new Command("shoshin")
     .description("Neural networks for language: train, evaluate and use models, with npm and nothing else.")
