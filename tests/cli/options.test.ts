@@ -6,6 +6,7 @@ import { getTask, type TaskOptions } from "../../src/tasks/index.ts";
 import { type Hearing, hearing } from "../../src/tasks/options/check.ts";
 import { ALL } from "../../src/tasks/options/index.ts";
 import { TRAINING } from "../../src/tasks/options/training.ts";
+import type { runTask } from "../../src/tasks/run.ts";
 import { filesIn, temporaryFolder } from "../folder.ts";
 import { run as command } from "../run.ts";
 
@@ -42,19 +43,27 @@ const flagFor = (name: string, option: AnyOption, value: unknown): string[] => {
   return [flagOf(name), typeof value === "object" ? JSON.stringify(value) : String(value)];
 };
 
+const watching = vi.hoisted(() => ({ train: undefined as typeof runTask | undefined }));
+vi.mock("../../src/tasks/run.ts", async (original) => {
+  const real = await original<{ runTask: typeof runTask }>();
+  return { runTask: (...given: Parameters<typeof runTask>) => (watching.train ?? real.runTask)(...given) };
+});
 /** Stands for the training: what a task was given. */
 function watch(name: string): () => unknown {
   let seen: TaskOptions | undefined;
-  vi.spyOn(getTask(name), "train").mockImplementation(async (options) => {
+  watching.train = async (task, options) => {
+    expect(task.name).toBe(name);
     seen = options;
     return {} as never;
-  });
+  };
   return () => {
     const { say: _, ...rest } = seen as TaskOptions;
     return rest;
   };
 }
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  watching.train = undefined;
+});
 
 const SPELLINGS: Record<string, (name: string) => string> = {
   camelCase: (name) => name,
