@@ -388,7 +388,7 @@ describe("hooks that are there by default", () => {
     const lines: string[] = [];
     const stream = { write: (text: string) => void lines.push(text) };
     await trainer({}, new ProgressCallback({ stream })).train();
-    expect(lines.join("")).toMatch(/epoch 1\/2 {2}step 1\/6 {2}loss .*\n.*epoch 1 {2}step 3 {2}validation: loss /s);
+    expect(lines.join("")).toMatch(/epoch 1 {2}step 3 {2}validation: loss .*\n.*epoch 2\/2 {2}step 6\/6 {2}loss /s);
     lines.length = 0;
     await trainer({ loggingSteps: 3 }, new PrinterCallback({ stream })).train();
     expect(lines.map((line) => Object.keys(JSON.parse(line)))).toEqual([

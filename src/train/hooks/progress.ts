@@ -32,7 +32,8 @@ export interface Terminal {
 export class Progress {
   readonly #stream: Terminal;
   readonly #quiet: boolean;
-  #last = 0;
+  /** When something was shown last, or could have been for the first time. */
+  #last: number | undefined;
   #first: { time: number; done: number } | undefined;
   #open = false;
 
@@ -73,6 +74,7 @@ export class Progress {
     const now = performance.now();
     this.#first ??= { time: now, done };
     const every = this.#stream.isTTY ? 100 : 10_000;
+    this.#last ??= this.#stream.isTTY ? now - every : now;
     if (now - this.#last < every && !last) return;
     this.#last = now;
     const worked = done - this.#first.done;
