@@ -11,6 +11,7 @@ const BESIDE = [
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"],
   ...["source.spm", "target.spm"],
+  ...["vectorizer.json", "tabular_encoder.json"],
 ];
 
 /**

@@ -156,6 +156,9 @@ export async function readToLearn<E, A>(reader: Reader<E, A>, options: TaskOptio
     throw new DataError(`${data}: no ${reader.called} in the range ${options.range}; there are ${all.examples.length}`);
   const train = { ...all, examples: taken(reader, ranged) };
   if (train.examples.length === 0) throw new DataError(`${data}: no ${reader.called} that can be learned from`);
+  const without = ranged.length - train.examples.length;
+  if (without > 0)
+    say?.(`${data}: ${without} of ${ranged.length} ${reader.called} have nothing to be learned, and are left out`);
   const files = { train: corpus.files[part] ?? [] };
   const how = { labels: true, like: all.about };
   if (validation === "none") return { train, validation: { ...train, examples: [] }, files };

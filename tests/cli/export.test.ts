@@ -70,6 +70,14 @@ describe("shoshin convert", () => {
     expectSame(from, at("half"), 2 ** -8);
     await AutoModelForCausalLM.fromPretrained(at("half"));
   });
+  it("takes along what a preset's model reads its inputs by", async () => {
+    const flags = "--max-steps 1 --range 0:40 --quiet";
+    expect((await run(`train text-classification --data builtin ${flags} --output ${at("own")}`)).status).toBe(0);
+    expect((await run(`convert ${at("own")} ${at("moved")}`)).status).toBe(0);
+    const before = await run(`predict ${at("own")} good`);
+    expect(before.status).toBe(0);
+    expect(await run(`predict ${at("moved")} good`)).toEqual(before);
+  });
   it("says what is wrong", async () => {
     const from = save("bert", "sequenceClassification");
     expect((await run(`convert ${from} ${at("x.onnx")}`)).status).toBe(2);

@@ -88,7 +88,9 @@ describe("what is learned from a table, and what is held out", () => {
       HEADER,
       list(20, (i) => rowOf(i).replace(/\w+$/, (kind) => ["?", "", "NA"][i] ?? kind)),
     );
-    expect(await sizes({ data, validation: "none" })).toEqual([17, 0]);
+    const said: string[] = [];
+    expect(await sizes({ data, validation: "none", say: (text) => said.push(text) })).toEqual([17, 0]);
+    expect(said).toEqual([expect.stringMatching(/missing.csv: 3 of 20 rows .* left out/)]);
     expect(await sizes({ data, validation: "none", range: "2:10" })).toEqual([7, 0]);
     expect(await sizes({ data: one, validation: data })).toEqual([40, 17]);
     const nothing = write("nothing.csv", HEADER, ["1,red,2,?"]);

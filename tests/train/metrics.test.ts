@@ -64,6 +64,7 @@ it("gives 0, NaN or an error where nothing is defined", () => {
   expect(m.matthewsCorrelation([0, 0], [0, 0], 2)).toBe(0);
   expect(m.f1Score([0, 0], [1, 1], 2, "binary").f1).toBe(0);
   expect(m.pearson([1, 1], [1, 2])).toBeNaN();
+  expect(m.spearman([Number.NaN, 1, 2], [1, 2, 3])).toBeNaN();
   expect(m.r2Score([1, 2], [3, 3])).toBeNaN();
   expect(() => m.accuracy([], [])).toThrow(/0 predictions/);
 });

@@ -253,6 +253,14 @@ describe("resume", () => {
     expect(await again(moved, args)).toMatchObject({ steps: 6, alreadyFinished: false });
   });
 
+  it("does not mind where data lies of which a part is held out", async () => {
+    const cut = (source: string) => about({}, { train: { source, files: files("aa") }, validation: { source } });
+    await begun(cut("a"));
+    const other = { train: { source: "b", files: files("aa") }, validation: { source: "c" } };
+    expect(await again(about({}, other))).toEqual(["validation data: was a, is now c"]);
+    expect(await again(cut("b"))).toMatchObject({ steps: 6, alreadyFinished: false });
+  });
+
   it("tells what a caller's own text holds", async () => {
     const text = (size: number, data: string) => JSON.stringify([{ hidden_size: size, id2label: { 0: "a" } }, data]);
     const first = make({}, { fingerprint: text(8, "x"), callbacks: [stopAt(3, "fail")] });

@@ -26,8 +26,11 @@ export function ranks(x: Values): Float64Array {
   }
   return out;
 }
-/** Spearman's rank correlation. */
-export const spearman = (x: Values, y: Values): number => pearson(ranks(x), ranks(y));
+/** Spearman's rank correlation; NaN for constant values, and where one is NaN: it has no rank. */
+export function spearman(x: Values, y: Values): number {
+  const unranked = [x, y].some((values) => Array.from(values).some(Number.isNaN));
+  return unranked ? Number.NaN : pearson(ranks(x), ranks(y));
+}
 
 export const pearsonOf = defineMetric({
   name: "pearson",

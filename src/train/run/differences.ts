@@ -105,13 +105,21 @@ function coveredByData(name: string, { data: was }: RunAbout, { data: now }: Run
 
 const CALLED: Readonly<Record<string, string>> = { train: "data" };
 
-/** @param settled no setting differs: else how many examples there are, and under which name, follows from that */
-function* compareData(role: string, was: DataRecord, now: DataRecord, settled: boolean): Generator<Difference> {
+/** What is held out of the training data has its name, and is held against it by its files. */
+const heldOut = (role: string, { data }: RunAbout) => role !== "train" && data[role]?.source === data.train?.source;
+
+/** @param how.settled no setting differs: else how many examples there are, and under which name, follows from that */
+function* compareData(
+  role: string,
+  was: DataRecord,
+  now: DataRecord,
+  { settled, cut }: { settled: boolean; cut: boolean },
+): Generator<Difference> {
   const field = CALLED[role] ?? `${role} data`;
   const tell = (text: string): Difference => ({ field: `data.${role}`, was, now, text: `${field}: ${text}` });
   const before = yield* compareFiles(was, now, tell);
   if (!settled) return;
-  if (was.files === undefined || now.files === undefined) {
+  if (!cut && (was.files === undefined || now.files === undefined)) {
     if (was.source !== undefined && now.source !== undefined && was.source !== now.source)
       yield tell(`was ${was.source}, is now ${now.source}`);
   }
@@ -161,7 +169,8 @@ export function differencesOf(record: RunRecord, about: RunAbout): Difference[] 
   const settled = found.length === 0;
   for (const role of new Set([...Object.keys(record.data), ...Object.keys(about.data)])) {
     const [was, now] = [record.data[role], about.data[role]];
-    if (was !== undefined && now !== undefined) found.push(...compareData(role, was, now, settled));
+    const cut = heldOut(role, record) && heldOut(role, about);
+    if (was !== undefined && now !== undefined) found.push(...compareData(role, was, now, { settled, cut }));
     else if (record.version === VERSION && settled)
       found.push({
         ...{ field: `data.${role}`, was, now },
