@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
@@ -22,3 +22,13 @@ export const filesIn =
     writeFileSync(path, contents);
     return path;
   };
+
+/** A copy of a folder with all that is in it; a page's files have no `cpSync`. */
+export function copyFolder(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const name of readdirSync(from)) {
+    const [here, there] = [join(from, name), join(to, name)];
+    if (statSync(here).isDirectory()) copyFolder(here, there);
+    else copyFileSync(here, there);
+  }
+}

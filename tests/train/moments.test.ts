@@ -1,11 +1,11 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { ArrayDataset } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { RunFolder, readHistory, readLog, readRun, saveWeights, Trainer } from "../../src/train/index.ts";
-import { temporaryFolder } from "../folder.ts";
+import { copyFolder, temporaryFolder } from "../folder.ts";
 
 /** Changes of files that are still done; after them the process is dead, and nothing is. */
 const life = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, done: 0 }));
@@ -114,10 +114,10 @@ describe("a process that ends at any moment loses nothing", () => {
     // The best is an early one, which the model's own file holds.
     expect(readRun(at("short"))?.best).toMatchObject({ weights: "model.safetensors" });
     expect(readRun(at("short"))?.best?.step).toBeLessThan(4);
-    cpSync(at("short"), at("long"), { recursive: true });
+    copyFolder(at("short"), at("long"));
     for (const changes of await moments(at("long"), longer)) {
       const folder = at(`grown-${changes}`);
-      cpSync(at("short"), folder, { recursive: true });
+      copyFolder(at("short"), folder);
       await killedAfter(changes, folder, longer);
       await train(folder, longer);
       expectLike(folder, at("long"), changes);
@@ -130,7 +130,7 @@ describe("a process that ends at any moment loses nothing", () => {
     const mine = { "README.md": "mine", "log.jsonl": "mine", "notes.txt": "mine" };
     for (let changes = 0; changes < 60; changes += 6) {
       const folder = at(`mine-${changes}`);
-      cpSync(at("short"), folder, { recursive: true });
+      copyFolder(at("short"), folder);
       rmSync(join(folder, "log.jsonl"));
       for (const [name, text] of Object.entries(mine)) writeFileSync(join(folder, name), text);
       await killedAfter(changes, folder, { overwriteOutputDir: true, resume: false });

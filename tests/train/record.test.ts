@@ -1,6 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -484,8 +493,9 @@ describe("the folder of an older version", () => {
   it("may be a model's alone, without a run", async () => {
     await old(1);
     const folder = at("copied");
+    mkdirSync(folder);
     for (const name of ["config.json", "model.safetensors", "shoshin.json"])
-      cpSync(join(at(), name), join(folder, name));
+      copyFileSync(join(at(), name), join(folder, name));
     expect(modelAbout(folder)).toMatchObject({
       task: "tabular-regression",
       model: "linear",
@@ -509,7 +519,7 @@ describe("dataRecord", () => {
   it("tells the files of a source by their content", async () => {
     const folder = at("data");
     const write = (name: string, text: string) => {
-      cpSync(import.meta.filename, join(folder, name));
+      mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, name), text);
     };
     write("train.tsv", "a\tx\n");

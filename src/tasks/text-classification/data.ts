@@ -2,6 +2,7 @@ import { knownOptions } from "../../backend/options.ts";
 import { COLUMNS } from "../../data/columns.ts";
 import {
   builtinPart,
+  DataError,
   fetchSource,
   type GlueExample,
   type GluePart,
@@ -16,23 +17,47 @@ import {
   textExamples,
 } from "../../data/index.ts";
 import { downloads } from "../downloads.ts";
+import { settingsOf } from "../folder.ts";
 import { type Corpus, type Found, partToPredict, type Reader } from "../reading.ts";
 import type { EvaluateOptions, TaskOptions } from "../settings.ts";
 
+type Columns = { textColumn?: string; labelColumn?: string };
 /** What was found in a source of texts. */
 export interface TextsAbout {
   /** Which columns were chosen, for the reader. */
   chosen: string;
+  /** Columns that a model was trained with by name; other data may have others, or none. */
+  columns?: Columns;
   glue?: GlueTask;
 }
-type Columns = { textColumn?: string; labelColumn?: string };
+
+/** Columns that were named at the training of the model in a folder: data that has them is read by them again. */
+export function columnsOf(folder: string): TextsAbout {
+  const { textColumn, labelColumn } = settingsOf(folder);
+  return { chosen: "", columns: { textColumn, labelColumn } };
+}
+
+/** By the columns that are asked for, else by those of the training where the file has them. */
+async function readByColumns(path: string, asked: Columns, labels: boolean, like: Columns) {
+  const records = await readRecords(path);
+  const given = Object.entries(asked).filter(([, value]) => value !== undefined);
+  const remembered = Object.values(like).some((name) => name !== undefined);
+  if (remembered) {
+    try {
+      return textExamples(records, { ...like, ...Object.fromEntries(given) }, labels);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+    }
+  }
+  return textExamples(records, asked, labels);
+}
 
 /** Examples of one part of a source, and what was chosen among its columns. */
-async function readPart(source: Source, part: Part, options: Columns, labels: boolean) {
+async function readPart(source: Source, part: Part, options: Columns, labels: boolean, like: Columns = {}) {
   const examples: TextExample[] = [];
   let chosen = "";
   for (const path of source.parts[part] ?? []) {
-    const read = textExamples(await readRecords(path), knownOptions(options, COLUMNS), labels);
+    const read = await readByColumns(path, knownOptions(options, COLUMNS), labels, like);
     chosen = read.chosen;
     for (let i = 0; i < read.examples.length; i++) {
       if (!source.builtin || builtinPart(i) === part) examples.push(read.examples[i]);
@@ -89,7 +114,9 @@ export const textReader: Reader<TextExample, TextsAbout> = {
     const parts = Object.keys(source.parts) as Part[];
     return {
       files: source.parts,
-      parts: Object.fromEntries(parts.map((part) => [part, ({ labels }) => readPart(source, part, options, labels)])),
+      parts: Object.fromEntries(
+        parts.map((part) => [part, ({ labels, like }) => readPart(source, part, options, labels, like?.columns)]),
+      ),
     };
   },
   labelled: ({ label }) => label !== undefined && label !== "",

@@ -29,7 +29,7 @@ import {
 import { recipeOf, smoothingOf, trainingArgs } from "../shared/recipes.ts";
 import { readVectors, type WordVectors, widthOf } from "../shared/word-vectors.ts";
 import type { Course, CourseLessons, ModelOptions, Opened, Plan } from "../task.ts";
-import { readTexts, type TextsAbout } from "./data.ts";
+import { columnsOf, readTexts, type TextsAbout } from "./data.ts";
 import { SequenceInputs, type TextInputs, VectorInputs } from "./inputs.ts";
 import { PRESETS } from "./options.ts";
 
@@ -219,6 +219,7 @@ export function openPreset(folder: string, config: ModelConfig): Opened<TextExam
   };
   return {
     model,
+    about: columnsOf(folder),
     predict,
     predictFile: async (path, options, columns) =>
       predict(

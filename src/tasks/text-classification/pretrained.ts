@@ -32,7 +32,7 @@ import {
   topClasses,
 } from "../shared/classes.ts";
 import type { ModelOptions, Opened, Plan } from "../task.ts";
-import { glueOf, glueTexts, readTexts, type TextsAbout } from "./data.ts";
+import { columnsOf, glueOf, glueTexts, readTexts, type TextsAbout } from "./data.ts";
 
 interface Encoded extends EncodedText {
   label: number;
@@ -179,6 +179,7 @@ export async function openPretrained(folder: string): Promise<Opened<TextExample
   const classifier = new Classifier(model as SequenceClassifier, texts, configLabels(model.config));
   return {
     model,
+    about: columnsOf(folder),
     predict: async (inputs, options) =>
       classifier.predict(
         inputs.map((text) => [text]),
