@@ -11,8 +11,15 @@ export type { PredictionOutput } from "./evaluate.ts";
 export { WeightAveragingCallback, type WeightAveragingOptions } from "./hooks/averaging.ts";
 export { BestWeightsCallback } from "./hooks/best-weights.ts";
 export type {
+  At,
   CallbackAnswer,
+  Evaluated,
+  Log,
   PreOptimizerStep,
+  Saved,
+  StepBegin,
+  StepEnd,
+  TrainBegin,
   TrainEnd,
   TrainerCallback,
   TrainerCallbacks,

@@ -1,3 +1,4 @@
+import { ShoshinError } from "../backend/errors.ts";
 import { getPrecision } from "../backend/index.ts";
 import { checkOptions, type Known, OptionError } from "../backend/options.ts";
 import { Module } from "../nn/index.ts";
@@ -157,6 +158,9 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
         },
         stepEnd: ({ loss, examples = 0, steps = 1 }) => training.stepEnds(loss, examples, steps),
         async epochEnd() {
+          // It would never be stopped: training ends with a step.
+          if (standing.batch === 0)
+            throw new ShoshinError(`${WHERE}: a pass ended without a step`, "Tell of each by hooks.stepEnd({ loss }).");
           await training.epochEnded();
           await training.act(true);
         },

@@ -495,6 +495,7 @@ test("a hook of another name than Transformers' is refused, with what to do", ()
     ["onOptimizerStep", /onPreOptimizerStep/],
     ["onPredictionStep", /onEvaluate/],
     ["onEvaluat", /Did you mean onEvaluate/],
+    ["on_step_end", /Did you mean onStepEnd/],
     ["onTrainStart", /There are: onTrainBegin/],
   ] as const) {
     try {

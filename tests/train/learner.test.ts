@@ -181,3 +181,11 @@ test("random numbers and precision in within() are the run's", async () => {
   expect(await draws(3)).toEqual(await draws(3));
   expect(await draws(3)).not.toEqual(await draws(4));
 });
+
+test("a pass without a step is refused, and does not go on for ever", async () => {
+  const model = new nn.Embedding(4, 1);
+  const fit = async (_: number[][], hooks: LearnerHooks) => {
+    while (!hooks.stopped) await hooks.epochEnd();
+  };
+  await expect(fitLearner({ model, fit }, data, { args: { quiet: true } })).rejects.toThrow("without a step");
+});

@@ -60,6 +60,24 @@ it("gives scikit-learn's and SciPy's values", () => {
   expect(m.perplexity(Math.log(7))).toBeCloseTo(7, 12);
 });
 
+it("refuses classes that are none", () => {
+  for (const [predicted, targets] of [
+    [
+      [0, 2],
+      [0, 1],
+    ],
+    [
+      [0, 1],
+      [0, -1],
+    ],
+    [
+      [0.5, 1],
+      [0, 1],
+    ],
+  ])
+    expect(() => m.measure("classes", { predicted, targets, classes: 2 })).toThrow(/expected 0 … 1/);
+});
+
 it("gives 0, NaN or an error where nothing is defined", () => {
   expect(m.matthewsCorrelation([0, 0], [0, 0], 2)).toBe(0);
   expect(m.f1Score([0, 0], [1, 1], 2, "binary").f1).toBe(0);

@@ -191,7 +191,7 @@ function handlersOf(callbacks: object): string[] {
   const names: string[] = [];
   for (let at = callbacks; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at))
     names.push(...Object.getOwnPropertyNames(at));
-  return names.filter((name) => /^on[A-Z]/.test(name));
+  return names.filter((name) => /^on[A-Z_]/.test(name));
 }
 
 /** Throws OptionError for what is no callback, or has a name that nothing calls, with the nearest that there is. */

@@ -1,12 +1,18 @@
+import { ShoshinError } from "../../backend/errors.ts";
 import { accuracy } from "./accuracy.ts";
 import { defineMetric } from "./metric.ts";
 import { mean, pairs, ratio, type Values } from "./values.ts";
 
-/** counts[t][p]: examples of class t that were called p. Classes are 0 … classes − 1. */
+/** counts[t][p]: examples of class t that were called p. Throws ShoshinError for a class that is none of 0 … classes − 1. */
 export function confusionMatrix(predicted: Values, target: Values, classes: number): number[][] {
   const n = pairs(predicted, target);
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let i = 0; i < n; i++) counts[target[i]][predicted[i]]++;
+  for (let i = 0; i < n; i++) {
+    const row = counts[target[i]];
+    if (row?.[predicted[i]] === undefined)
+      throw new ShoshinError(`metrics: class ${predicted[i]} for ${target[i]}; expected 0 … ${classes - 1}`);
+    row[predicted[i]]++;
+  }
   return counts;
 }
 
