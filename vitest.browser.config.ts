@@ -69,7 +69,7 @@ export default defineConfig({
       "tests/models/{llama2c,odd-onnx,onnx,onnx-seq2seq}.test.ts",
       "tests/models/pretrained/back-to-python.test.ts",
       "tests/text/pretrained/reference-vectors.test.ts",
-      "tests/train/{busy,kill,print}.test.ts",
+      "tests/train/{busy,kill,print,record}.test.ts",
     ],
     setupFiles: ["tests/browser/setup.ts"],
     testTimeout: 60_000,
