@@ -236,7 +236,7 @@ it("a base that grows with the text has no end; scaled positions reach as far as
   const dynamic = positions({ rope_type: "dynamic", factor: 2 }).eval();
   expect(dynamic.maxPositions).toBe(Number.POSITIVE_INFINITY);
   // Texts go on past what was trained, alone and together.
-  const [one] = generate(dynamic, [[1, 2, 3]], { temperature: 0, maxNewTokens: 12 } as never);
+  const [one] = generate(dynamic, [[1, 2, 3]], { temperature: 0, maxNewTokens: 12, eosTokenId: null } as never);
   expect(one).toHaveLength(12);
   expect(() => positions({ rope_type: "default" }).forward({ inputIds: zeros([1, 7], { dtype: "int32" }) })).toThrow(
     /7 tokens, but the model has 6 positions/,
