@@ -18,7 +18,7 @@ import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
 import { settingsOf } from "../folder.ts";
 import type { PredictOptions, ScoreFunction } from "../predict-options.ts";
-import { type Checkpoint, labelsFor, planFineTuning } from "../pretrained/fine-tuning.ts";
+import { type Checkpoint, labelsFor, MAX_LENGTH, planFineTuning } from "../pretrained/fine-tuning.ts";
 import { lengthFor } from "../pretrained/length.ts";
 import { type EncodedText, PretrainedTexts } from "../pretrained/texts.ts";
 import { areScores, type Lessons } from "../reading.ts";
@@ -40,6 +40,21 @@ interface Encoded extends EncodedText {
 
 const isRegression = (config: PretrainedConfig) => config.problemType === "regression";
 
+/** Ids of the examples' classes; without names the numbers that they are. Throws DataError. */
+function labelsFrom(
+  examples: readonly TextExample[],
+  names: readonly string[] | undefined,
+  source: string,
+): ArrayLike<number> {
+  const labels = examples.map((e) => e.label);
+  if (names !== undefined) return labelIds(labels, names, source);
+  return labels.map((label, i) => {
+    const value = Number(label ?? Number.NaN);
+    if (Number.isFinite(value)) return value;
+    throw new DataError(`${source}: example ${i + 1}: expected a number, found ${JSON.stringify(label ?? "")}`);
+  });
+}
+
 class Classifier {
   readonly model: SequenceClassifier;
   readonly texts: PretrainedTexts;
@@ -53,17 +68,7 @@ class Classifier {
   }
 
   encode(examples: readonly TextExample[], source: string): Encoded[] {
-    const labels = this.regression
-      ? examples.map((e, i) => {
-          const value = Number(e.label ?? Number.NaN);
-          if (Number.isFinite(value)) return value;
-          throw new DataError(`${source}: example ${i + 1}: expected a number, found ${JSON.stringify(e.label ?? "")}`);
-        })
-      : labelIds(
-          examples.map((e) => e.label),
-          this.names,
-          source,
-        );
+    const labels = labelsFrom(examples, this.regression ? undefined : this.names, source);
     return examples.map((e, i) => ({ ...this.texts.encode(e.texts), label: labels[i] }));
   }
   collate = (examples: readonly Encoded[]) => ({
@@ -156,10 +161,16 @@ export async function tune(
     config: { problemType: regression ? "regression" : "single_label_classification" },
     metric: glue?.metrics[0] ?? (regression ? "pearson" : "accuracy"),
   };
-  return planFineTuning(checkpoint, options, (model, maxLength) => {
-    const classifier = new Classifier(model, new PretrainedTexts(tokenizer, maxLength), names);
-    const examples = classifier.encode(train.examples, options.data);
-    const held = classifier.encode(validation.examples, options.validation ?? options.data);
+  const longest = lengthFor(autoModels.config(folder), tokenizer.modelMaxLength, options.maxLength ?? MAX_LENGTH);
+  const texts = new PretrainedTexts(tokenizer, longest);
+  const encode = (list: readonly TextExample[], source: string): Encoded[] => {
+    const values = labelsFrom(list, regression ? undefined : names, source);
+    return list.map((e, i) => ({ ...texts.encode(e.texts), label: values[i] }));
+  };
+  const examples = encode(train.examples, options.data);
+  const held = encode(validation.examples, options.validation ?? options.data);
+  return planFineTuning(checkpoint, options, (model) => {
+    const classifier = new Classifier(model, texts, names);
     return {
       examples,
       collate: classifier.collate,
