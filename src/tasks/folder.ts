@@ -28,6 +28,9 @@ export function readJson(path: string): unknown {
 /** What the options were that the model of a folder was trained with; nothing where it wasn't trained here. */
 export const settingsOf = (folder: string): Partial<TaskOptions> => modelAbout(folder)?.settings ?? {};
 
+/** The configuration of the model in a folder. Throws {@link TaskError} where there is none. */
+export const readConfig = (folder: string): ModelConfig => readJson(join(folder, "config.json")) as ModelConfig;
+
 /** A model with the weights of a folder, ready to be used. */
 export function withWeights<M extends Module>(model: M, folder: string): M {
   loadWeights(model, join(folder, "model.safetensors"));

@@ -1,5 +1,7 @@
+import { OptionError } from "../backend/options.ts";
 import type { AnyDataset } from "../data/index.ts";
 import { resolveModel } from "../hub/index.ts";
+import { flagOf } from "../options/index.ts";
 import { DEFAULTS, fitLearner, type GivenArguments, Trainer } from "../train/index.ts";
 import { Isolation, isolated } from "../train/run/isolation.ts";
 import type { RunAbout } from "../train/run/run-record.ts";
@@ -8,7 +10,7 @@ import { downloads } from "./downloads.ts";
 import { TaskError } from "./error.ts";
 import { namesModel } from "./folder.ts";
 import { checkTrain } from "./options/check.ts";
-import { readToLearn } from "./reading.ts";
+import { type Lessons, readToLearn } from "./reading.ts";
 import { saveModel } from "./save.ts";
 import type { TaskOptions, TaskReport } from "./settings.ts";
 import type { Course, CourseLessons, Declaration, Plan } from "./task.ts";
@@ -30,6 +32,17 @@ function learn(
     return new Trainer({ ...(lessons as CourseLessons<AnyDataset, unknown>), ...shared, model }).train();
   const { rule, data, evaluate } = learner;
   return fitLearner(rule, data, { ...shared, evaluate });
+}
+
+/** Refuses what asks for the best evaluation where there is none. */
+function checkMeasured(task: string, { args = {} }: TaskOptions, { validation }: Lessons<unknown>): void {
+  if (validation.examples.length > 0) return;
+  const asks = (["metricForBestModel", "loadBestModelAtEnd"] as const).find((name) => args[name]);
+  if (asks === undefined) return;
+  throw new OptionError(
+    `${task}: ${flagOf(asks)} (${asks}) needs held-out data, and there is none`,
+    "Give --validation, or leave it out.",
+  );
 }
 
 /**
@@ -57,6 +70,7 @@ export async function runTask(task: Declaration, options: TaskOptions): Promise<
   const folder = pretrained ? await resolveModel(model, downloads(options)) : "";
   const given = { ...options, model };
   const data = await readToLearn(code.reader, given);
+  checkMeasured(task.name, given, data);
   const planned = pretrained ? await tune?.(given, data, folder) : await plan?.(given, data);
   const ready = planned as Plan;
   const course = begin(ready, here);

@@ -110,7 +110,7 @@ async function conducted(
   await training.begin(resumed !== undefined);
   model.train();
   await learn(training, scheduler);
-  await training.tell("onLoopEnd", () => training.at);
+  await training.ends();
   const metrics = await evaluate?.();
   model.eval();
   const result = training.result(metrics);

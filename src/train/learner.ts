@@ -7,6 +7,7 @@ import { conduct } from "./conduct.ts";
 import type { TrainerCallbacks, TrainerControl } from "./hooks/callback.ts";
 import { CallbackHandler } from "./hooks/handler.ts";
 import { defaultCallbacks } from "./hooks/index.ts";
+import { TerminateOnNaNCallback } from "./hooks/nan-guard.ts";
 import { checkMetrics, type Metrics } from "./metrics/metric.ts";
 import type { Carry } from "./run/checkpoint.ts";
 import { Isolation } from "./run/isolation.ts";
@@ -156,7 +157,12 @@ export async function fitLearner<D>(learner: Learner<D>, data: D, options: FitOp
         async epochBegin() {
           await training.tell("onEpochBegin", () => training.at);
         },
-        stepEnd: ({ loss, examples = 0, steps = 1 }) => training.stepEnds(loss, examples, steps),
+        stepEnd(step) {
+          checkOptions(`${WHERE}: stepEnd`, step, { loss: true, examples: true, steps: true });
+          const { loss, examples = 0, steps = 1 } = step;
+          hooks.find(TerminateOnNaNCallback)?.check(loss, training.at);
+          return training.stepEnds(loss, examples, steps);
+        },
         async epochEnd() {
           // It would never be stopped: training ends with a step.
           if (standing.batch === 0)

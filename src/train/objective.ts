@@ -120,12 +120,11 @@ export class Objective<D extends AnyDataset, B> {
     return { loss: value, output };
   }
 
-  /** The loss that the options give, or the model. */
+  /** The loss that the options give, or the model; that of the options itself where it takes no model. */
   #chosen(): (batch: B, info: LossInfo) => LossResult {
     const { computeLoss, model } = this.#o;
-    if (computeLoss === undefined) return (batch) => this.#plain(batch);
-    if (computeLoss.length < 3) return computeLoss;
-    return (batch, info) => (computeLoss as unknown as ModelLoss<B>)(model, batch, info);
+    if (computeLoss !== undefined && computeLoss.length < 3) return computeLoss;
+    return (batch, info) => this.given(model, batch, info);
   }
   /** The same, of any model: what a trainer's own `computeLoss` calls as its super's. */
   given(model: Module, batch: B, info: LossInfo): LossResult {

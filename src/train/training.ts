@@ -48,6 +48,8 @@ export class Training {
     ...{ evaluate: false, save: false, log: undefined },
   };
   #stopped: "no" | "by a hook" | "finished";
+  /** Its last step is done, and what hooks asked for: nothing can be asked for any more. */
+  #closing = false;
   #over = false;
   /** Notes that a hook is not done with yet. */
   #pending: PromiseLike<unknown>[] = [];
@@ -164,6 +166,13 @@ export class Training {
       this.#saved !== `${globalStep} ${stopped}` &&
       saves(args, globalStep, { ends, stops: stopped, before: this.#before });
     if (this.#take("save") || writes) await this.#save();
+    if (this.stopped) await this.#last();
+  }
+  /** What hooks have asked for at the evaluation or the checkpoint of the last step: no later one would bring it. */
+  async #last(): Promise<void> {
+    if (this.#take("evaluate")) await this.#evaluate();
+    if (this.#take("save")) await this.#save();
+    if (this.#asked.log !== undefined) await this.#log();
   }
   #take(what: "evaluate" | "save"): boolean {
     const asked = this.#asked[what];
@@ -232,7 +241,8 @@ export class Training {
     const { standing } = this;
     const training = this;
     const asks = (what: string) => {
-      if (this.#over) throw new ShoshinError(`control.${what}: training has ended`, "Use the trainer's own methods.");
+      if (this.#closing || this.#over)
+        throw new ShoshinError(`control.${what}: training has ended`, "Use the trainer's own methods.");
     };
     const state: TrainingState = {
       get globalStep() {
@@ -303,6 +313,11 @@ export class Training {
     };
   }
 
+  /** The last step is done: the weights that the model ends with are put in place. */
+  ends(): Promise<void> | undefined {
+    this.#closing = true;
+    return this.tell("onLoopEnd", () => this.at);
+  }
   /** What training gives, after its end. */
   result(metrics: Metrics | undefined): TrainResult {
     const { globalStep: steps, epoch: epochs } = this.standing;

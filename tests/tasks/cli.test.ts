@@ -151,6 +151,11 @@ describe("the command line", () => {
     ["train text-classification --output y", 2, /--data/],
     ["train text-classification --data x --output y --epochs many", 2, /expected a number/],
     ["dance", 2, /unknown command/],
+    [
+      "train text-classification --data builtin --output y --validation none --metric-for-best-model f1",
+      2,
+      /--metric-for-best-model .*needs held-out data/,
+    ],
     ["predict /nowhere x", 1, /no such file[\s\S]*Is this the folder/],
     ["train text-classification --data /nowhere.tsv --output y", 1, /no such file or folder/],
   ])("%s ends with a clear message", async (command, status, message) => {

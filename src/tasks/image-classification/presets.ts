@@ -1,4 +1,3 @@
-import { join } from "#platform";
 import { pushAll } from "../../backend/arrays.ts";
 import { ArrayDataset, DataError, DataLoader } from "../../data/index.ts";
 import { Mlp } from "../../models/index.ts";
@@ -9,7 +8,7 @@ import { noGrad } from "../../tensor/no-grad.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Isolation } from "../../train/run/isolation.ts";
 import { TaskError } from "../error.ts";
-import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
+import { labelsOf, type ModelConfig, readConfig, withWeights } from "../folder.ts";
 import { type Lessons, readToPredict } from "../reading.ts";
 import {
   bestLabels,
@@ -124,7 +123,7 @@ export async function plan(options: ModelOptions, data: Lessons<LabelledImage, I
 
 /** Opens a model that was made here. */
 export function openPreset(folder: string): Opened<LabelledImage, ImagesAbout> {
-  const config = readJson(join(folder, "config.json")) as ModelConfig;
+  const config = readConfig(folder);
   const names = labelsOf(config, folder);
   const model = withWeights(buildModel(config), folder);
   const about = { rows: Number(config.image_height), cols: Number(config.image_width) };

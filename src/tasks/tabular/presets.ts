@@ -4,7 +4,7 @@ import { Mlp } from "../../models/index.ts";
 import { type Module, Perceptron } from "../../nn/index.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { GivenArguments } from "../../train/index.ts";
-import { labelsOf, type ModelConfig, readJson, withWeights } from "../folder.ts";
+import { labelsOf, type ModelConfig, readConfig, readJson, withWeights } from "../folder.ts";
 import { type Found, type Lessons, type Reader, readToPredict } from "../reading.ts";
 import type { TaskOptions } from "../settings.ts";
 import { collectLabels } from "../shared/classes.ts";
@@ -121,7 +121,7 @@ export async function planTable(kind: TableKind, options: ModelOptions, data: Le
 
 /** Opens a model that was made here. */
 export function openTable(kind: TableKind, reader: Reader<Row, TableAbout>, folder: string): Opened<Row, TableAbout> {
-  const config = readJson(join(folder, "config.json")) as ModelConfig;
+  const config = readConfig(folder);
   const encoder = TabularEncoder.fromJSON(readJson(join(folder, "tabular_encoder.json")));
   const target = kind === "numbers" ? Numbers.from(config) : classesOf(config.model_type, labelsOf(config, folder));
   const model = withWeights(buildModel(config, target), folder);

@@ -1,7 +1,6 @@
-import { join } from "#platform";
 import type { TextExample } from "../../data/index.ts";
 import { autoModels } from "../../models/index.ts";
-import { type ModelConfig, readJson } from "../folder.ts";
+import { readConfig } from "../folder.ts";
 import type { TaskCode } from "../task.ts";
 import { type TextsAbout, textReader } from "./data.ts";
 import { openPreset, plan } from "./presets.ts";
@@ -12,7 +11,7 @@ export const code: TaskCode<TextExample, TextsAbout> = {
   plan,
   tune,
   async open(folder) {
-    const config = readJson(join(folder, "config.json")) as ModelConfig;
+    const config = readConfig(folder);
     return autoModels.knows(config) ? openPretrained(folder) : openPreset(folder, config);
   },
 };

@@ -1,6 +1,5 @@
-import { join } from "#platform";
 import { autoModels } from "../../models/index.ts";
-import { type ModelConfig, readJson } from "../folder.ts";
+import { readConfig } from "../folder.ts";
 import type { TaskCode } from "../task.ts";
 import { type LanguageAbout, languageReader, type Sample } from "./data.ts";
 import { openPreset, plan } from "./presets.ts";
@@ -11,7 +10,7 @@ export const code: TaskCode<Sample, LanguageAbout> = {
   plan,
   tune,
   async open(folder) {
-    const config = readJson(join(folder, "config.json")) as ModelConfig;
+    const config = readConfig(folder);
     // The presets' own models have a block size.
     const preset = config.block_size !== undefined || !autoModels.knows(config);
     return preset ? openPreset(folder, config) : openPretrained(folder);

@@ -1,6 +1,5 @@
-import { join } from "#platform";
 import { autoModels } from "../../models/index.ts";
-import { type ModelConfig, readJson } from "../folder.ts";
+import { readConfig } from "../folder.ts";
 import type { TaskCode } from "../task.ts";
 import { type Sentence, type TagsAbout, taggedReader } from "./data.ts";
 import { openPreset, plan } from "./presets.ts";
@@ -11,7 +10,7 @@ export const code: TaskCode<Sentence, TagsAbout> = {
   plan,
   tune,
   async open(folder) {
-    const config = readJson(join(folder, "config.json")) as ModelConfig;
+    const config = readConfig(folder);
     return autoModels.knows(config) ? openPretrained(folder) : openPreset(folder, config);
   },
 };

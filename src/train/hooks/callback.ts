@@ -144,13 +144,13 @@ export interface TrainerCallbacks {
   onSave?(info: Saved, control: TrainerControl): Answer;
   /** An epoch is done. */
   onEpochEnd?(info: At, control: TrainerControl): Answer;
-  /** The last step is done: the weights that the model ends with are put in place. Not among Transformers'. */
+  /** The last step is done: the weights that the model ends with are put in place. Nothing can be asked for any more. Not among Transformers'. */
   onLoopEnd?(info: At, control: TrainerControl): Answer;
   /** The end, also where training has failed. Nothing can be asked for any more. */
   onTrainEnd?(info: TrainEnd, control: TrainerControl): Answer;
   /** Something for the reader. Not among Transformers'. */
   onNote?(info: { text: string }, control: TrainerControl): Answer;
-  /** What a hook must remember to go on with a run: it is kept in checkpoints, as JSON. */
+  /** What a hook must remember to go on with a run: numbers, texts, truth values, null, and lists and plain objects of them. */
   stateDict?(): unknown;
   loadStateDict?(state: unknown): void;
 }

@@ -8,6 +8,20 @@ export type CallbackOrClass = TrainerCallbacks | (abstract new (...args: never[]
 const matches = (which: CallbackOrClass) => (hook: TrainerCallbacks) =>
   typeof which === "function" ? hook instanceof which : hook === which;
 
+/** Throws OptionError for what JSON would give back as something else: −Infinity, a Map, a typed array. */
+function checkPlain(where: string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean") return;
+  if (typeof value === "number" && Number.isFinite(value)) return;
+  const plain = typeof value === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  if (!plain && !Array.isArray(value)) {
+    throw new OptionError(
+      `${where} is ${typeof value === "object" ? `a ${value.constructor?.name}` : String(value)}, which a checkpoint cannot keep`,
+      "Give finite numbers, texts, truth values, null, and lists and plain objects of them.",
+    );
+  }
+  for (const [name, inside] of Object.entries(value as object)) checkPlain(`${where}.${name}`, inside);
+}
+
 /** A hook may have something to take back then. */
 const ENDS: ReadonlySet<EventName> = new Set(["onEvaluateEnd", "onTrainEnd"]);
 
@@ -81,7 +95,13 @@ export class CallbackHandler {
   /** What hooks want to be kept, by their classes' names and, of several of one class, their numbers. */
   stateDict(): Record<string, unknown> {
     const named = this.#named().filter(([, hook]) => hook.stateDict !== undefined);
-    return Object.fromEntries(named.map(([name, hook]) => [name, hook.stateDict?.()]));
+    return Object.fromEntries(
+      named.map(([name, hook]) => {
+        const state = hook.stateDict?.();
+        checkPlain(`${this.#where}: ${name}.stateDict()`, state);
+        return [name, state];
+      }),
+    );
   }
   loadStateDict(saved: Readonly<Record<string, unknown>> = {}): void {
     for (const [name, hook] of this.#named()) if (Object.hasOwn(saved, name)) hook.loadStateDict?.(saved[name]);
